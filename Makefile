@@ -1,0 +1,72 @@
+# make table DATASET=/data/urbansas     set up, run the pipeline, print the table
+# make test                             set up, run the tests
+# make help                             all targets
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+CORES ?= $(shell nproc)
+DATASET ?=
+LOCK_ID := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
+READY = $(VENV)/.ready-$(LOCK_ID)
+PLACED = $(VENV)/.placed-$(shell pwd | sha256sum | cut -c1-16)
+
+.PHONY: help setup table test test-long lint format bench lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) $(PLACED)  ## make the virtual environment (.venv) with locked versions
+
+$(READY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "flowgrad needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo "no virtual environment could be made; on Debian and Ubuntu install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@$(BIN)/python -c 'import cv2' || \
+		{ echo "OpenCV does not start; on a bare machine it needs libgl1 and libglib2.0-0" >&2; exit 1; }
+	@rm -f $(VENV)/.ready-* $(VENV)/.placed-*; touch $@
+
+# an environment that several clones share (VENV=...) runs the code of the clone that used it last
+$(PLACED): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@rm -f $(VENV)/.placed-*; touch $@
+
+table: setup  ## run the main job on DATASET (an Urbansas folder, or any folder of videos)
+	@test -d "$(DATASET)" || { echo "name a folder: make table DATASET=/data/urbansas" >&2; exit 2; }
+	@format=videos; test -d "$(DATASET)/annotations" && format=urbansas; \
+	$(BIN)/snakemake --cores $(CORES) --quiet rules --config models=available \
+		"dataset={format: $$format, root: '$(abspath $(DATASET))'}" -- all
+
+test: setup  ## run the tests (minutes)
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-long: setup  ## run the long suite as well
+	$(BIN)/python -m pytest
+
+lint: setup  ## format, lint and type checks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+
+format: setup  ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile workflow
+
+bench: setup  ## measure the stages (docs/speed.md)
+	$(BIN)/python benchmarks/stages.py
+
+lock: setup  ## lock the newest versions that work together
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-annotate --no-header \
+		-c <(printf 'torch==2.14.1\ntorchvision==0.29.2\n') -o constraints.txt
+
+clean:  ## remove what was built and computed
+	rm -rf .venv results .snakemake build src/*.egg-info

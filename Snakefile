@@ -1,0 +1,62 @@
+"""flowgrad: street videos in, sound-source heatmaps and the benchmark table out.
+
+    snakemake --cores 16 all                                            # settings in config.yaml
+    snakemake --snakefile REPO/Snakefile --directory WORK --configfile MY.yaml --cores 16 all
+
+Everything is written under results/ of the working folder. docs/running.md explains the targets.
+"""
+
+import sys
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from flowgrad.errors import InputError
+from flowgrad.run import prepare
+
+min_version("9.19")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+try:
+    RUN = prepare(config, main=workflow.is_main_process)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+if workflow.is_main_process:
+    for note in RUN.findings.notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+wildcard_constraints:
+    shard=r"\d{5}",
+    model="|".join(RUN.map_models) or "none",
+    protocol="|".join(RUN.protocols),
+    storage="exact|jpeg",
+
+
+include: "workflow/rules/decode.smk"
+include: "workflow/rules/flow.smk"
+include: "workflow/rules/heatmaps.smk"
+include: "workflow/rules/detect.smk"
+include: "workflow/rules/score.smk"
+include: "workflow/rules/tables.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "results/clips.csv",
+        rules.maps.input,
+        rules.detections.input,
+        rules.released.input,
+        rules.metrics.input if RUN.labelled else [],
+        "results/.accepted" if RUN.config.on_bad_clip == "fail" else [],
+
+
+onsuccess:
+    from flowgrad.report import closing_lines
+
+    print(*closing_lines("results", RUN.labelled), sep="\n")

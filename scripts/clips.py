@@ -1,0 +1,15 @@
+"""Rule ``clips``."""
+
+from pathlib import Path
+
+from flowgrad.run import job
+from flowgrad.stages import tables
+
+with job(snakemake) as run:
+    tables.run_clips(
+        plan_in=Path(snakemake.input.plan),
+        statuses_in=[Path(path) for path in snakemake.input.statuses],
+        annotations_in=[Path(path) for path in snakemake.input.annotations],
+        protocols=list(run.protocols.values()),
+        out=Path(snakemake.output.clips),
+    )

@@ -1,0 +1,13 @@
+"""Rule ``decode``."""
+
+from pathlib import Path
+
+from flowgrad.run import job
+from flowgrad.stages import decode
+
+with job(snakemake) as run:
+    decode.run(
+        run.recipe(snakemake.wildcards.shard),
+        frames_out=Path(snakemake.output.frames),
+        status_out=Path(snakemake.output.status),
+    )

@@ -1,0 +1,15 @@
+"""Rule ``detect``."""
+
+from pathlib import Path
+
+from flowgrad.run import job
+from flowgrad.stages import detect
+
+with job(snakemake) as run, run.frames(snakemake.wildcards.shard) as frames:
+    detect.run(
+        frames_in=frames,
+        out=Path(snakemake.output.boxes),
+        detector=run.detector(threads=snakemake.threads),
+        storage=snakemake.wildcards.storage,
+        batch_size=run.config.batch_size,
+    )

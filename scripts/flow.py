@@ -1,0 +1,14 @@
+"""Rule ``flow``."""
+
+from pathlib import Path
+
+from flowgrad.run import job
+from flowgrad.stages import flow
+
+with job(snakemake) as run, run.frames(snakemake.wildcards.shard) as frames:
+    flow.run(
+        frames_in=frames,
+        out=Path(snakemake.output.flow),
+        storages=run.flow_storages(),
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,21 @@
+"""Rule ``heatmaps``."""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+from flowgrad.run import job
+from flowgrad.stages import heatmaps
+
+with job(snakemake) as run:
+    shard, model, protocol = (snakemake.wildcards[name] for name in ("shard", "model", "protocol"))
+    with run.frames(shard) if "frames" in snakemake.input.keys() else nullcontext() as frames:
+        heatmaps.run(
+            **run.heatmap_sources(model, protocol, shard),
+            frames_in=frames,
+            out=Path(snakemake.output.maps),
+            checkpoint_sha256=snakemake.params.depends.get("weights", ""),
+            device=run.config.device,
+            precision=run.config.precision,
+            batch_size=run.config.batch_size,
+            threads=snakemake.threads,
+        )

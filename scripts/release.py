@@ -1,0 +1,10 @@
+"""Rule ``release``."""
+
+from pathlib import Path
+
+from flowgrad import artifacts, frames
+from flowgrad.run import job
+
+with job(snakemake):
+    frames.release(Path(snakemake.input.frames))
+    artifacts.write_text(Path(snakemake.output.mark), "")

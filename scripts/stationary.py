@@ -1,0 +1,15 @@
+"""Rule ``stationary``."""
+
+from pathlib import Path
+
+from flowgrad.run import job
+from flowgrad.stages import detect
+
+with job(snakemake):
+    detect.run_stationary(
+        boxes_in=Path(snakemake.input.boxes),
+        out=Path(snakemake.output.detections),
+        iou=snakemake.params.depends["stationary_iou"],
+        gap=snakemake.params.depends["stationary_gap"],
+        drop=snakemake.params.depends["stationary_drop"],
+    )

@@ -1,0 +1,23 @@
+"""flowgrad: where in a street video does the sound come from?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flowgrad.evaluation import score
+    from flowgrad.models import load_model
+    from flowgrad.results import open_results
+
+__all__ = ["load_model", "open_results", "score"]
+
+_HOMES = {"load_model": "flowgrad.models", "open_results": "flowgrad.results", "score": "flowgrad.evaluation"}
+
+
+def __getattr__(name: str) -> Any:
+    # torch takes seconds to import: only who asks for a model pays
+    if name in _HOMES:
+        import importlib
+
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'flowgrad' has no attribute {name!r}")

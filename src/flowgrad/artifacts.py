@@ -1,0 +1,281 @@
+"""The only reader and writer of HDF5 and CSV artifacts: atomic, checked, with provenance.
+
+Every artifact is written under a hidden temporary name in its own folder, closed, checked, flushed to disk and then
+renamed, so that a file under its final name is always whole. HDF5 files carry ``schema_version``, ``kind``, their
+settings and the versions of the libraries as attributes, and ``complete = True`` written last; a reader refuses a file
+without it. No wall-clock time is stored: the same input gives the same content.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from flowgrad.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = 1
+CHUNK_FRAMES = 8
+FLOAT_FORMAT = "%.6g"
+
+
+class ArtifactError(InputError):
+    """An artifact that is absent, incomplete or damaged; the message names the file and what to do."""
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; on success flush it to disk and rename it, on failure remove it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.tmp-{os.getpid()}"
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_text_if_changed(path: Path, text: str) -> bool:
+    """Write a text file only where its content differs; return whether it was written.
+
+    The workflow engine compares modification times, so an unchanged file must not be touched.
+    """
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    write_text(path, text)
+    return True
+
+
+def write_json(path: Path, value: Any) -> bool:
+    """Write a JSON file (sorted keys) atomically where its content differs; return whether it was written."""
+    return write_text_if_changed(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises ``ArtifactError`` for a file that is absent or no JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path}: cannot be read as JSON ({error}); delete it and run again") from error
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a CSV table: UTF-8, floats as ``%.6g``, missing values as empty cells."""
+    text = io.StringIO(newline="")
+    table.to_csv(text, index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
+    write_text(path, text.getvalue())
+
+
+def read_table(path: Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Read one of our own CSV tables; ``columns`` names the expected columns and their dtypes.
+
+    Raises ``ArtifactError`` if the file is absent or lacks a column.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict(columns or {}))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path}: cannot be read as a table ({error}); delete it and run again") from error
+    missing = [name for name in columns or {} if name not in table.columns]
+    if missing:
+        raise ArtifactError(f"{path}: column {missing[0]!r} is missing; delete the file and run again")
+    return table
+
+
+def library_versions(*packages: str) -> dict[str, str]:
+    """Return the installed versions of packages, as ``{"version_torch": "2.14.1", ...}``."""
+    from importlib.metadata import version
+
+    return {f"version_{name.replace('-', '_')}": version(name) for name in ("flowgrad", *packages)}
+
+
+class ClipWriter:
+    """Appends frame-aligned arrays to the datasets of one clip's group, a batch at a time."""
+
+    def __init__(self, group: Any):
+        self._group = group
+
+    def append(self, **arrays: npt.NDArray[Any]) -> None:
+        """Append arrays of equal length to the datasets of these names, creating them on first use.
+
+        Raises ``ValueError`` for unequal lengths or a value that is not finite.
+        """
+        lengths = {name: len(array) for name, array in arrays.items()}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"arrays of one batch must be equally long, got {lengths}")
+        for name, array in arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise ValueError(f"{self._group.name}/{name}: a value is not finite")
+            self.extend(name, array)
+
+    def extend(self, name: str, array: npt.NDArray[Any], chunk: int | None = None) -> None:
+        """Append to one dataset alone (packed bytes, samples), ``chunk`` elements a chunk."""
+        if name not in self._group:
+            rows = chunk or (CHUNK_FRAMES if array.ndim > 1 else 1024)
+            self._group.create_dataset(
+                name,
+                shape=(0, *array.shape[1:]),
+                maxshape=(None, *array.shape[1:]),
+                chunks=(rows, *array.shape[1:]),
+                dtype=array.dtype,
+                fletcher32=True,
+                # packed bytes do not shrink; maps do
+                **({} if array.dtype == np.uint8 and array.ndim == 1 else {"compression": "gzip", "shuffle": True}),
+            )
+        dataset = self._group[name]
+        start = dataset.shape[0]
+        dataset.resize(start + len(array), axis=0)
+        dataset[start:] = array
+
+    def discard(self, names: Iterable[str]) -> None:
+        """Remove datasets that turned out unusable."""
+        for name in names:
+            if name in self._group:
+                del self._group[name]
+
+    def attributes(self, **values: Any) -> None:
+        """Set attributes of the clip's group."""
+        for name, value in values.items():
+            self._group.attrs[name] = value
+
+
+class ArtifactWriter:
+    """An HDF5 artifact under construction: one group a clip."""
+
+    def __init__(self, file: Any):
+        self._file = file
+
+    def clip(self, name: str, **attributes: Any) -> ClipWriter:
+        """Create the group of a clip and return its writer."""
+        group = self._file.create_group(name)
+        writer = ClipWriter(group)
+        writer.attributes(**attributes)
+        return writer
+
+    def existing(self, name: str) -> ClipWriter:
+        """Return the writer of a clip whose group is there already."""
+        return ClipWriter(self._file[name])
+
+    def drop(self, name: str) -> None:
+        """Remove the group of a clip that turned out unusable."""
+        del self._file[name]
+
+
+@contextlib.contextmanager
+def create(path: Path, kind: str, **attributes: Any) -> Iterator[ArtifactWriter]:
+    """Write an HDF5 artifact of ``kind``; on leaving the block it is completed, checked and renamed into place."""
+    import h5py
+
+    with replacing(Path(path)) as temporary:
+        with h5py.File(temporary, "w") as file:
+            file.attrs["schema_version"] = SCHEMA_VERSION
+            file.attrs["kind"] = kind
+            for name, value in sorted(attributes.items()):
+                file.attrs[name] = value if isinstance(value, (str, int, float)) else json.dumps(value, sort_keys=True)
+            yield ArtifactWriter(file)
+            file.attrs["complete"] = True
+        with open_artifact(temporary, kind) as written:
+            for clip in written.clips():
+                written.check(clip)
+
+
+class ArtifactReader:
+    """An open, complete HDF5 artifact."""
+
+    def __init__(self, path: Path, file: Any):
+        self.path = path
+        self._file = file
+
+    def clips(self) -> list[str]:
+        """Return the names of the clips in the file, sorted."""
+        return sorted(self._file)
+
+    def __contains__(self, clip: str) -> bool:
+        return clip in self._file
+
+    def attributes(self, clip: str | None = None) -> dict[str, Any]:
+        """Return the attributes of the file, or of a clip's group."""
+        return dict((self._group(clip) if clip else self._file).attrs)
+
+    def _group(self, clip: str) -> Any:
+        if clip not in self._file:
+            raise ArtifactError(f"{self.path}: holds no clip {clip!r}")
+        return self._file[clip]
+
+    def length(self, clip: str, name: str = "frame") -> int:
+        """Return the number of rows of a clip's dataset."""
+        group = self._group(clip)
+        return int(group[name].shape[0]) if name in group else 0
+
+    def has(self, clip: str, name: str) -> bool:
+        """Return whether a clip has a dataset of this name."""
+        return name in self._group(clip)
+
+    def read(self, clip: str, name: str, rows: slice | Sequence[int] = slice(None)) -> npt.NDArray[Any]:
+        """Read rows of a clip's dataset.
+
+        Raises ``ArtifactError`` naming the file where the dataset is absent or its checksum does not match.
+        """
+        group = self._group(clip)
+        if name not in group:
+            raise ArtifactError(f"{self.path}: clip {clip!r} has no dataset {name!r}")
+        try:
+            return np.asarray(group[name][rows])
+        except OSError as error:
+            message = f"{self.path}: {clip}/{name} is damaged ({error}); delete the file and run again"
+            raise ArtifactError(message) from error
+
+    def check(self, clip: str) -> None:
+        """Check that the frame-aligned datasets of a clip are equally long."""
+        group = self._group(clip)
+        frames = self.length(clip)
+        for name, dataset in group.items():
+            if dataset.ndim > 1 and dataset.shape[0] != frames:
+                raise ArtifactError(f"{self.path}: {clip}/{name} has {dataset.shape[0]} rows for {frames} frames")
+
+
+@contextlib.contextmanager
+def open_artifact(path: Path, kind: str | None = None) -> Iterator[ArtifactReader]:
+    """Open a complete HDF5 artifact for reading.
+
+    Raises ``ArtifactError`` naming the file where it is absent, no HDF5, incomplete, of another kind or version.
+    """
+    import h5py
+
+    path = Path(path)
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be opened as HDF5 ({error}); delete it and run again") from error
+    with file:
+        if not file.attrs.get("complete", False):
+            raise ArtifactError(f"{path}: was not completed; delete it and run again")
+        if file.attrs.get("schema_version") != SCHEMA_VERSION:
+            found = file.attrs.get("schema_version")
+            raise ArtifactError(f"{path}: has schema version {found}, this is {SCHEMA_VERSION}; run the stage again")
+        if kind is not None and file.attrs.get("kind") != kind:
+            raise ArtifactError(f"{path}: holds {file.attrs.get('kind')!r}, expected {kind!r}")
+        yield ArtifactReader(path, file)

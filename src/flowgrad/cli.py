@@ -1,0 +1,135 @@
+"""The command line beside Snakemake: ``flowgrad check``, ``flowgrad table``, ``flowgrad show``, ``flowgrad schema``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from flowgrad.errors import InputError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status: 0 well, 1 something is wrong, 2 wrong usage."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except InputError as error:
+        print(f"flowgrad {options.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="flowgrad", description="Visual sound source localization in street video.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    check = commands.add_parser("check", help="list what is wrong with dataset, weights and configuration")
+    check.add_argument("--configfile", "-c", type=Path, action="append", default=[], help="as for snakemake")
+    check.set_defaults(run=_check)
+
+    table = commands.add_parser("table", help="print the table of a results folder")
+    table.add_argument("results", type=Path, nargs="?", default=Path("results"))
+    table.set_defaults(run=_table)
+
+    show = commands.add_parser("show", help="write a picture: a map over its frame")
+    show.add_argument("clip", help="the clip's name, as in results/clips.csv")
+    show.add_argument("--model", default="flow")
+    show.add_argument("--protocol", default="paper")
+    show.add_argument("--time", type=float, help="seconds; default: where the map stands out most")
+    show.add_argument("--results", type=Path, default=Path("results"))
+    show.add_argument("--video", type=Path, required=True, help="the clip's video file")
+    show.add_argument("--output", "-o", type=Path, help="PNG file; default: CLIP_MODEL_TIME.png")
+    show.set_defaults(run=_show)
+
+    schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
+    schema.set_defaults(run=_schema)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> int:
+    from flowgrad.check import check
+    from flowgrad.config import parse
+
+    findings = check(parse(_read_configuration(options.configfile)))
+    for note in findings.notes:
+        print(f"note: {note}")
+    if findings.problems:
+        print(findings.report(), file=sys.stderr)
+        return 1
+    print(f"ready: {', '.join(findings.models)}")
+    return 0
+
+
+def _read_configuration(files: list[Path]) -> dict[str, Any]:
+    """Return the configuration as the workflow reads it: later files overlay earlier ones, key by key."""
+    import yaml
+
+    if not files:
+        raise InputError("no configuration: name a file with --configfile")
+    merged: dict[str, Any] = {}
+    for path in files:
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read as YAML: {error}") from error
+        if not isinstance(content, dict):
+            raise InputError(f"{path}: expected keys and values")
+        _overlay(merged, content)
+    return merged
+
+
+def _overlay(base: dict[str, Any], top: dict[str, Any]) -> None:
+    for key, value in top.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _overlay(base[key], value)
+        else:
+            base[key] = value
+
+
+def _table(options: argparse.Namespace) -> int:
+    from flowgrad.report import closing_lines
+
+    lines = closing_lines(options.results, labelled=True)
+    if not lines:
+        raise InputError(f"{options.results}: holds no tables; run the workflow first")
+    print(*lines, sep="\n")
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    import numpy as np
+    from PIL import Image
+
+    from flowgrad import media
+    from flowgrad.figures.overlay import overlay
+    from flowgrad.protocols import FRAMES_PER_SECOND
+    from flowgrad.results import open_results
+
+    maps, times = open_results(options.results).heatmaps(options.clip, options.model, options.protocol)
+    if options.time is None:
+        row = int(np.argmax(maps.max(axis=(1, 2)) - maps.mean(axis=(1, 2))))
+    else:
+        row = int(np.argmin(np.abs(times - options.time)))
+    wanted = round(float(times[row]) * FRAMES_PER_SECOND)
+    frames = media.pictures(options.video, media.DecodeReport())
+    picture = next((picture for picture in frames if picture.number == wanted), None)
+    if picture is None:
+        raise InputError(f"{options.video}: has no frame at {times[row]:.3f} s; is it the video of {options.clip}?")
+    output = options.output or Path(f"{options.clip}_{options.model}_{times[row]:.3f}.png")
+    Image.fromarray(overlay(picture.rgb(), maps[row])).save(output)
+    print(output)
+    return 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    from flowgrad.config import json_schema
+
+    print(json_schema(), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

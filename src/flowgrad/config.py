@@ -1,0 +1,153 @@
+"""The configuration as one typed model: the source of the defaults, of the checks and of the JSON schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from flowgrad.datasets import FORMATS
+from flowgrad.errors import InputError
+from flowgrad.models.registry import MODELS
+from flowgrad.protocols import BUILT_IN, PAPER, Protocol
+
+CheckpointName = Literal["rcgrad", "flowgrad-ic", "flowgrad-en"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatasetConfig(_Strict):
+    """Where the clips are."""
+
+    format: Literal["urbansas", "videos"] = Field(
+        "urbansas",
+        description="urbansas: the dataset's folders with annotations; videos: any folder of videos",
+    )
+    root: Path = Field(description="the dataset's folder")
+
+
+class DetectorConfig(_Strict):
+    """The YOLO detector of the vision-only rows."""
+
+    weights: str = Field("yolov8n.pt", description="a path, or a file name in the weights folder")
+    image_size: int = Field(640, ge=32, le=4096, multiple_of=32, description="longer side of its input, pixels")
+    confidence: float = Field(0.25, ge=0, le=1, description="detections below are dropped")
+    iou: float = Field(0.7, gt=0, le=1, description="overlap at which non-maximum suppression drops the weaker box")
+
+
+class CustomProtocol(_Strict):
+    """A protocol of one's own: a built-in one with some fields changed."""
+
+    based_on: Literal["paper", "released"] = "paper"
+    change: dict[str, Any] = Field(default_factory=dict, description="fields of docs/protocols.md and their values")
+
+    @model_validator(mode="after")
+    def _fields_are_known(self) -> CustomProtocol:
+        self.build()
+        return self
+
+    def build(self) -> Protocol:
+        """Return the protocol."""
+        return Protocol.model_validate(BUILT_IN[self.based_on].model_dump() | self.change)
+
+
+class Config(_Strict):
+    """Everything that a run can be told. A relative path is relative to the working folder."""
+
+    dataset: DatasetConfig
+    models: list[str] | Literal["available"] = Field(
+        list(MODELS),
+        description="rows of the table; 'available': those whose weights are found, the rest is named",
+    )
+    protocols: list[str] = Field(["paper", "released"], description="how inputs are prepared and maps are scored")
+    custom_protocols: dict[str, CustomProtocol] = Field(
+        default_factory=dict, description="protocols of your own, by name; list the name under protocols too"
+    )
+    checkpoints: dict[CheckpointName, Path] = Field(
+        default_factory=dict,
+        description="network weights; without an entry the published name in the weights folder",
+    )
+    detector: DetectorConfig = Field(default_factory=lambda: DetectorConfig.model_validate({}))
+    clips_per_job: int = Field(16, ge=1, le=100_000, description="clips in a new shard; shards that exist stay")
+    frames: Literal["all", "annotated"] = Field("all", description="annotated: only the frames that are scored")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the encoders")
+    batch_size: int = Field(16, ge=1, le=4096, description="frames that pass through a network at once")
+    on_bad_clip: Literal["continue", "fail"] = Field(
+        "continue",
+        description="fail: a run with a failed clip ends with an error, after all tables are written",
+    )
+
+    @field_validator("models")
+    @classmethod
+    def _models_are_known(cls, value: list[str] | str) -> list[str] | str:
+        if isinstance(value, str):
+            return value
+        return _distinct(value, MODELS, "model")
+
+    @model_validator(mode="after")
+    def _protocols_are_known(self) -> Config:
+        for name in self.custom_protocols:
+            if name in BUILT_IN:
+                raise ValueError(f"custom_protocols: {name!r} is built in; choose another name")
+            if not name.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(f"custom_protocols: {name!r} may hold letters, digits, '-' and '_' only")
+        _distinct(self.protocols, [*BUILT_IN, *self.custom_protocols], "protocol")
+        if self.frames == "annotated" and not FORMATS[self.dataset.format].labelled:
+            raise ValueError(f"frames: 'annotated' needs annotations, which format {self.dataset.format!r} has not")
+        return self
+
+    def protocol(self, name: str) -> Protocol:
+        """Return a protocol of this configuration by name."""
+        return BUILT_IN[name] if name in BUILT_IN else self.custom_protocols[name].build()
+
+    def used_protocols(self) -> dict[str, Protocol]:
+        """Return the protocols that are run, by name."""
+        return {name: self.protocol(name) for name in self.protocols}
+
+
+def _distinct(names: list[str], known: Any, what: str) -> list[str]:
+    if not names:
+        raise ValueError(f"at least one {what} is needed: {', '.join(known)}")
+    for name in names:
+        if name not in known:
+            raise ValueError(f"unknown {what} {name!r}; known: {', '.join(known)}")
+    if len(set(names)) != len(names):
+        raise ValueError(f"a {what} is named twice: {', '.join(names)}")
+    return names
+
+
+def parse(raw: Mapping[str, Any]) -> Config:
+    """Return the checked configuration.
+
+    Raises ``InputError`` that names every wrong key and says what was expected.
+    """
+    try:
+        return Config.model_validate(dict(raw))
+    except ValidationError as error:
+        raise InputError("configuration: " + "; ".join(_words(fault) for fault in error.errors())) from error
+
+
+def _words(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"] if part not in ("function-after", "list[str]"))
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: unknown key"
+    if fault["type"] == "missing":
+        return f"{where}: is required"
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{where}: {message} (got {fault['input']!r})" if where and fault["type"] != "value_error" else message
+
+
+def json_schema() -> str:
+    """Return the JSON schema of the configuration; ``workflow/schemas/config.schema.json`` is this text."""
+    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
+
+
+def protocol_fields() -> list[tuple[str, Any, str]]:
+    """Return name, paper's value and description of every protocol field, in order."""
+    return [(name, getattr(PAPER, name), info.description or "") for name, info in Protocol.model_fields.items()]

@@ -1,0 +1,154 @@
+"""``format: urbansas``: the Urban Sound & Sight dataset (Fuentes et al., ICASSP 2022; Zenodo record 6658386).
+
+::
+
+    annotations/video_annotations.csv   a row a box, every 0.5 s; x, y (top left), w, h in pixels; time -1: no boxes
+    annotations/audio_annotations.csv   a row a sound event; label offscreen, or -1 with start = end = -1
+    video/video_24fps|video_8fps/*.mp4  or video/*.mp4, or clips/*.mp4 (the first folder that holds videos is used)
+    audio/*.wav                         where absent, the video's own sound track is used
+
+``video_2fps`` is not used: optical flow needs consecutive frames at 8 per second.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowgrad.datasets.base import Annotations, Box, Clip, SoundEvent, find_videos
+from flowgrad.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VIDEO_FOLDERS = ("video/video_24fps", "video/video_8fps", "video", "clips")
+TOO_SLOW = "video_2fps"
+BOX_COLUMNS = ("filename", "time", "x", "y", "w", "h", "visibility", "label", "track_id")
+EVENT_COLUMNS = ("filename", "start", "end", "label", "non_identifiable_vehicle_sound")
+TEXT_COLUMNS = ("filename", "label")
+
+
+class Urbansas:
+    """An Urbansas folder, as distributed."""
+
+    labelled = True
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    @cached_property
+    def _videos(self) -> dict[str, str]:
+        for folder in VIDEO_FOLDERS:
+            # iterating over "video" itself must not descend into the 2 fps copies
+            found = [path for path in find_videos(self.root / folder) if TOO_SLOW not in path.parts]
+            if found:
+                return {path.stem: str(path.relative_to(self.root)) for path in found}
+        return {}
+
+    def problems(self) -> list[str]:
+        """See :class:`flowgrad.datasets.base.Dataset`."""
+        if not self.root.is_dir():
+            return [f"dataset.root: {self.root} is not a folder; set it to the folder that holds annotations/"]
+        found = []
+        if not self._videos:
+            places = ", ".join(VIDEO_FOLDERS)
+            found.append(f"{self.root}: no video in {places}; {TOO_SLOW} alone is too slow for optical flow")
+        for read in (self._boxes, self._events):
+            try:
+                read()
+            except InputError as error:
+                found.append(str(error))
+        return found
+
+    def clips(self) -> list[Clip]:
+        """See :class:`flowgrad.datasets.base.Dataset`."""
+        names = sorted(self._videos.keys() | self.annotations().keys())
+        return [
+            Clip(name, self._videos.get(name), sound if (self.root / sound).is_file() else None)
+            for name, sound in ((name, f"audio/{name}.wav") for name in names)
+        ]
+
+    @cached_property
+    def _annotations(self) -> dict[str, Annotations]:
+        boxes: dict[str, list[Box]] = {}
+        events: dict[str, list[SoundEvent]] = {}
+        for row in self._boxes().itertuples(index=False):
+            clip = boxes.setdefault(row.filename, [])
+            if row.time >= 0:
+                clip.append(
+                    Box(
+                        time=float(row.time),
+                        x=float(row.x),
+                        y=float(row.y),
+                        w=float(row.w),
+                        h=float(row.h),
+                        label=row.label,
+                        visible=float(row.visibility) == 1,
+                        track=int(row.track_id),
+                    )
+                )
+        for row in self._events().itertuples(index=False):
+            events.setdefault(row.filename, []).append(
+                SoundEvent(
+                    start=float(row.start),
+                    end=float(row.end),
+                    label=row.label,
+                    identifiable=float(row.non_identifiable_vehicle_sound) == 0,
+                )
+            )
+        return {
+            name: Annotations(tuple(boxes.get(name, ())), tuple(events.get(name, ())))
+            for name in sorted(boxes.keys() | events.keys())
+        }
+
+    def annotations(self) -> dict[str, Annotations]:
+        """See :class:`flowgrad.datasets.base.Dataset`.
+
+        Raises ``InputError`` naming file and column for an annotation file that is absent or wrong.
+        """
+        return self._annotations
+
+    def _boxes(self) -> pd.DataFrame:
+        table = _read(self.root / "annotations/video_annotations.csv", BOX_COLUMNS)
+        # a clip without boxes is a row with time -1 whose other cells may be empty
+        _require(table[table["time"] >= 0], self.root / "annotations/video_annotations.csv")
+        return table
+
+    def _events(self) -> pd.DataFrame:
+        path = self.root / "annotations/audio_annotations.csv"
+        table = _read(path, EVENT_COLUMNS)
+        _require(table, path)
+        return table
+
+
+def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, "str"), encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: file not found; it belongs to the dataset") from error
+    except (ValueError, OSError) as error:  # pandas: EmptyDataError, ParserError, UnicodeDecodeError
+        raise InputError(f"{path}: cannot be read as CSV: {error}") from error
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        have = ", ".join(map(str, table.columns))
+        raise InputError(f"{path}: column {', '.join(map(repr, missing))} is missing; the file has {have}")
+    for name in columns:
+        if name in TEXT_COLUMNS:
+            continue
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        wrong = table.index[numbers.isna() & table[name].notna()]
+        if len(wrong):
+            line = int(wrong[0]) + 2
+            raise InputError(f"{path}: line {line}, column {name!r}: {table[name][wrong[0]]!r} is not a number")
+        table[name] = numbers
+    return table[list(columns)]
+
+
+def _require(table: pd.DataFrame, path: Path) -> None:
+    for name in table.columns:
+        empty = table.index[table[name].isna()]
+        if len(empty):
+            raise InputError(f"{path}: line {int(empty[0]) + 2}, column {name!r} is empty")

@@ -1,0 +1,107 @@
+"""Ground truth: which frames are scored, which boxes count on them, and their 224x224 masks.
+
+Paper, section 3: frames "that have both audio and video annotations and where the sounding vehicle is visible and
+identifiable". The released code takes every visible box of a frame while any identifiable, on-screen event sounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from flowgrad.datasets.base import Annotations, Box
+from flowgrad.protocols import MAP_SIZE, Protocol
+
+OFF_SCREEN = "offscreen"
+
+
+def heard_labels(annotations: Annotations, time: float, protocol: Protocol) -> set[str]:
+    """Return the labels of the identifiable, on-screen sound events that are active at ``time`` s."""
+    return {
+        event.label
+        for event in annotations.events
+        if event.identifiable
+        and event.label != OFF_SCREEN
+        and (event.start <= time <= event.end if protocol.event_edges == "closed" else event.start < time < event.end)
+    }
+
+
+def scored_boxes(annotations: Annotations, protocol: Protocol) -> dict[int, list[Box]]:
+    """Return the boxes that count, by the number of their 8 fps frame; only frames that pass the filter appear."""
+    frames: dict[int, list[Box]] = {}
+    for box in annotations.boxes:
+        if not box.visible:
+            continue
+        if protocol.boxes_past_edge == "drop-negative" and min(box.x, box.y, box.w, box.h) < 0:
+            continue
+        heard = heard_labels(annotations, box.time, protocol)
+        if box.label in heard if protocol.ground_truth == "sounding" else bool(heard):
+            frames.setdefault(box.frame, []).append(box)
+    return dict(sorted(frames.items()))
+
+
+def rasterise(
+    boxes: Iterable[Box], width: int, height: int, protocol: Protocol, size: int = MAP_SIZE
+) -> npt.NDArray[np.float32]:
+    """Return the union of boxes as a (size, size) float32 mask of 0 and 1.
+
+    Args:
+        boxes: boxes in pixels of the source frame.
+        width: source width, pixels.
+        height: source height, pixels.
+        protocol: ``box_raster`` says how edges fall on the grid: ``round`` to the nearest pixel edge, at least one
+            pixel for a box that touches the frame; ``truncate`` as the released code, where a small box vanishes.
+        size: side of the mask.
+    """
+    mask = np.zeros((size, size), np.float32)
+    for box in boxes:
+        if protocol.box_raster == "truncate":
+            left, top = int(box.x / width * size), int(box.y / height * size)
+            right, bottom = left + int(box.w / width * size), top + int(box.h / height * size)
+        else:
+            left, right = _rounded(box.x, box.x + box.w, width, size)
+            top, bottom = _rounded(box.y, box.y + box.h, height, size)
+        mask[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 1
+    return mask
+
+
+def _rounded(low: float, high: float, extent: int, size: int) -> tuple[int, int]:
+    """Return the pixel range of an interval of the source axis, clipped; empty only when it lies outside."""
+    low, high = max(low, 0.0), min(high, float(extent))
+    if high <= low:
+        return 0, 0
+    first, last = round(low / extent * size), round(high / extent * size)
+    if last == first:
+        first = min(int((low + high) / 2 / extent * size), size - 1)
+        last = first + 1
+    return first, last
+
+
+@dataclass(frozen=True)
+class BoxFaults:
+    """How many boxes of a clip do not lie within its frame."""
+
+    outside: int
+    past_edge: int
+
+    def __str__(self) -> str:
+        parts = []
+        if self.outside:
+            parts.append(f"{self.outside} boxes lie outside the frame and do not count")
+        if self.past_edge:
+            parts.append(f"{self.past_edge} boxes reach past the frame")
+        return "; ".join(parts)
+
+
+def box_faults(boxes: Iterable[Box], width: int, height: int, tolerance: float = 0.5) -> BoxFaults:
+    """Count the boxes that lie outside a frame of this size, or reach past its edge by more than ``tolerance`` px."""
+    outside = past_edge = 0
+    for box in boxes:
+        if box.x >= width or box.y >= height or box.x + box.w <= 0 or box.y + box.h <= 0:
+            outside += 1
+        elif min(box.x, box.y) < -tolerance or box.x + box.w > width + tolerance or box.y + box.h > height + tolerance:
+            past_edge += 1
+    return BoxFaults(outside, past_edge)

@@ -1,0 +1,36 @@
+"""Intervals for figures that are means over frames: frames of one clip are not independent, so clips are resampled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+RESAMPLES = 2000
+SEED = 20221
+
+
+def clip_bootstrap(
+    values: npt.NDArray[Any], clips: npt.NDArray[Any], level: float = 0.95, resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """Return the percentile interval of the mean over frames, resampling whole clips (cluster bootstrap).
+
+    Args:
+        values: (N,) a value a frame (a success as 0 or 1, a cIoU).
+        clips: (N,) the clip of each frame.
+        level: coverage aimed at.
+        resamples: number of resamples; the seed is fixed.
+
+    Returns:
+        Lower and upper bound. With fewer than two clips both are NaN: nothing can be said.
+    """
+    names, member = np.unique(clips, return_inverse=True)
+    if len(names) < 2:
+        return float("nan"), float("nan")
+    sums = np.bincount(member, weights=np.asarray(values, np.float64))
+    counts = np.bincount(member)
+    drawn = np.random.default_rng(SEED).integers(0, len(names), (resamples, len(names)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

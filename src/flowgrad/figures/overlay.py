@@ -1,0 +1,37 @@
+"""A localization map over its frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from flowgrad.evaluation.metrics import normalise
+
+OPACITY = 0.55
+
+
+def overlay(
+    frame: npt.NDArray[np.uint8], localization_map: npt.NDArray[Any], threshold: float | None = 0.5
+) -> npt.NDArray[np.uint8]:
+    """Return a frame with a map laid over it, (H, W, 3) uint8 RGB.
+
+    The map is min-max normalised and coloured; where it is low the frame shines through. The outline is where it
+    reaches ``threshold``: what the metrics count.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB.
+        localization_map: (S, S), any scale.
+        threshold: of the outline, None for none.
+    """
+    height, width = frame.shape[:2]
+    heat = cv2.resize(normalise(np.asarray(localization_map)[None])[0], (width, height))
+    colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
+    weight = (OPACITY * np.sqrt(heat))[..., None]
+    picture = np.ascontiguousarray((frame * (1 - weight) + colours * weight).astype(np.uint8))
+    if threshold is not None:
+        contours, _ = cv2.findContours((heat >= threshold).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        cv2.drawContours(picture, contours, -1, (255, 255, 255), max(1, height // 300), cv2.LINE_AA)
+    return picture

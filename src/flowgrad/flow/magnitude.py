@@ -1,0 +1,62 @@
+"""What becomes of a flow magnitude: the 224x224 map, its 8-bit JPEG emulation, and the networks' input."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Literal, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from flowgrad.protocols import MAP_SIZE
+
+
+class FlowEstimator(Protocol):
+    """An optical flow method."""
+
+    name: str
+    settings: dict[str, Any]
+
+    def grey(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return what is compared, for an (H, W, 3) uint8 RGB frame."""
+
+    def magnitude(self, first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return the (H, W) float32 magnitude in native pixels between two grey frames."""
+
+
+def map_magnitude(magnitude: npt.NDArray[np.float32], size: int = MAP_SIZE) -> npt.NDArray[np.float16]:
+    """Return a native (H, W) magnitude as a (size, size) float16 map, still in native pixels per 1/8 s.
+
+    Shrinking averages over areas (every native pixel counts); float16 keeps three digits down to 6e-5 px.
+    """
+    shrinks = magnitude.shape[0] >= size and magnitude.shape[1] >= size
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(magnitude, (size, size), interpolation=interpolation), np.float16)
+
+
+def jpeg_magnitude(magnitude: npt.NDArray[np.float32], size: int = MAP_SIZE) -> npt.NDArray[np.uint8]:
+    """Return the magnitude as the released FlowGrad code keeps it: (size, size) uint8, whole native pixels.
+
+    It is rounded to 8 bits, saved as a JPEG of quality 95 and resized by PIL's bicubic filter (spec: released
+    ``calc_flow.py`` and ``evaluate.py``).
+    """
+    eight_bit = cv2.convertScaleAbs(magnitude)
+    _, encoded = cv2.imencode(".jpg", eight_bit)
+    picture = Image.open(io.BytesIO(encoded.tobytes()))
+    return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC))
+
+
+def network_input(
+    magnitude: npt.NDArray[Any], arithmetic: Literal["float", "wrap"] = "float"
+) -> npt.NDArray[np.float32]:
+    """Return the flow input of FlowGrad-IC and -EN, ``(magnitude + 5) / 200``, (N, S, S) float32.
+
+    ``wrap`` adds in 8 bits as the released code does: magnitudes of 251..255 px come out as 0..0.02.
+    """
+    if arithmetic == "wrap":
+        magnitude = np.asarray(magnitude).astype(np.uint8) + np.uint8(5)
+    else:
+        magnitude = np.asarray(magnitude, np.float32) + 5
+    return (magnitude / np.float32(200)).astype(np.float32)

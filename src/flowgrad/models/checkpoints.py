@@ -1,0 +1,49 @@
+"""Loading published checkpoints into our encoders: ``weights_only``, strict, with the differences listed."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from flowgrad.errors import InputError
+from flowgrad.models.layout import CHECKPOINTS, compare
+
+
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of a checkpoint, flat (``rc_grad.pt``) or under ``state_dict`` (Lightning).
+
+    Only tensors and plain containers are ever loaded (``weights_only=True``): a checkpoint cannot run code.
+    Raises ``InputError`` naming the file.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: checkpoint not found")
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: cannot be loaded as tensors only ({reason})") from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict):
+        raise InputError(f"{path}: holds no dictionary of tensors")
+    return {str(key): value for key, value in state.items() if isinstance(value, torch.Tensor)}
+
+
+def load_encoders(path: Path, method: str, encoders: nn.ModuleDict) -> None:
+    """Load the checkpoint of ``method`` into its encoders.
+
+    Raises ``InputError`` naming the file and listing every missing, unexpected or misshapen key. Keys that the
+    published files carry and no model uses (``flowgrad.models.layout``) are allowed, nothing else.
+    """
+    state = read_state(path)
+    differences = compare(method, {key: tuple(value.shape) for key, value in state.items()})
+    if differences:
+        raise InputError(f"{path}: is no {method} checkpoint: {'; '.join(differences)}")
+    for encoder in CHECKPOINTS[method]:
+        prefix = f"{encoder.prefix}."
+        needed = {key: state[key] for key in encoder.layout()}
+        module = encoders[encoder.prefix]
+        module.load_state_dict({key.removeprefix(prefix): value for key, value in needed.items()}, strict=True)

@@ -1,0 +1,65 @@
+"""Preparing what the networks of the RCGrad family see: pictures, sound windows, flow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from flowgrad.protocols import MAP_SIZE, Protocol
+
+PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)
+PIXEL_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
+
+
+def resized(frame: npt.NDArray[np.uint8], size: int = MAP_SIZE) -> npt.NDArray[np.uint8]:
+    """Stretch an (H, W, 3) uint8 RGB frame to (size, size, 3) with PIL's bicubic filter, as RCGrad does."""
+    return np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BICUBIC))
+
+
+def standardised(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return frames (N, S, S, 3) uint8 as (N, 3, S, S) float32 with CLIP's mean and deviation taken out."""
+    mean, deviation = np.array(PIXEL_MEAN, np.float32), np.array(PIXEL_DEVIATION, np.float32)
+    return np.ascontiguousarray(((frames.astype(np.float32) / 255 - mean) / deviation).transpose(0, 3, 1, 2))
+
+
+def window_length(protocol: Protocol) -> int:
+    """Return the length of a sound window, samples."""
+    return round(protocol.sound_seconds * protocol.sample_rate)
+
+
+def window_start(time: float, protocol: Protocol) -> int:
+    """Return the first sample of the window centred on ``time`` s; negative near the start of a clip."""
+    return int((time - protocol.sound_seconds / 2) * protocol.sample_rate)
+
+
+def stored_sound(sound: npt.NDArray[np.float32], protocol: Protocol) -> npt.NDArray[np.float32]:
+    """Return sound after the storage that the protocol names: as it is, or rounded to 16 bits."""
+    if protocol.sound_bits == "float":
+        return sound
+    return (np.clip(np.rint(sound * 32768), -32768, 32767) / 32768).astype(np.float32)
+
+
+def fitted_sound(audio: npt.NDArray[Any], sample_rate: int, protocol: Protocol) -> npt.NDArray[np.float32]:
+    """Return windows (N, S) float32 at the protocol's rate and length: resampled, then cut or padded about the centre.
+
+    Raises ``ValueError`` for an array that is not (N, S) or a rate that is not positive.
+    """
+    if audio.ndim != 2 or audio.shape[1] == 0:
+        raise ValueError(f"audio: expected windows (N, S) with S > 0, got {audio.shape}")
+    if sample_rate <= 0:
+        raise ValueError(f"sample_rate: expected a positive rate in Hz, got {sample_rate}")
+    windows = np.asarray(audio, np.float32)
+    if sample_rate != protocol.sample_rate:
+        from scipy.signal import resample_poly
+
+        divisor = int(np.gcd(sample_rate, protocol.sample_rate))
+        windows = resample_poly(windows, protocol.sample_rate // divisor, sample_rate // divisor, axis=1)
+    surplus = windows.shape[1] - window_length(protocol)
+    if surplus > 0:
+        windows = windows[:, surplus // 2 : surplus // 2 + window_length(protocol)]
+    elif surplus < 0:
+        windows = np.pad(windows, ((0, 0), (-surplus // 2, -surplus - (-surplus // 2))))
+    return np.ascontiguousarray(windows, np.float32)

@@ -1,0 +1,87 @@
+"""The models by name. A method is one module and one line here; nothing else names it.
+
+This module imports no torch: the workflow and ``flowgrad check`` read it in milliseconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flowgrad.errors import InputError
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a model is made from and where its code is.
+
+    Attributes:
+        name: as in the configuration and the tables.
+        kind: ``network`` (a checkpoint, pictures), ``arithmetic`` (other artifacts only) or ``boxes`` (detections).
+        sound: needs the sound around the frame.
+        flow: needs the flow from the frame to its successor.
+        checkpoint: the key in ``checkpoints`` of the configuration, for networks and what derives from them.
+        file: the checkpoint's published file name, looked for in the weights folder.
+        code: ``module:attribute`` of the builder (network) or the function (arithmetic).
+        derived_from: the model whose maps it starts from.
+        boxes: for ``boxes``: ``all`` detections, or the ``moving`` ones.
+    """
+
+    name: str
+    kind: Literal["network", "arithmetic", "boxes"]
+    sound: bool = False
+    flow: bool = False
+    checkpoint: str | None = None
+    file: str | None = None
+    code: str | None = None
+    derived_from: str | None = None
+    boxes: Literal["all", "moving"] | None = None
+
+    def load(self) -> Callable[..., Any]:
+        """Import and return what ``code`` names."""
+        assert self.code is not None, self.name
+        module, attribute = self.code.split(":")
+        return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+
+
+_RCGRAD = "flowgrad.models.rcgrad"
+_HYBRID = "flowgrad.models.hybrid"
+_RC_FILE, _IC_FILE, _EN_FILE = "rc_grad.pt", "flowgrad_IC.ckpt", "flowgrad_EN.ckpt"
+
+# fmt: off
+MODELS: dict[str, ModelSpec] = {spec.name: spec for spec in (
+    ModelSpec("flow", "arithmetic", flow=True, code=f"{_HYBRID}:flow_map"),
+    ModelSpec("rcgrad", "network", sound=True, checkpoint="rcgrad", file=_RC_FILE, code=f"{_RCGRAD}:RCGrad"),
+    ModelSpec("flowgrad-h", "arithmetic", sound=True, flow=True, checkpoint="rcgrad", file=_RC_FILE,
+              code=f"{_HYBRID}:flowgrad_h", derived_from="rcgrad"),
+    ModelSpec("flowgrad-ic", "network", sound=True, flow=True, checkpoint="flowgrad-ic", file=_IC_FILE,
+              code=f"{_RCGRAD}:FlowGradIC"),
+    ModelSpec("flowgrad-en", "network", sound=True, flow=True, checkpoint="flowgrad-en", file=_EN_FILE,
+              code=f"{_RCGRAD}:FlowGradEN"),
+    ModelSpec("yolo-baseline", "boxes", boxes="all"),
+    ModelSpec("yolo-topline", "boxes", boxes="moving"),
+)}
+# fmt: on
+
+
+def get_model(name: str) -> ModelSpec:
+    """Return the model of this name.
+
+    Raises ``InputError`` with the known names.
+    """
+    if name not in MODELS:
+        raise InputError(f"unknown model {name!r}: use one of {', '.join(MODELS)}")
+    return MODELS[name]
+
+
+def required(names: list[str]) -> list[ModelSpec]:
+    """Return the models that must run for ``names``: themselves and what they derive from, each once."""
+    wanted: dict[str, ModelSpec] = {}
+    for name in names:
+        spec = get_model(name)
+        if spec.derived_from:
+            wanted.setdefault(spec.derived_from, get_model(spec.derived_from))
+        wanted[name] = spec
+    return list(wanted.values())

@@ -1,0 +1,193 @@
+"""The plan: which clip belongs to which shard. Append-only, so that what is done stays done.
+
+A shard is a list of at most ``clips_per_job`` clips that one job works through. It is decided once and kept in
+``results/plan/shards/<shard>.json``; the workflow engine takes that small file, not the videos, as the job's input.
+
+* New clips go to new shards.
+* A changed clip (other SHA-256) rewrites its shard's file, which redoes that shard and no other.
+* A removed clip stays in its shard's file (nothing is redone) but leaves ``results/plan/clips.csv``, from which the
+  tables are made. Should it come back, its shard is redone, since parts of it may have been made without it.
+
+Annotations are kept apart (``results/plan/annotations/<shard>.json``): a corrected box redoes scores, not maps.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from flowgrad import artifacts
+from flowgrad.datasets import Annotations, Clip, Dataset
+
+PLAN_COLUMNS = {"video": "str", "shard": "str", "reason": "str"}
+NO_VIDEO = "annotated, but there is no video file"
+NO_ANNOTATIONS = "no annotations: left out of a labelled dataset"
+HASHING_THREADS = 4
+
+
+@dataclass(frozen=True)
+class PlannedClip:
+    """A clip in a shard: paths relative to the dataset's root, and the SHA-256 of each file."""
+
+    name: str
+    video: str
+    video_sha256: str
+    sound: str | None = None
+    sound_sha256: str | None = None
+
+
+class Plan:
+    """The plan in a results folder."""
+
+    def __init__(self, results: Path):
+        self.folder = Path(results) / "plan"
+
+    def shard_file(self, shard: str) -> Path:
+        """Return the file that lists the clips of a shard."""
+        return self.folder / "shards" / f"{shard}.json"
+
+    def annotation_file(self, shard: str) -> Path:
+        """Return the file that holds the annotations of a shard's clips."""
+        return self.folder / "annotations" / f"{shard}.json"
+
+    @property
+    def clips_file(self) -> Path:
+        """Return the table of the dataset's present clips: name, shard, reason."""
+        return self.folder / "clips.csv"
+
+    def shards(self) -> list[str]:
+        """Return the shards that hold at least one present clip, in order."""
+        return sorted(set(self.present().values()))
+
+    def present(self) -> dict[str, str]:
+        """Return the shard of every clip that is in the dataset and in a shard."""
+        if not self.clips_file.is_file():
+            return {}
+        table = artifacts.read_table(self.clips_file, PLAN_COLUMNS).dropna(subset="shard")
+        return dict(zip(table["video"], table["shard"], strict=True))
+
+    def update(self, dataset: Dataset, clips_per_job: int) -> list[str]:
+        """Bring the plan in line with the dataset; return :meth:`shards`. Files that do not change are not touched."""
+        annotations = dataset.annotations()
+        found = dataset.clips()
+        usable = [clip for clip in found if clip.video and (clip.name in annotations or not dataset.labelled)]
+        planned = {clip.name: clip for clip in self._fingerprinted(dataset.root, usable)}
+
+        assigned: dict[str, str] = {}
+        present_before = self.present()
+        last = 0
+        for path in sorted((self.folder / "shards").glob("*.json")):
+            last = max(last, int(path.stem))
+            before = read_shard(path)
+            assigned |= {clip.name: path.stem for clip in before}
+            if any(
+                clip.name in planned and (planned[clip.name] != clip or clip.name not in present_before)
+                for clip in before
+            ):
+                kept = [planned[clip.name] for clip in before if clip.name in planned]
+                self._write_shard(path.stem, kept, version=artifacts.read_json(path)["version"] + 1)
+                assigned = {name: shard for name, shard in assigned.items() if shard != path.stem}
+                assigned |= {clip.name: path.stem for clip in kept}
+
+        new = [clip for name, clip in sorted(planned.items()) if name not in assigned]
+        for start in range(0, len(new), clips_per_job):
+            last += 1
+            members = new[start : start + clips_per_job]
+            self._write_shard(f"{last:05d}", members)
+            assigned |= {clip.name: f"{last:05d}" for clip in members}
+
+        self._write_annotations(planned, assigned, annotations)
+        self._write_clips(found, planned, assigned)
+        return self.shards()
+
+    def _write_shard(self, shard: str, clips: list[PlannedClip], version: int = 1) -> None:
+        # the version makes the content differ: the engine compares small files by content
+        artifacts.write_json(
+            self.shard_file(shard), {"version": version, "clips": [asdict(clip) for clip in clips]}
+        )
+
+    def _write_annotations(
+        self, planned: dict[str, PlannedClip], assigned: dict[str, str], annotations: dict[str, Annotations]
+    ) -> None:
+        members: dict[str, dict[str, Any]] = {}
+        for name, shard in assigned.items():
+            known = members.setdefault(shard, {})
+            if name in planned and name in annotations:
+                known[name] = annotations[name].to_json()
+        for shard, known in members.items():
+            path = self.annotation_file(shard)
+            # a removed clip keeps what was known of it: nothing is redone because it went
+            before = artifacts.read_json(path) if path.is_file() else {}
+            kept = {name: value for name, value in before.items() if name not in planned and name in assigned}
+            artifacts.write_json(path, kept | known)
+
+    def _write_clips(self, found: list[Clip], planned: dict[str, PlannedClip], assigned: dict[str, str]) -> None:
+        text = io.StringIO(newline="")
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(PLAN_COLUMNS)
+        for clip in found:
+            if clip.name in planned:
+                rows.writerow((clip.name, assigned[clip.name], ""))
+            else:
+                rows.writerow((clip.name, "", NO_ANNOTATIONS if clip.video else NO_VIDEO))
+        artifacts.write_text_if_changed(self.clips_file, text.getvalue())
+
+    def _fingerprinted(self, root: Path, clips: list[Clip]) -> list[PlannedClip]:
+        """Return the clips with the SHA-256 of their files; only files whose size or time changed are read."""
+        cache = FingerprintCache(self.folder / "fingerprints.json")
+        paths = sorted({path for clip in clips for path in (clip.video, clip.sound) if path})
+        digests = dict(zip(paths, cache.digests([root / path for path in paths]), strict=True))
+        cache.save()
+        return [
+            PlannedClip(
+                clip.name,
+                str(clip.video),
+                digests[str(clip.video)],
+                clip.sound,
+                digests[clip.sound] if clip.sound else None,
+            )
+            for clip in clips
+        ]
+
+
+class FingerprintCache:
+    """SHA-256 of files, remembered by path, size and modification time."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._known: dict[str, list[Any]] = artifacts.read_json(path) if path.is_file() else {}
+
+    def digests(self, paths: list[Path]) -> list[str]:
+        """Return the SHA-256 of every file, reading those that are new or changed."""
+        with ThreadPoolExecutor(HASHING_THREADS) as pool:
+            return list(pool.map(self._digest, paths))
+
+    def _digest(self, path: Path) -> str:
+        stat = path.stat()
+        stamp = [stat.st_size, stat.st_mtime_ns]
+        known = self._known.get(str(path))
+        if known is not None and known[:2] == stamp:
+            return str(known[2])
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        self._known[str(path)] = [*stamp, digest]
+        return digest
+
+    def save(self) -> None:
+        """Write the cache where it changed."""
+        artifacts.write_json(self._path, self._known)
+
+
+def read_shard(path: Path) -> list[PlannedClip]:
+    """Return the clips of a shard file."""
+    return [PlannedClip(**clip) for clip in artifacts.read_json(path)["clips"]]
+
+
+def read_annotations(path: Path) -> dict[str, Annotations]:
+    """Return the annotations of a shard's clips."""
+    return {name: Annotations.from_json(value) for name, value in artifacts.read_json(path).items()}

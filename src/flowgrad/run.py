@@ -1,0 +1,357 @@
+"""What the Snakefile and the rule scripts need to know of a run: one small object, no Snakemake, no torch."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from flowgrad import artifacts
+from flowgrad.check import Findings, check
+from flowgrad.config import Config, parse
+from flowgrad.datasets import FORMATS, open_dataset
+from flowgrad.detection.base import Detector
+from flowgrad.errors import InputError
+from flowgrad.evaluation.ground_truth import scored_boxes
+from flowgrad.models.registry import ModelSpec, get_model, required
+from flowgrad.plan import FingerprintCache, Plan, read_annotations
+from flowgrad.protocols import FlowStorage, Protocol
+from flowgrad.provenance import code_digest
+from flowgrad.stages.decode import Recipe, at_hand
+
+RESULTS = Path("results")
+DECODE = "flowgrad.stages.decode"
+FLOW = "flowgrad.stages.flow"
+HEATMAPS = "flowgrad.stages.heatmaps"
+DETECT = ("flowgrad.stages.detect", "flowgrad.detection.yolo")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A configured run in the working folder."""
+
+    config: Config
+    findings: Findings
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Return the plan of the results folder."""
+        return Plan(RESULTS)
+
+    @cached_property
+    def shards(self) -> list[str]:
+        """Return the shards that hold a present clip."""
+        return self.plan.shards()
+
+    @cached_property
+    def protocols(self) -> dict[str, Protocol]:
+        """Return the protocols by name."""
+        return self.config.used_protocols()
+
+    @property
+    def labelled(self) -> bool:
+        """Return whether there is anything to score."""
+        return FORMATS[self.config.dataset.format].labelled
+
+    @cached_property
+    def table_models(self) -> list[ModelSpec]:
+        """Return the models of the table."""
+        return [get_model(name) for name in self.findings.models]
+
+    @cached_property
+    def map_models(self) -> list[str]:
+        """Return the models whose maps are made, those included that another derives from."""
+        return [spec.name for spec in required(self.findings.models) if spec.kind != "boxes"]
+
+    @property
+    def detects(self) -> bool:
+        """Return whether any model needs detections."""
+        return any(spec.kind == "boxes" for spec in self.table_models)
+
+    # what a rule's result depends on besides its input files: given to the engine as parameters
+
+    @cached_property
+    def _fingerprints(self) -> FingerprintCache:
+        return FingerprintCache(self.plan.folder / "fingerprints.json")
+
+    def weights_sha256(self, key: str) -> str:
+        """Return the SHA-256 of the checkpoint with this key in the configuration, or of the ``detector``."""
+        path = self.findings.detector if key == "detector" else self.findings.checkpoints.get(key)
+        if path is None:
+            return ""
+        (digest,) = self._fingerprints.digests([path])
+        self._fingerprints.save()
+        return digest
+
+    def decode_params(self) -> dict[str, Any]:
+        """Return what decoding depends on."""
+        # not the rates themselves: a protocol that is added later decodes for itself what it lacks
+        return {"code": code_digest(DECODE), "sound": bool(self._sample_rates)} | self._selection()
+
+    @property
+    def _sample_rates(self) -> tuple[int, ...]:
+        """Return the rates at which sound is needed, Hz."""
+        listens = any(get_model(name).sound for name in self.map_models)
+        return tuple(sorted({protocol.sample_rate for protocol in self.protocols.values()})) if listens else ()
+
+    def _selection(self) -> dict[str, Any]:
+        """Return what the choice of frames depends on: nothing while all are computed."""
+        if self.config.frames == "all":
+            return {"frames": "all"}
+        fields = {name: rules.model_dump(include=_FRAME_FIELDS) for name, rules in self.protocols.items()}
+        return {"frames": fields, "detects": self.detects}
+
+    def flow_storages(self) -> list[FlowStorage]:
+        """Return the forms in which flow is kept."""
+        return sorted({protocol.flow_storage for protocol in self.protocols.values()})
+
+    def flow_params(self) -> dict[str, Any]:
+        """Return what flow depends on."""
+        return {"code": code_digest(FLOW, DECODE), "storages": self.flow_storages()} | self._selection()
+
+    def heatmap_params(self, model: str, protocol: str) -> dict[str, Any]:
+        """Return what the maps of a model under a protocol depend on."""
+        spec = get_model(model)
+        code = [HEATMAPS, *([spec.code.split(":")[0]] if spec.code else [])]
+        if spec.kind == "network":
+            code.append(DECODE)
+        if spec.flow:
+            code.append(FLOW)
+        params: dict[str, Any] = {
+            "code": code_digest(*code),
+            "protocol": self.protocols[protocol].model_dump(include=_MAP_FIELDS),
+            "selection": self._selection(),
+        }
+        if spec.kind == "network" and spec.checkpoint:
+            params |= {"weights": self.weights_sha256(spec.checkpoint), "precision": self.config.precision}
+        return params
+
+    def detect_params(self) -> dict[str, Any]:
+        """Return what detection depends on."""
+        settings = self.config.detector.model_dump(exclude={"weights"})
+        return {
+            "code": code_digest(*DETECT, DECODE),
+            "weights": self.weights_sha256("detector"),
+            **settings,
+        } | (self._selection())
+
+    def stationary_params(self, protocol: str) -> dict[str, Any]:
+        """Return what the stationary filter depends on."""
+        rules = self.protocols[protocol].model_dump()
+        fields = {name: value for name, value in rules.items() if name in ("stationary_iou", "stationary_gap")}
+        return {"code": code_digest(DETECT[0]), "stationary_drop": rules["stationary_drop"], **fields}
+
+    def score_params(self) -> dict[str, Any]:
+        """Return what scores depend on besides maps and detections."""
+        return {
+            "code": code_digest("flowgrad.stages.score"),
+            "models": self.findings.models,
+            "protocols": {name: protocol.model_dump() for name, protocol in self.protocols.items()},
+        }
+
+    def table_params(self) -> dict[str, Any]:
+        """Return what the tables depend on besides the scores."""
+        return {
+            "code": code_digest("flowgrad.stages.tables"),
+            "models": self.findings.models,
+            "protocols": {name: protocol.model_dump() for name, protocol in self.protocols.items()},
+        }
+
+    # the files of a rule
+
+    @property
+    def scored_map_models(self) -> list[str]:
+        """Return the models of the table that are scored from their maps."""
+        return [spec.name for spec in self.table_models if spec.kind != "boxes"]
+
+    @property
+    def gpus(self) -> int:
+        """Return how many GPUs a job of a network asks for."""
+        return 0 if self.config.device == "cpu" else 1
+
+    def heatmap_gpus(self, model: str) -> int:
+        """Return how many GPUs the maps of a model ask for."""
+        return self.gpus if get_model(model).kind == "network" else 0
+
+    def heatmap_inputs(self, model: str, protocol: str, shard: str) -> dict[str, str]:
+        """Return the files that the maps of a model are made from."""
+        spec = get_model(model)
+        inputs = {}
+        if spec.kind == "network":
+            inputs["frames"] = f"{RESULTS}/frames/{shard}.h5"
+        if spec.flow:
+            inputs["flow"] = f"{RESULTS}/flow/{shard}.h5"
+        if spec.derived_from:
+            inputs["maps"] = f"{RESULTS}/heatmaps/{protocol}/{spec.derived_from}/{shard}.h5"
+        return inputs
+
+    def heatmap_sources(self, model: str, protocol: str, shard: str) -> dict[str, Any]:
+        """Return the arguments of stage ``heatmaps`` that say what is made from what."""
+        spec = get_model(model)
+        inputs = self.heatmap_inputs(model, protocol, shard)
+        network = spec.kind == "network" and spec.checkpoint
+        return {
+            "spec": spec,
+            "protocol_name": protocol,
+            "protocol": self.protocols[protocol],
+            "flow_in": Path(inputs["flow"]) if "flow" in inputs else None,
+            "maps_in": Path(inputs["maps"]) if "maps" in inputs else None,
+            "wanted": self.scored_frames(self.plan.annotation_file(shard), protocol),
+            "checkpoint": self.findings.checkpoints[network] if network else None,
+        }
+
+    def boxes_file(self, protocol: str, shard: str) -> str:
+        """Return the table of all boxes on the frames that a protocol looks at."""
+        return f"{RESULTS}/boxes/{self.protocols[protocol].frame_storage}/{shard}.csv"
+
+    def score_maps(self, shard: str) -> dict[tuple[str, str], Path]:
+        """Return the maps that are scored, by (model, protocol)."""
+        return {
+            (model, protocol): RESULTS / "heatmaps" / protocol / model / f"{shard}.h5"
+            for model in self.scored_map_models
+            for protocol in self.protocols
+        }
+
+    def score_detections(self, shard: str) -> dict[str, Path]:
+        """Return the detections that are scored, by protocol."""
+        names = self.protocols if self.detects else ()
+        return {protocol: RESULTS / "detections" / protocol / f"{shard}.csv" for protocol in names}
+
+    def detector(self, threads: int) -> Detector:
+        """Return the configured detector, loaded."""
+        import torch
+
+        from flowgrad.detection.yolo import Yolo
+        from flowgrad.models import resolve_device
+
+        torch.set_num_threads(threads)
+        settings = self.config.detector
+        assert self.findings.detector is not None
+        return Yolo(
+            self.findings.detector,
+            image_size=settings.image_size,
+            confidence=settings.confidence,
+            iou=settings.iou,
+            device=resolve_device(self.config.device),
+        )
+
+    # frames
+
+    def recipe(self, shard: str) -> Recipe:
+        """Return what the frames of a shard are decoded from, and how."""
+        return Recipe(
+            shard=self.plan.shard_file(shard),
+            root=self.config.dataset.root,
+            sample_rates=self._sample_rates,
+            wanted=self.decoded_frames(self.plan.annotation_file(shard)),
+        )
+
+    def frames(self, shard: str) -> contextlib.AbstractContextManager[Path]:
+        """Give the frames artifact of a shard to read, decoded anew if it was released."""
+        return at_hand(RESULTS / "frames" / f"{shard}.h5", self.recipe(shard))
+
+    def frame_readers(self, shard: str) -> list[str]:
+        """Return the files that are made from the frames of a shard: once they are there, it is released."""
+        networks = [name for name in self.map_models if get_model(name).kind == "network"]
+        readers = [
+            f"{RESULTS}/heatmaps/{protocol}/{model}/{shard}.h5" for protocol in self.protocols for model in networks
+        ]
+        if any(get_model(name).flow for name in self.map_models):
+            readers.append(f"{RESULTS}/flow/{shard}.h5")
+        if self.detects:
+            readers += sorted({self.boxes_file(protocol, shard) for protocol in self.protocols})
+        return readers
+
+    # which frames are computed while only annotated ones are
+
+    def scored_frames(self, annotations: Path, protocol: str) -> dict[str, set[int]] | None:
+        """Return the frames that a protocol scores, by clip; None while all frames are computed."""
+        if self.config.frames == "all":
+            return None
+        rules = self.protocols[protocol]
+        return {clip: set(scored_boxes(known, rules)) for clip, known in read_annotations(annotations).items()}
+
+    def decoded_frames(self, annotations: Path) -> dict[str, set[int]] | None:
+        """Return the frames that must be decoded: the scored ones, their successors, and what detection compares."""
+        if self.config.frames == "all":
+            return None
+        wanted: dict[str, set[int]] = {}
+        for name, rules in self.protocols.items():
+            offsets = {0, 1}
+            if self.detects:
+                offsets |= {rules.stationary_gap}
+                offsets |= {-rules.stationary_gap} if rules.stationary_drop == "both" else set()
+            for clip, numbers in (self.scored_frames(annotations, name) or {}).items():
+                frames = wanted.setdefault(clip, set())
+                frames |= {number + offset for number in numbers for offset in offsets if number + offset >= 0}
+        return wanted
+
+
+_FRAME_FIELDS = {"ground_truth", "event_edges", "boxes_past_edge", "stationary_gap", "stationary_drop"}
+"""Fields of a protocol that decide which frames are scored and which neighbours detection compares."""
+
+_MAP_FIELDS = {
+    "sample_rate",
+    "sound_seconds",
+    "sound_bits",
+    "audio_batch_norm",
+    "frame_storage",
+    "flow_storage",
+    "flow_input",
+    "flow_in_product",
+    "normalise_maps",
+}
+"""Fields of a protocol that decide what a map looks like; the others decide how it is scored."""
+
+
+def prepare(raw: Mapping[str, Any], main: bool) -> Run:
+    """Return the run of a raw configuration.
+
+    Args:
+        raw: the configuration as read.
+        main: whether this is the process that a person started: it checks everything and brings the plan up to date;
+            the processes of single jobs read the plan as it is.
+
+    Raises:
+        InputError: the configuration, the dataset or the weights are not usable; all that is wrong is listed.
+    """
+    config = parse(raw)
+    findings = check(config, RESULTS, download=main, dataset=main)
+    if findings.problems:
+        raise InputError(findings.report())
+    run = Run(config, findings)
+    if main:
+        run.plan.update(open_dataset(config.dataset.format, config.dataset.root), config.clips_per_job)
+    return run
+
+
+@contextlib.contextmanager
+def job(snakemake: Any) -> Iterator[Run]:
+    """Run a rule script: log to the rule's log file, and end on a user's error with one sentence, not a traceback."""
+    Path(snakemake.log[0]).parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=snakemake.log[0],
+        filemode="w",
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
+    log = logging.getLogger(f"flowgrad.{snakemake.rule}")
+    log.info("%s %s, process %d", snakemake.rule, dict(snakemake.wildcards.items()), os.getpid())
+    log.info("versions: %s", artifacts.library_versions("snakemake", "numpy"))
+    try:
+        yield prepare(snakemake.config, main=False)
+    except InputError as error:
+        log.error("status=failed reason=%s", error)
+        print(f"{snakemake.rule}: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from error
+    except BaseException:
+        log.exception("status=failed")
+        raise
+    log.info("status=ok")

@@ -1,0 +1,173 @@
+"""Stage ``decode``: the clips of a shard as lossless 8 fps pictures and mono sound, and what became of each clip."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from flowgrad import artifacts, frames, media
+from flowgrad.errors import MediaError
+from flowgrad.plan import PlannedClip, read_shard
+from flowgrad.protocols import FRAMES_PER_SECOND
+
+log = logging.getLogger(__name__)
+
+STATUS_COLUMNS = {
+    "video": "str",
+    "status": "str",
+    "reason": "str",
+    "frames": "int64",
+    "width": "int64",
+    "height": "int64",
+    "sound_s": "float64",
+}
+SILENCE_AFTER_S = 0.5
+"""Sound that ends this much before the pictures is worth a word."""
+
+
+@dataclass
+class ClipStatus:
+    """What became of one clip: ``ok``, ``skipped`` (usable in part) or ``failed`` (the file is at fault), and why."""
+
+    video: str
+    status: str = "ok"
+    reason: str = ""
+    frames: int = 0
+    width: int = 0
+    height: int = 0
+    sound_s: float | None = None
+
+    def worsen(self, status: str, reason: str) -> None:
+        """Add a reason; ``failed`` outranks ``skipped``, which outranks ``ok``."""
+        order = ("ok", "skipped", "failed")
+        self.status = max(self.status, status, key=order.index)
+        self.reason = f"{self.reason}; {reason}" if self.reason else reason
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a shard's frames are decoded from, and how.
+
+    Attributes:
+        shard: the shard's file.
+        root: the dataset's folder.
+        sample_rates: rates at which sound is kept, Hz; none where no model listens.
+        wanted: the frames to keep by clip; None keeps all.
+    """
+
+    shard: Path
+    root: Path
+    sample_rates: tuple[int, ...]
+    wanted: Mapping[str, Collection[int]] | None = None
+
+
+@contextlib.contextmanager
+def at_hand(frames_in: Path, recipe: Recipe) -> Iterator[Path]:
+    """Give a frames artifact to read: the one that stage ``decode`` wrote, or one decoded anew.
+
+    The latter where the former was released, or lacks a sample rate that came into the configuration since; it is
+    this process's own and is removed on leaving the block.
+    """
+    if frames.offers(frames_in, recipe.sample_rates):
+        yield frames_in
+        return
+    log.info("%s was released, or lacks a sample rate: decoding anew", frames_in)
+    scratch = frames_in.with_name(f".{frames_in.stem}.again-{os.getpid()}.h5")
+    try:
+        decode(recipe, scratch)
+        yield scratch
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def run(recipe: Recipe, *, frames_out: Path, status_out: Path) -> None:
+    """Decode every clip of a shard.
+
+    Args:
+        recipe: what is decoded.
+        frames_out: HDF5, pictures and sound by clip; clips without a single picture are absent.
+        status_out: CSV, a row a clip.
+    """
+    import pandas as pd
+
+    rows = decode(recipe, frames_out)
+    table = pd.DataFrame([asdict(row) for row in rows], columns=list(STATUS_COLUMNS))
+    artifacts.write_table(status_out, table.sort_values("video"))
+
+
+def decode(recipe: Recipe, frames_out: Path) -> list[ClipStatus]:
+    """Write the frames artifact of a recipe and return what became of each clip."""
+    rates = sorted(set(recipe.sample_rates))
+    rows = []
+    versions = artifacts.library_versions("av", "ffmpeg-python")
+    with artifacts.create(frames_out, frames.KIND, fps=FRAMES_PER_SECOND, sample_rates=rates, **versions) as output:
+        for clip in read_shard(recipe.shard):
+            status = ClipStatus(clip.name)
+            keep = None if recipe.wanted is None else recipe.wanted.get(clip.name, ())
+            try:
+                _pictures(clip, recipe.root, output, status, keep)
+            except MediaError as error:
+                status.worsen("failed", str(error))
+                output.drop(clip.name)
+            else:
+                _sound(clip, recipe.root, output, status, rates)
+            log.info("%s: %s %s", clip.name, status.status, status.reason)
+            rows.append(status)
+    return rows
+
+
+def _pictures(
+    clip: PlannedClip,
+    root: Path,
+    output: artifacts.ArtifactWriter,
+    status: ClipStatus,
+    keep: Collection[int] | None,
+) -> None:
+    group = output.clip(clip.name, source=clip.video, source_sha256=clip.video_sha256)
+    encoder, report = frames.PictureEncoder(group), media.DecodeReport()
+    for picture in media.pictures(root / clip.video, report):
+        if not status.width:
+            sideways = picture.rotation % 180 != 0
+            size = (picture.frame.width, picture.frame.height)
+            status.width, status.height = size[::-1] if sideways else size
+        if keep is None or picture.number in keep:
+            encoder.add(picture)
+    encoder.close()
+    status.frames = report.frames
+    for fault in report.faults:
+        status.worsen("failed", fault)
+
+
+def _sound(
+    clip: PlannedClip, root: Path, output: artifacts.ArtifactWriter, status: ClipStatus, rates: list[int]
+) -> None:
+    if not rates:
+        return
+    path = root / (clip.sound or clip.video)
+    group = output.existing(clip.name)
+    try:
+        channels = media.sound_channels(path)
+        if channels == 0:
+            raise MediaError("no sound track")
+        for rate in rates:
+            samples, peak = 0, 0.0
+            for block in media.sound_blocks(path, channels, rate):
+                group.extend(f"sound_{rate}", block, chunk=1 << 14)
+                samples += block.size
+                peak = max(peak, float(np.abs(block).max(initial=0)))
+            status.sound_s = samples / rate
+    except MediaError as error:
+        what = f"{clip.sound}: {error}" if clip.sound else str(error)
+        status.worsen("skipped", f"{what} (models that listen have no map, its frames are not scored)")
+        group.discard(f"sound_{rate}" for rate in rates)
+        return
+    if peak == 0:
+        status.worsen("ok", "the sound is digital silence")
+    elif status.sound_s is not None and status.frames / FRAMES_PER_SECOND - status.sound_s > SILENCE_AFTER_S:
+        status.worsen("ok", f"the sound ends at {status.sound_s:.2f} s; silence stands in after that")

@@ -1,0 +1,79 @@
+"""Stages ``detect`` and ``stationary``: the vehicles of every frame, and which of them move."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from flowgrad import artifacts, frames
+from flowgrad.detection import Detector, moving
+from flowgrad.protocols import FRAMES_PER_SECOND, FrameStorage
+
+log = logging.getLogger(__name__)
+
+BOX_COLUMNS = {
+    "video": "str",
+    "frame": "int64",
+    "time_s": "float64",
+    "x1": "float64",
+    "y1": "float64",
+    "x2": "float64",
+    "y2": "float64",
+    "label": "str",
+    "confidence": "float64",
+}
+DETECTION_COLUMNS = BOX_COLUMNS | {"moving": "int64"}
+
+
+def run(*, frames_in: Path, out: Path, detector: Detector, storage: FrameStorage, batch_size: int = 16) -> None:
+    """Detect vehicles on every frame of a frames artifact.
+
+    Args:
+        frames_in: the frames artifact.
+        out: CSV, a row a box, in pixels of the source frame.
+        detector: finds the vehicles.
+        storage: frames as they are, or after JPEG.
+        batch_size: frames that are detected at once.
+    """
+    rows: list[tuple[object, ...]] = []
+    with artifacts.open_artifact(frames_in, frames.KIND) as source:
+        for clip in source.clips():
+            if not source.length(clip):
+                continue
+            reader = frames.PictureReader(source, clip)
+            numbers = [int(number) for number in reader.frames]
+            before = len(rows)
+            for start in range(0, len(numbers), batch_size):
+                batch = numbers[start : start + batch_size]
+                pictures = [frames.stored(reader.rgb(number), storage) for number in batch]
+                for number, found in zip(batch, detector.detect(pictures), strict=True):
+                    time = number / FRAMES_PER_SECOND
+                    for box, label, confidence in zip(found.boxes, found.labels, found.confidences, strict=True):
+                        rows.append((clip, number, time, *box, label, confidence))
+            log.info("%s: %d boxes on %d frames", clip, len(rows) - before, len(numbers))
+    artifacts.write_table(out, pd.DataFrame(rows, columns=list(BOX_COLUMNS)))
+
+
+def run_stationary(*, boxes_in: Path, out: Path, iou: float, gap: int, drop: Literal["both", "first"]) -> None:
+    """Mark the boxes that move.
+
+    Args:
+        boxes_in: what :func:`run` wrote.
+        out: the same table with ``moving`` (1 or 0).
+        iou: boxes that overlap more stand still.
+        gap: frames between the two that are compared.
+        drop: which box of a standing pair stands still.
+    """
+    table = artifacts.read_table(boxes_in, BOX_COLUMNS)
+    marks = np.ones(len(table), np.int64)
+    for _, clip in table.groupby("video", sort=False):
+        # the frame numbers without boxes do not matter: nothing there can match
+        by_frame = {int(str(number)): rows for number, rows in clip.groupby("frame")}
+        boxes = {number: rows[["x1", "y1", "x2", "y2"]].to_numpy() for number, rows in by_frame.items()}
+        for number, keep in moving(boxes, iou, gap, drop).items():
+            marks[by_frame[number].index.to_numpy()] = keep
+    artifacts.write_table(out, table.assign(moving=marks))

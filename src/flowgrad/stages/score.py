@@ -1,0 +1,213 @@
+"""Stage ``score``: the cIoU of every scored frame of a shard, for every model and protocol.
+
+Every model is scored on the same frames. A frame that a configured model cannot have for a reason that lies in the
+data (the video ends before it, it has no successor, the clip has no sound) is left out for all models; it stays in the
+table as a row with that status and no cIoU, and the summary counts it as skipped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from flowgrad import artifacts
+from flowgrad.datasets.base import Box
+from flowgrad.evaluation.ground_truth import rasterise, scored_boxes
+from flowgrad.evaluation.metrics import ciou, normalise
+from flowgrad.models.registry import ModelSpec
+from flowgrad.plan import read_annotations
+from flowgrad.protocols import FRAMES_PER_SECOND, MAP_SIZE, Protocol
+from flowgrad.stages.decode import STATUS_COLUMNS
+from flowgrad.stages.detect import DETECTION_COLUMNS
+from flowgrad.stages.heatmaps import KIND, rows_of
+
+log = logging.getLogger(__name__)
+
+FRAME_COLUMNS = {
+    "model": "str",
+    "protocol": "str",
+    "video": "str",
+    "frame": "int64",
+    "time_s": "float64",
+    "ciou": "float64",
+    "status": "str",
+}
+NOT_COMPUTABLE = ("no_frame", "no_next_frame", "no_sound")
+"""Statuses of frames that no model is scored on."""
+
+Row = tuple[str, str, str, int, float, float, str]
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class _Clip:
+    name: str
+    frames: int
+    width: int
+    height: int
+    has_sound: bool
+
+
+def run(
+    *,
+    status_in: Path,
+    annotations_in: Path,
+    present: Collection[str],
+    specs: Sequence[ModelSpec],
+    protocols: Mapping[str, Protocol],
+    maps_in: Mapping[tuple[str, str], Path],
+    detections_in: Mapping[str, Path],
+    out: Path,
+) -> None:
+    """Score one shard.
+
+    Args:
+        status_in: what became of each clip (stage ``decode``).
+        annotations_in: the annotations of the shard's clips.
+        present: the clips that are in the dataset; one that was removed is not scored.
+        specs: the models of the table.
+        protocols: the protocols, by name.
+        maps_in: heatmap artifacts by (model, protocol).
+        detections_in: detection tables by protocol.
+        out: CSV, a row for every model, protocol and scored frame.
+    """
+    annotations = read_annotations(annotations_in)
+    statuses = artifacts.read_table(status_in, STATUS_COLUMNS)
+    listens, needs_flow = any(spec.sound for spec in specs), any(spec.flow for spec in specs)
+    rows: list[Row] = []
+    with ExitStack() as stack:
+        maps = {key: stack.enter_context(artifacts.open_artifact(path, KIND)) for key, path in maps_in.items()}
+        boxes = {name: _Detections(path) for name, path in detections_in.items()}
+        for status in statuses.itertuples(index=False):
+            if status.video not in annotations or status.video not in present:
+                continue
+            clip = _Clip(status.video, status.frames, status.width, status.height, not np.isnan(status.sound_s))
+            for name, protocol in protocols.items():
+                truth = scored_boxes(annotations[clip.name], protocol)
+                absent = {
+                    number: reason
+                    for number in truth
+                    if (reason := _not_computable(number, clip, listens=listens, needs_flow=needs_flow))
+                }
+                numbers = [number for number in truth if number not in absent]
+                masks = _masks([truth[number] for number in numbers], clip, protocol)
+                for spec in specs:
+                    if spec.kind == "boxes":
+                        scored = _score_boxes(spec, clip, numbers, masks, boxes[name], protocol)
+                    else:
+                        scored = _score_maps(maps[spec.name, name], clip, numbers, masks, protocol)
+                    scored |= {number: (np.nan, reason) for number, reason in absent.items()}
+                    rows += [
+                        (spec.name, name, clip.name, number, number / FRAMES_PER_SECOND, *scored[number])
+                        for number in sorted(scored)
+                    ]
+    table = pd.DataFrame(rows, columns=list(FRAME_COLUMNS))
+    artifacts.write_table(out, table.sort_values(["model", "protocol", "video", "frame"]))
+    log.info("%d rows", len(table))
+
+
+def _not_computable(number: int, clip: _Clip, *, listens: bool, needs_flow: bool) -> str | None:
+    if number >= clip.frames:
+        return "no_frame"
+    if needs_flow and number + 1 >= clip.frames:
+        return "no_next_frame"
+    if listens and not clip.has_sound:
+        return "no_sound"
+    return None
+
+
+def _masks(truth: list[list[Box]], clip: _Clip, protocol: Protocol) -> npt.NDArray[np.float32]:
+    if not truth:
+        return np.zeros((0, MAP_SIZE, MAP_SIZE), np.float32)
+    return np.stack([rasterise(boxes, clip.width, clip.height, protocol) for boxes in truth])
+
+
+Scored = dict[int, tuple[float, str]]
+
+
+def _score_maps(
+    reader: artifacts.ArtifactReader,
+    clip: _Clip,
+    numbers: list[int],
+    masks: npt.NDArray[np.float32],
+    protocol: Protocol,
+) -> Scored:
+    scored: Scored = {}
+    for start in range(0, len(numbers), BATCH):
+        batch, truth = numbers[start : start + BATCH], masks[start : start + BATCH]
+        raw = rows_of(reader, clip.name, "maps", batch).astype(np.float32)
+        flat = raw.reshape(len(raw), -1)
+        constant = flat.max(axis=1) == flat.min(axis=1)
+        scored |= _ciou(batch, normalise(raw) if protocol.normalise_maps else raw, truth, protocol, constant)
+    return scored
+
+
+def _ciou(
+    numbers: list[int],
+    maps: npt.NDArray[np.float32],
+    truth: npt.NDArray[np.float32],
+    protocol: Protocol,
+    constant: npt.NDArray[np.bool_] | None = None,
+) -> Scored:
+    values = ciou(maps, truth, protocol.map_threshold)
+    scored: Scored = {}
+    for row, number in enumerate(numbers):
+        status = "ok"
+        if not truth[row].any():
+            status = "empty_ground_truth"
+        elif constant is not None and constant[row]:
+            status = "constant_map"
+        elif not (maps[row] >= protocol.map_threshold).any():
+            status = "empty_prediction"
+        scored[number] = float(values[row]), status
+    return scored
+
+
+class _Detections:
+    """A detection table, by clip and frame."""
+
+    def __init__(self, path: Path):
+        table = artifacts.read_table(path, DETECTION_COLUMNS)
+        self._frames: dict[tuple[Any, Any], pd.DataFrame] = dict(list(table.groupby(["video", "frame"])))
+
+    def boxes(self, clip: str, number: int) -> list[Box] | None:
+        """Return the boxes of a frame (``visible`` where they move), None where nothing was detected."""
+        rows = self._frames.get((clip, number))
+        if rows is None:
+            return None
+        return [
+            Box(row.time_s, row.x1, row.y1, row.x2 - row.x1, row.y2 - row.y1, row.label, bool(row.moving), -1)
+            for row in rows.itertuples(index=False)
+        ]
+
+
+def _score_boxes(
+    spec: ModelSpec,
+    clip: _Clip,
+    numbers: list[int],
+    masks: npt.NDArray[np.float32],
+    detections: _Detections,
+    protocol: Protocol,
+) -> Scored:
+    scored: Scored = {}
+    detected = {number for number in numbers if detections.boxes(clip.name, number)}
+    for row, number in enumerate(numbers):
+        boxes = detections.boxes(clip.name, number)
+        if boxes is None:
+            scored[number] = (0.0 if protocol.no_detections == "zero" else np.nan), "no_detections"
+            continue
+        if spec.boxes == "moving":
+            boxes = [box for box in boxes if box.visible]
+            if protocol.topline_successor == "scored" and number + protocol.stationary_gap not in detected:
+                boxes = []
+        mask = rasterise(boxes, clip.width, clip.height, protocol)
+        scored |= _ciou([number], mask[None], masks[row : row + 1], protocol)
+    return scored

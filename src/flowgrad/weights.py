@@ -1,0 +1,78 @@
+"""Finding weights: by path, else by name in the weights folder, else (known files only) downloaded once.
+
+The weights folder is ``$FLOWGRAD_WEIGHTS``, or ``weights/`` in the working folder. A download happens before any job
+and never inside one; it is kept only if its SHA-256 is the one known here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from flowgrad.artifacts import replacing
+from flowgrad.errors import InputError
+
+TIMEOUT_S = 20
+DOWNLOADS = {
+    "yolov8n.pt": (
+        "https://github.com/ultralytics/assets/releases/download/v8.3.0/yolov8n.pt",
+        "f59b3d833e2ff32e194b5bb8e08d211dc7c5bdf144b90d2c8412c47ccfc83b36",
+    ),
+}
+"""Files that can be verified: name -> address, SHA-256."""
+
+SOURCES = {
+    "rc_grad.pt": "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization",
+    "flowgrad_IC.ckpt": "models/ of github.com/rrrajjjj/flowgrad (Git LFS)",
+    "flowgrad_EN.ckpt": "models/ of github.com/rrrajjjj/flowgrad (Git LFS)",
+}
+"""Files that are published without a checksum: where a person finds them."""
+
+
+def weights_folder() -> Path:
+    """Return the folder in which weights are looked for by name."""
+    return Path(os.environ.get("FLOWGRAD_WEIGHTS") or "weights")
+
+
+def find(name_or_path: str | Path) -> Path | None:
+    """Return the weights file, by path or by name in the weights folder; None where there is none."""
+    path = Path(name_or_path)
+    for candidate in (path, weights_folder() / path):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def absent(key: str, name_or_path: str | Path) -> str:
+    """Return the sentence that says a file is absent, where it was looked for and where to get it."""
+    name = Path(name_or_path).name
+    where = f"{key}: {name_or_path} not found (looked in {weights_folder()}/ as well; FLOWGRAD_WEIGHTS changes that)"
+    if name in DOWNLOADS:
+        return f"{where}; get it from {DOWNLOADS[name][0]}"
+    if name in SOURCES:
+        return f"{where}; it is published as {SOURCES[name]}"
+    return where
+
+
+def fetch(name: str) -> Path:
+    """Download a known file into the weights folder and verify it.
+
+    Raises ``InputError`` where it cannot be had or its checksum is wrong.
+    """
+    address, expected = DOWNLOADS[name]
+    target = weights_folder() / name
+    try:
+        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as response:
+            content = response.read()
+    except (urllib.error.URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise InputError(f"{name}: cannot be downloaded from {address} ({reason}); put it into {target}") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != expected:
+        raise InputError(f"{name}: the download from {address} has SHA-256 {digest}, expected {expected}; not kept")
+    with replacing(target) as temporary:
+        temporary.write_bytes(content)
+    return target
