@@ -41,7 +41,7 @@ table: setup  ## run the main job on DATASET (an Urbansas folder, or any folder 
 	@test -d "$(DATASET)" || { echo "name a folder: make table DATASET=/data/urbansas" >&2; exit 2; }
 	@format=videos; test -d "$(DATASET)/annotations" && format=urbansas; \
 	$(BIN)/snakemake --cores $(CORES) --quiet rules --config models=available \
-		"dataset={format: $$format, root: '$(abspath $(DATASET))'}" -- all
+		"dataset={format: $$format, root: '$$(realpath "$(DATASET)")'}" -- all
 
 test: setup  ## run the tests (minutes)
 	$(BIN)/python -m pytest -m 'not slow'

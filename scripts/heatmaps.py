@@ -8,7 +8,7 @@ from flowgrad.stages import heatmaps
 
 with job(snakemake) as run:
     shard, model, protocol = (snakemake.wildcards[name] for name in ("shard", "model", "protocol"))
-    with run.frames(shard) if "frames" in snakemake.input.keys() else nullcontext() as frames:
+    with run.frames(shard) if snakemake.input.get("frames") else nullcontext() as frames:
         heatmaps.run(
             **run.heatmap_sources(model, protocol, shard),
             frames_in=frames,

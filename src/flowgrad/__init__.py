@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from flowgrad.models import load_model
     from flowgrad.results import open_results
 
+__version__ = "0.1.0"
 __all__ = ["load_model", "open_results", "score"]
 
 _HOMES = {"load_model": "flowgrad.models", "open_results": "flowgrad.results", "score": "flowgrad.evaluation"}

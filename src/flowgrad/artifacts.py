@@ -12,6 +12,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 CHUNK_FRAMES = 8
 FLOAT_FORMAT = "%.6g"
+SPARE_BYTES = 1 << 20
+"""Room left for what HDF5 writes around the data."""
 
 
 class ArtifactError(InputError):
@@ -109,7 +112,20 @@ def library_versions(*packages: str) -> dict[str, str]:
     """Return the installed versions of packages, as ``{"version_torch": "2.14.1", ...}``."""
     from importlib.metadata import version
 
-    return {f"version_{name.replace('-', '_')}": version(name) for name in ("flowgrad", *packages)}
+    from flowgrad import __version__
+
+    found = {f"version_{name.replace('-', '_')}": version(name) for name in packages}
+    return {"version_flowgrad": __version__} | found
+
+
+def _require_space(path: Path, needed: int) -> None:
+    """Raise ``ArtifactError`` where a file system cannot take ``needed`` more bytes.
+
+    HDF5 itself holds data back, meets a full disk only when it closes a dataset, and then goes on as if all were well.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if free < needed + SPARE_BYTES:
+        raise ArtifactError(f"{path.parent}: no space left ({needed} more bytes wanted, {free} free); make room")
 
 
 class ClipWriter:
@@ -145,6 +161,7 @@ class ClipWriter:
                 # packed bytes do not shrink; maps do
                 **({} if array.dtype == np.uint8 and array.ndim == 1 else {"compression": "gzip", "shuffle": True}),
             )
+        _require_space(Path(self._group.file.filename), array.nbytes)
         dataset = self._group[name]
         start = dataset.shape[0]
         dataset.resize(start + len(array), axis=0)
@@ -190,13 +207,16 @@ def create(path: Path, kind: str, **attributes: Any) -> Iterator[ArtifactWriter]
     import h5py
 
     with replacing(Path(path)) as temporary:
-        with h5py.File(temporary, "w") as file:
+        # this version of the format has checksums in its own structures too: a damaged one is refused, where the
+        # default one lets the library crash
+        with h5py.File(temporary, "w", libver=("v110", "v110")) as file:
             file.attrs["schema_version"] = SCHEMA_VERSION
             file.attrs["kind"] = kind
             for name, value in sorted(attributes.items()):
                 file.attrs[name] = value if isinstance(value, (str, int, float)) else json.dumps(value, sort_keys=True)
             yield ArtifactWriter(file)
             file.attrs["complete"] = True
+            file.flush()
         with open_artifact(temporary, kind) as written:
             for clip in written.clips():
                 written.check(clip)
@@ -209,26 +229,38 @@ class ArtifactReader:
         self.path = path
         self._file = file
 
+    @contextlib.contextmanager
+    def _damage(self, what: str) -> Iterator[None]:
+        # the library's own words for a checksum that does not match; which of these it raises depends on the place
+        try:
+            yield
+        except (OSError, KeyError, RuntimeError) as error:
+            raise ArtifactError(f"{self.path}: {what} is damaged ({error}); delete the file and run again") from error
+
     def clips(self) -> list[str]:
         """Return the names of the clips in the file, sorted."""
-        return sorted(self._file)
+        with self._damage("the list of clips"):
+            return sorted(self._file)
 
     def __contains__(self, clip: str) -> bool:
         return clip in self._file
 
     def attributes(self, clip: str | None = None) -> dict[str, Any]:
         """Return the attributes of the file, or of a clip's group."""
-        return dict((self._group(clip) if clip else self._file).attrs)
+        with self._damage("an attribute"):
+            return dict((self._group(clip) if clip else self._file).attrs)
 
     def _group(self, clip: str) -> Any:
         if clip not in self._file:
             raise ArtifactError(f"{self.path}: holds no clip {clip!r}")
-        return self._file[clip]
+        with self._damage(clip):
+            return self._file[clip]
 
     def length(self, clip: str, name: str = "frame") -> int:
         """Return the number of rows of a clip's dataset."""
         group = self._group(clip)
-        return int(group[name].shape[0]) if name in group else 0
+        with self._damage(f"{clip}/{name}"):
+            return int(group[name].shape[0]) if name in group else 0
 
     def has(self, clip: str, name: str) -> bool:
         """Return whether a clip has a dataset of this name."""
@@ -242,19 +274,22 @@ class ArtifactReader:
         group = self._group(clip)
         if name not in group:
             raise ArtifactError(f"{self.path}: clip {clip!r} has no dataset {name!r}")
-        try:
+        with self._damage(f"{clip}/{name}"):
             return np.asarray(group[name][rows])
-        except OSError as error:
-            message = f"{self.path}: {clip}/{name} is damaged ({error}); delete the file and run again"
-            raise ArtifactError(message) from error
 
     def check(self, clip: str) -> None:
-        """Check that the frame-aligned datasets of a clip are equally long."""
+        """Read a clip's datasets back, a chunk at a time, and check that those of frames are equally long.
+
+        Raises ``ArtifactError`` where a checksum does not match or the lengths differ.
+        """
         group = self._group(clip)
         frames = self.length(clip)
         for name, dataset in group.items():
-            if dataset.ndim > 1 and dataset.shape[0] != frames:
-                raise ArtifactError(f"{self.path}: {clip}/{name} has {dataset.shape[0]} rows for {frames} frames")
+            rows = dataset.shape[0]
+            if dataset.ndim > 1 and rows != frames:
+                raise ArtifactError(f"{self.path}: {clip}/{name} has {rows} rows for {frames} frames")
+            for start in range(0, rows, dataset.chunks[0]):
+                self.read(clip, name, slice(start, start + dataset.chunks[0]))
 
 
 @contextlib.contextmanager
@@ -271,11 +306,13 @@ def open_artifact(path: Path, kind: str | None = None) -> Iterator[ArtifactReade
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be opened as HDF5 ({error}); delete it and run again") from error
     with file:
-        if not file.attrs.get("complete", False):
+        reader = ArtifactReader(path, file)
+        attributes = reader.attributes()
+        if not attributes.get("complete", False):
             raise ArtifactError(f"{path}: was not completed; delete it and run again")
-        if file.attrs.get("schema_version") != SCHEMA_VERSION:
-            found = file.attrs.get("schema_version")
-            raise ArtifactError(f"{path}: has schema version {found}, this is {SCHEMA_VERSION}; run the stage again")
-        if kind is not None and file.attrs.get("kind") != kind:
-            raise ArtifactError(f"{path}: holds {file.attrs.get('kind')!r}, expected {kind!r}")
-        yield ArtifactReader(path, file)
+        found = attributes.get("schema_version"), attributes.get("kind")
+        if found[0] != SCHEMA_VERSION:
+            raise ArtifactError(f"{path}: has schema version {found[0]}, this is {SCHEMA_VERSION}; run the stage again")
+        if kind is not None and found[1] != kind:
+            raise ArtifactError(f"{path}: holds {found[1]!r}, expected {kind!r}")
+        yield reader

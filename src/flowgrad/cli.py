@@ -27,7 +27,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     check = commands.add_parser("check", help="list what is wrong with dataset, weights and configuration")
-    check.add_argument("--configfile", "-c", type=Path, action="append", default=[], help="as for snakemake")
+    check.add_argument(
+        "--configfile", "-c", type=Path, action="append", default=[], help="as for snakemake; default: config.yaml"
+    )
     check.set_defaults(run=_check)
 
     table = commands.add_parser("table", help="print the table of a results folder")
@@ -67,10 +69,8 @@ def _read_configuration(files: list[Path]) -> dict[str, Any]:
     """Return the configuration as the workflow reads it: later files overlay earlier ones, key by key."""
     import yaml
 
-    if not files:
-        raise InputError("no configuration: name a file with --configfile")
     merged: dict[str, Any] = {}
-    for path in files:
+    for path in files or [Path("config.yaml")]:
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:

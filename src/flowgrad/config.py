@@ -138,7 +138,8 @@ def _words(fault: Any) -> str:
     if fault["type"] == "extra_forbidden":
         return f"{where}: unknown key"
     if fault["type"] == "missing":
-        return f"{where}: is required"
+        example = "; for example dataset: {format: videos, root: /my/videos}" if where.startswith("dataset") else ""
+        return f"{where}: is required{example}"
     message = fault["msg"].removeprefix("Value error, ")
     return f"{where}: {message} (got {fault['input']!r})" if where and fault["type"] != "value_error" else message
 

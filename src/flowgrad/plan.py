@@ -107,9 +107,7 @@ class Plan:
 
     def _write_shard(self, shard: str, clips: list[PlannedClip], version: int = 1) -> None:
         # the version makes the content differ: the engine compares small files by content
-        artifacts.write_json(
-            self.shard_file(shard), {"version": version, "clips": [asdict(clip) for clip in clips]}
-        )
+        artifacts.write_json(self.shard_file(shard), {"version": version, "clips": [asdict(clip) for clip in clips]})
 
     def _write_annotations(
         self, planned: dict[str, PlannedClip], assigned: dict[str, str], annotations: dict[str, Annotations]

@@ -104,8 +104,8 @@ class Run:
         """Return what the choice of frames depends on: nothing while all are computed."""
         if self.config.frames == "all":
             return {"frames": "all"}
-        fields = {name: rules.model_dump(include=_FRAME_FIELDS) for name, rules in self.protocols.items()}
-        return {"frames": fields, "detects": self.detects}
+        chosen = {tuple(sorted(rules.model_dump(include=_FRAME_FIELDS).items())) for rules in self.protocols.values()}
+        return {"frames": sorted(chosen), "detects": self.detects}
 
     def flow_storages(self) -> list[FlowStorage]:
         """Return the forms in which flow is kept."""
@@ -172,8 +172,10 @@ class Run:
 
     @property
     def gpus(self) -> int:
-        """Return how many GPUs a job of a network asks for."""
-        return 0 if self.config.device == "cpu" else 1
+        """Return how many GPUs a job of a network asks for; with ``auto`` one where this machine has any."""
+        if self.config.device == "auto":
+            return int(any(Path("/dev").glob("nvidia[0-9]*")))
+        return int(self.config.device == "cuda")
 
     def heatmap_gpus(self, model: str) -> int:
         """Return how many GPUs the maps of a model ask for."""

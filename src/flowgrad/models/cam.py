@@ -20,10 +20,12 @@ EPSILON = 1e-7
 def localization_map(activations: Tensor, embedding: Tensor, size: int = MAP_SIZE) -> Tensor:
     """Return the Grad-CAM of embeddings (N, C) through activations (N, C, h, w), as (N, size, size) in [0, 1]."""
     cells = activations.shape[2] * activations.shape[3]
-    cam = torch.einsum("nchw,nc->nhw", activations.float(), embedding.float()) / cells
-    cam = _stretch(cam)
-    cam = F.interpolate(cam[:, None], (size, size), mode="bilinear", align_corners=False)[:, 0]
-    return _stretch(cam)
+    # float32 whatever the encoders ran in: the map is thresholded
+    with torch.autocast(activations.device.type, enabled=False):
+        cam = torch.einsum("nchw,nc->nhw", activations.float(), embedding.float()) / cells
+        cam = _stretch(cam)
+        cam = F.interpolate(cam[:, None], (size, size), mode="bilinear", align_corners=False)[:, 0]
+        return _stretch(cam)
 
 
 def _stretch(maps: Tensor) -> Tensor:

@@ -42,6 +42,17 @@ def stored_sound(sound: npt.NDArray[np.float32], protocol: Protocol) -> npt.NDAr
     return (np.clip(np.rint(sound * 32768), -32768, 32767) / 32768).astype(np.float32)
 
 
+def _resampled(sound: npt.NDArray[np.float32], rate: int, wanted: int) -> npt.NDArray[np.float32]:
+    """Return mono sound (S,) at another rate, by the resampler that the pipeline's ffmpeg uses."""
+    import av
+
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound)[None], format="flt", layout="mono")
+    frame.sample_rate = rate
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=wanted)
+    parts = [part.to_ndarray()[0] for part in (*resampler.resample(frame), *resampler.resample(None))]
+    return np.concatenate(parts)
+
+
 def fitted_sound(audio: npt.NDArray[Any], sample_rate: int, protocol: Protocol) -> npt.NDArray[np.float32]:
     """Return windows (N, S) float32 at the protocol's rate and length: resampled, then cut or padded about the centre.
 
@@ -53,10 +64,7 @@ def fitted_sound(audio: npt.NDArray[Any], sample_rate: int, protocol: Protocol) 
         raise ValueError(f"sample_rate: expected a positive rate in Hz, got {sample_rate}")
     windows = np.asarray(audio, np.float32)
     if sample_rate != protocol.sample_rate:
-        from scipy.signal import resample_poly
-
-        divisor = int(np.gcd(sample_rate, protocol.sample_rate))
-        windows = resample_poly(windows, protocol.sample_rate // divisor, sample_rate // divisor, axis=1)
+        windows = np.stack([_resampled(window, sample_rate, protocol.sample_rate) for window in windows])
     surplus = windows.shape[1] - window_length(protocol)
     if surplus > 0:
         windows = windows[:, surplus // 2 : surplus // 2 + window_length(protocol)]

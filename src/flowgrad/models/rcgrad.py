@@ -113,8 +113,8 @@ class RCGrad:
             image = self._on_device(pictures)
             flow = None if motion is None else self._on_device(motion[:, None])
             embedding = self._encoders["audio_encoder"](self._on_device(windows))
-            maps: npt.NDArray[np.float32] = clean(self._maps(image, flow, embedding)).cpu().numpy()
-            return maps
+            maps = clean(self._maps(image, flow, embedding))
+        return np.asarray(maps.cpu().numpy())
 
     def _on_device(self, array: npt.NDArray[np.float32]) -> Tensor:
         tensor = torch.from_numpy(array).to(self.device)

@@ -1,0 +1,154 @@
+"""Shared fixtures: the reference material, generated clips, and running the workflow as a person does."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder of reference material; skips where FLOWGRAD_REFERENCE is unset, fails where it is set and wrong."""
+    folder = os.environ.get("FLOWGRAD_REFERENCE")
+    if not folder:
+        pytest.skip("FLOWGRAD_REFERENCE is not set: the reference clips, checkpoints and vectors are not at hand")
+    assert Path(folder, "golden").is_dir(), f"FLOWGRAD_REFERENCE={folder} holds no golden/"
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def checkpoints(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the seeded stand-ins for the published checkpoints."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    names = ["rcgrad", "flowgrad_ic", "flowgrad_en"]
+    script = reference / "golden/checkpoints.py"
+    subprocess.run([sys.executable, script, folder, "--only", *names], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mini(reference: Path) -> Path:
+    return reference / "urbansas_mini"
+
+
+def make_clip(
+    path: Path,
+    seconds: float = 2.0,
+    fps: int = 24,
+    size: tuple[int, int] = (160, 96),
+    sound: bool = True,
+    seed: int = 0,
+) -> Path:
+    """Write a clip: a bright square that moves over noise, with a tone."""
+    import av
+
+    rng = np.random.default_rng(seed)
+    width, height = size
+    background = rng.integers(40, 120, (height, width, 3), np.uint8)
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=fps)
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        video.options = {"crf": "18", "preset": "ultrafast"}
+        audio = container.add_stream("aac", rate=44100, layout="stereo") if sound else None
+        for number in range(round(seconds * fps)):
+            image = background.copy()
+            left = (5 + 3 * number + 11 * seed) % (width - 30)
+            image[30:60, left : left + 30] = (230, 200, 60)
+            for packet in video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
+                container.mux(packet)
+        for packet in video.encode():
+            container.mux(packet)
+        if audio is not None:
+            time = np.arange(round(seconds * 44100)) / 44100
+            tone = (0.3 * np.sin(2 * np.pi * (220 + 40 * seed) * time)).astype(np.float32)
+            frame = av.AudioFrame.from_ndarray(np.stack([tone, tone]), format="fltp", layout="stereo")
+            frame.sample_rate = 44100
+            for packet in [*audio.encode(frame), *audio.encode()]:
+                container.mux(packet)
+    return path
+
+
+@dataclass
+class Finished:
+    """A finished workflow run."""
+
+    status: int
+    output: str
+    folder: Path
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """Jobs by rule, as the engine announced them (the target itself left out)."""
+        table = re.search(r"^Job stats:\njob +count\n-+ +-+\n((?:\S+ +\d+\n)+)", self.output, re.MULTILINE)
+        counts = dict(line.split() for line in table[1].splitlines()) if table else {}
+        return {rule: int(count) for rule, count in counts.items() if rule not in ("total", "all")}
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return "Nothing to be done" in self.output
+
+    def bytes_of(self, name: str) -> bytes:
+        return (self.folder / "results" / name).read_bytes()
+
+
+Workflow = Callable[..., Finished]
+
+
+@pytest.fixture
+def workflow(tmp_path: Path) -> Workflow:
+    """Run the workflow in a folder of its own with a configuration."""
+
+    def run(config: dict, *arguments: str, folder: Path | None = None, cores: int = 2, environment=None) -> Finished:
+        folder = folder or tmp_path / "work"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.test.yaml").write_text(yaml.safe_dump(config))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", folder]
+        command += ["--configfile", folder / "config.test.yaml", "--cores", str(cores), *arguments]
+        # away from the repository, so that nothing is found by accident of the working folder
+        process = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+        )
+        return Finished(process.returncode, process.stdout, folder)
+
+    return run
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, mini: Path) -> Callable[..., Path]:
+    """Lay out a dataset of some of the real clips, with the real annotations of all."""
+
+    def build(*clips: str) -> Path:
+        root = tmp_path / "dataset"
+        (root / "clips").mkdir(parents=True, exist_ok=True)
+        for clip in clips:
+            shutil.copy2(mini / "clips" / f"{clip}.mp4", root / "clips")
+        if not (root / "annotations").exists():
+            (root / "annotations").mkdir()
+            for name in ("video", "audio"):
+                text = (mini / f"annotations/{name}_annotations.csv").read_text().splitlines()
+                kept = [line for line in text[1:] if any(clip in line for clip in KNOWN_CLIPS)]
+                (root / f"annotations/{name}_annotations.csv").write_text("\n".join([text[0], *kept]) + "\n")
+        return root
+
+    return build
+
+
+KNOWN_CLIPS = ("lyon1029_40200", "lisbon1076_40113", "london270_8218", "prague1033_43918")

@@ -1,0 +1,175 @@
+"""Artifacts: whole or absent, refused when damaged, the same bytes for the same content."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from flowgrad import artifacts
+from flowgrad.artifacts import ArtifactError
+
+
+def write(path: Path, frames: int = 20) -> Path:
+    with artifacts.create(path, "heatmaps", model="flow") as output:
+        group = output.clip("clip", source_sha256="0" * 64)
+        for start in range(0, frames, 8):
+            numbers = np.arange(start, min(start + 8, frames), dtype=np.int32)
+            maps = np.random.default_rng(start).random((len(numbers), 32, 32)).astype(np.float16)
+            group.append(frame=numbers, time_s=numbers / 8, maps=maps)
+    return path
+
+
+def test_round_trip_and_layout(tmp_path):
+    path = write(tmp_path / "a.h5")
+    with h5py.File(path) as file:
+        assert file.attrs["complete"]
+        maps = file["clip/maps"]
+        assert maps.chunks == (8, 32, 32)
+        assert maps.fletcher32
+        assert maps.compression == "gzip"
+    with artifacts.open_artifact(path, "heatmaps") as reader:
+        assert reader.read("clip", "frame").tolist() == list(range(20))
+        np.testing.assert_array_equal(
+            reader.read("clip", "maps", slice(8, 16)),
+            np.random.default_rng(8).random((8, 32, 32)).astype(np.float16),
+        )
+
+
+def test_same_content_same_bytes(tmp_path):
+    assert write(tmp_path / "a.h5").read_bytes() == write(tmp_path / "b.h5").read_bytes()
+
+
+def test_a_failure_leaves_no_file(tmp_path):
+    def fail_midway() -> None:
+        with artifacts.create(tmp_path / "a.h5", "heatmaps") as output:
+            output.clip("clip").append(frame=np.arange(3), maps=np.zeros((3, 4, 4)))
+            raise RuntimeError("the job dies here")
+
+    with pytest.raises(RuntimeError, match="dies"):
+        fail_midway()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_values_that_are_not_finite_are_never_written(tmp_path):
+    def write_nan() -> None:
+        with artifacts.create(tmp_path / "a.h5", "heatmaps") as output:
+            output.clip("clip").append(frame=np.arange(1), maps=np.full((1, 4, 4), np.nan))
+
+    with pytest.raises(ValueError, match="not finite"):
+        write_nan()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_writer_leaves_nothing_under_the_final_name(tmp_path):
+    """SIGKILL while writing: the final name never exists half written."""
+    script = f"""
+import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+import numpy as np
+from flowgrad import artifacts
+with artifacts.create({str(tmp_path / "a.h5")!r}, "heatmaps") as output:
+    group = output.clip("clip")
+    print("started", flush=True)
+    for number in range(10**6):
+        group.append(frame=np.array([number]), maps=np.zeros((1, 64, 64)))
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    deadline = time.monotonic() + 30
+    while not any(path.stat().st_size > 50_000 for path in tmp_path.iterdir()):
+        assert time.monotonic() < deadline
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert not (tmp_path / "a.h5").exists()
+
+
+@pytest.mark.parametrize("size", ["64k", "1200k", "1600k"])
+def test_a_full_disk_leaves_nothing(tmp_path, size):
+    """No space left, at once or half-way: one sentence says so, and neither file nor remains are there."""
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", small]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+    script = "import sys; from pathlib import Path; from test_artifacts import write; write(Path(sys.argv[1]), 400)"
+    try:
+        # a process of its own, as a job is: HDF5 does not recover from a full disk within one
+        command = [sys.executable, "-c", script, small / "a.h5"]
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+        assert done.returncode != 0
+        assert "no space left" in done.stderr
+        assert str(small) in done.stderr
+        assert list(small.iterdir()) == []
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_a_flipped_byte_is_noticed_wherever_it_is(tmp_path):
+    """Sixty places in the file, its inner structures among them: refused, or it changed nothing that is read."""
+
+    def read_all(path: Path) -> list[np.ndarray]:
+        with artifacts.open_artifact(path, "heatmaps") as reader:
+            return [reader.read("clip", name) for name in ("frame", "time_s", "maps")]
+
+    whole = write(tmp_path / "whole.h5", frames=24)
+    expected, content = read_all(whole), whole.read_bytes()
+    refused = 0
+    for position in np.linspace(0, len(content) - 1, 60, dtype=int):
+        path = tmp_path / "damaged.h5"
+        path.write_bytes(content[:position] + bytes([content[position] ^ 0xFF]) + content[position + 1 :])
+        try:
+            found = read_all(path)
+        except ArtifactError as error:
+            assert "damaged.h5" in str(error)
+            refused += 1
+        else:
+            for one, other in zip(expected, found, strict=True):
+                np.testing.assert_array_equal(one, other)
+    assert refused > 50
+
+
+def test_what_is_refused(tmp_path):
+    def opened(path: Path, kind: str = "heatmaps") -> None:
+        with artifacts.open_artifact(path, kind):
+            pass
+
+    whole = write(tmp_path / "whole.h5")
+    with pytest.raises(ArtifactError, match="holds 'heatmaps', expected 'flow'"):
+        opened(whole, "flow")
+    with pytest.raises(ArtifactError, match="cannot be opened"):
+        opened(tmp_path / "absent.h5")
+    cut = tmp_path / "cut.h5"
+    cut.write_bytes(whole.read_bytes()[:-100])
+    with pytest.raises(ArtifactError, match=r"cut\.h5"):
+        opened(cut)
+    with h5py.File(whole, "r+") as file:
+        del file.attrs["complete"]
+    with pytest.raises(ArtifactError, match="not completed"):
+        opened(whole)
+
+
+def test_tables(tmp_path):
+    path = tmp_path / "t.csv"
+    artifacts.write_table(path, pd.DataFrame({"video": ["NA", "b"], "ciou": [1 / 3, float("nan")]}))
+    assert path.read_bytes() == b"video,ciou\nNA,0.333333\nb,\n"
+    table = artifacts.read_table(path, {"video": "str", "ciou": "float64"})
+    assert table["video"].tolist() == ["NA", "b"], "a clip may be called NA"
+    with pytest.raises(ArtifactError, match="'status' is missing"):
+        artifacts.read_table(path, {"status": "str"})
+
+
+def test_unchanged_text_is_not_touched(tmp_path):
+    path = tmp_path / "a.json"
+    assert artifacts.write_json(path, {"a": 1})
+    stamp = path.stat().st_mtime_ns
+    assert not artifacts.write_json(path, {"a": 1})
+    assert path.stat().st_mtime_ns == stamp

@@ -1,0 +1,191 @@
+"""What is wrong is found before any job, all at once, in seconds, without torch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from conftest import make_clip
+
+from flowgrad.check import check
+from flowgrad.config import parse
+from flowgrad.errors import InputError
+from flowgrad.models.checkpoint_file import check_checkpoint, read_layout
+
+
+@pytest.fixture(autouse=True)
+def _no_weights(tmp_path, monkeypatch):
+    monkeypatch.setenv("FLOWGRAD_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.chdir(tmp_path)
+
+
+def urbansas(tmp_path: Path, boxes: str | None = None, events: str | None = None) -> Path:
+    root = tmp_path / "urbansas"
+    (root / "clips").mkdir(parents=True)
+    (root / "annotations").mkdir()
+    make_clip(root / "clips/a.mp4", seconds=1)
+    header = "filename,time,x,y,w,h,visibility,label,track_id\n"
+    (root / "annotations/video_annotations.csv").write_text(boxes or header + "a,0.5,1,1,5,5,1,car,0\n")
+    header = "filename,start,end,label,non_identifiable_vehicle_sound\n"
+    (root / "annotations/audio_annotations.csv").write_text(events or header + "a,0,1,car,0\n")
+    return root
+
+
+def problems(root: Path, **settings) -> list[str]:
+    config = {"dataset": {"format": "urbansas", "root": str(root)}, "models": ["flow"], **settings}
+    return check(parse(config), download=False).problems
+
+
+def test_a_good_dataset_has_no_problems(tmp_path):
+    assert problems(urbansas(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("boxes", "words"),
+    [
+        ("filename,time,x,y,w,visibility,label,track_id\n", "column 'h' is missing"),
+        (
+            "filename,time,x,y,w,h,visibility,label,track_id\na,0.5,left,1,5,5,1,car,0\n",
+            "line 2, column 'x': 'left' is not a number",
+        ),
+        (
+            "filename,time,x,y,w,h,visibility,label,track_id\na,0.5,,1,5,5,1,car,0\n",
+            "line 2, column 'x' is empty",
+        ),
+        ("\0\1\2", "video_annotations.csv"),
+    ],
+)
+def test_a_wrong_annotation_file_names_file_and_column(tmp_path, boxes, words):
+    (problem,) = problems(urbansas(tmp_path, boxes=boxes))
+    assert "video_annotations.csv" in problem
+    assert words in problem
+
+
+def test_everything_at_once(tmp_path):
+    root = urbansas(tmp_path, boxes="filename\n", events="filename\n")
+    shutil.rmtree(root / "clips")
+    found = problems(root, models=["flow", "rcgrad", "flowgrad-en", "yolo-topline"])
+    text = "\n".join(found)
+    for part in ("no video in", "video_annotations", "audio_annotations", "rc_grad.pt", "flowgrad_EN", "yolov8n.pt"):
+        assert part in text
+    assert "github.com/hohsiangwu" in text, "it says where to get what is absent"
+
+
+def test_two_frames_a_second_are_not_enough(tmp_path):
+    root = urbansas(tmp_path)
+    (root / "video/video_2fps").mkdir(parents=True)
+    (root / "clips/a.mp4").rename(root / "video/video_2fps/a.mp4")
+    assert "too slow for optical flow" in problems(root)[0]
+
+
+def test_available_leaves_out_what_has_no_weights_and_says_so(tmp_path):
+    config = {"dataset": {"format": "urbansas", "root": str(urbansas(tmp_path))}, "models": "available"}
+    findings = check(parse(config), download=False)
+    assert findings.problems == []
+    assert findings.models == ["flow"]
+    assert any("rcgrad, flowgrad-h" in note and "rc_grad.pt" in note for note in findings.notes)
+
+
+def test_weights_are_found_by_name(tmp_path, reference):
+    (tmp_path / "weights").mkdir()
+    shutil.copy(reference / "weights/yolov8n.pt", tmp_path / "weights")
+    config = {"dataset": {"format": "urbansas", "root": str(urbansas(tmp_path))}, "models": ["yolo-baseline"]}
+    assert check(parse(config), download=False).problems == []
+
+
+def test_published_layouts_are_recognised_without_torch(checkpoints):
+    check_checkpoint(checkpoints / "rc_grad.pt", "rcgrad")
+    check_checkpoint(checkpoints / "flowgrad_IC.ckpt", "flowgrad-ic")
+    check_checkpoint(checkpoints / "flowgrad_EN.ckpt", "flowgrad-en")
+
+
+def test_a_checkpoint_of_another_model_lists_the_keys(checkpoints):
+    with pytest.raises(InputError) as caught:
+        check_checkpoint(checkpoints / "rc_grad.pt", "flowgrad-en")
+    assert "rc_grad.pt" in str(caught.value)
+    assert "flow_encoder.conv1_flow.weight" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda state: state.pop("image_encoder.layer3.1.bn2.weight"), "1 missing keys: image_encoder.layer3.1.bn2"),
+        (lambda state: state.update({"image_encoder.layer9": torch.zeros(1)}), "unexpected keys: image_encoder.layer9"),
+        (lambda state: state.update({"image_encoder.conv1.weight": torch.zeros(64, 4, 7, 7)}), "wrong shapes"),
+    ],
+)
+def test_one_wrong_key_is_found_before_and_at_loading(tmp_path, checkpoints, edit, words):
+    from flowgrad import load_model
+
+    state = torch.load(checkpoints / "rc_grad.pt", weights_only=True)
+    edit(state)
+    path = tmp_path / "edited.pt"
+    torch.save(state, path)
+    for use in (lambda: check_checkpoint(path, "rcgrad"), lambda: load_model("rcgrad", path, device="cpu")):
+        with pytest.raises(InputError) as caught:
+            use()
+        assert words in str(caught.value)
+
+
+class Harmful:
+    """An object whose unpickling would leave a trace."""
+
+    def __init__(self, trace: Path):
+        self.trace = trace
+
+    def __reduce__(self):
+        return (os.mkdir, (str(self.trace),))
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path, checkpoints):
+    from flowgrad import load_model
+
+    state = torch.load(checkpoints / "rc_grad.pt", weights_only=True)
+    path = tmp_path / "harmful.ckpt"
+    torch.save({"state_dict": state, "callbacks": Harmful(tmp_path / "trace")}, path)
+    assert "image_encoder.conv1.weight" in read_layout(path)
+    with pytest.raises(InputError, match=r"harmful\.ckpt: cannot be loaded as tensors only"):
+        load_model("rcgrad", path, device="cpu")
+    assert not (tmp_path / "trace").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 270550450\n", "Git LFS pointer"),
+        (b"<html>404</html>", "no PyTorch checkpoint"),
+    ],
+)
+def test_what_is_no_checkpoint(tmp_path, content, words):
+    path = tmp_path / "rc_grad.pt"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        check_checkpoint(path, "rcgrad")
+
+
+def test_the_command_takes_seconds_and_no_torch(tmp_path, checkpoints):
+    """flowgrad check reads a real checkpoint and never imports torch, OpenCV or ultralytics."""
+    config = tmp_path / "c.yaml"
+    settings = {"dataset": {"root": str(urbansas(tmp_path))}, "models": ["flow", "rcgrad"]}
+    settings["checkpoints"] = {"rcgrad": str(checkpoints / "rc_grad.pt")}
+    config.write_text(yaml.safe_dump(settings))
+    script = f"""
+import sys
+from flowgrad.cli import main
+status = main(["check", "-c", {str(config)!r}])
+heavy = [name for name in ("torch", "cv2", "ultralytics", "snakemake") if name in sys.modules]
+sys.exit(f"imported {{heavy}}" if heavy else status)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "ready: flow, rcgrad" in done.stdout
+    config.write_text(yaml.safe_dump(settings | {"model": "flow"}))
+    done = subprocess.run([sys.executable, "-m", "flowgrad.cli", "check", "-c", config], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "model: unknown key" in done.stderr

@@ -1,0 +1,77 @@
+"""The ultralytics adapter: right boxes, off the network, wrong weights named."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flowgrad.errors import InputError
+
+OFFLINE = """
+import sys
+calls = []
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
+        calls.append((event, arguments))
+sys.addaudithook(watch)
+import torch
+torch.set_num_threads(2)
+import numpy as np
+from pathlib import Path
+from flowgrad import media
+from flowgrad.detection.yolo import Yolo
+detector = Yolo(Path(sys.argv[1]))
+assert torch.get_num_threads() == 2, torch.get_num_threads()
+pictures = list(media.pictures(Path(sys.argv[2]), media.DecodeReport()))[:2]
+found = detector.detect([picture.rgb() for picture in pictures])
+assert len(found) == 2 and "car" in found[0].labels, found
+height, width = pictures[0].rgb().shape[:2]
+assert (found[0].boxes >= 0).all() and (found[0].boxes[:, 2] <= width).all() and (found[0].boxes[:, 3] <= height).all()
+assert detector.detect([]) == []
+assert detector.detect([np.zeros((90, 160, 3), np.uint8)])[0].boxes.shape == (0, 4)
+import time
+sys.exit(f"network: {calls}" if calls else 0)
+"""
+
+
+def test_it_finds_cars_and_opens_no_socket(reference, tmp_path):
+    """Audited in a process of its own: no name is looked up, no connection is made, no thread setting is changed."""
+    video = reference / "videos/dashcam_720p_silent/test_video.mp4"
+    command = [sys.executable, "-c", OFFLINE, reference / "weights/yolov8n.pt", video]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.iterdir()), "nothing is written into the working folder"
+
+
+def test_weights_that_are_none(tmp_path):
+    from flowgrad.detection.yolo import Yolo
+
+    path = tmp_path / "broken.pt"
+    path.write_bytes(b"not weights")
+    with pytest.raises(InputError, match=r"broken\.pt: cannot be loaded as a detector"):
+        Yolo(path)
+
+
+def test_a_download_is_verified(tmp_path, monkeypatch):
+    """The real download code on a local address: a wrong file is not kept, the right one is."""
+    import hashlib
+
+    from flowgrad import weights
+
+    served = tmp_path / "served.pt"
+    served.write_bytes(b"weights")
+    monkeypatch.setenv("FLOWGRAD_WEIGHTS", str(tmp_path / "weights"))
+    right = hashlib.sha256(b"weights").hexdigest()
+    monkeypatch.setitem(weights.DOWNLOADS, "tiny.pt", (served.as_uri(), "0" * 64))
+    with pytest.raises(InputError, match=f"SHA-256 {right}, expected 0000"):
+        weights.fetch("tiny.pt")
+    assert not (tmp_path / "weights").exists() or not list((tmp_path / "weights").iterdir())
+    monkeypatch.setitem(weights.DOWNLOADS, "tiny.pt", (served.as_uri(), right))
+    assert weights.fetch("tiny.pt") == tmp_path / "weights/tiny.pt"
+    assert weights.find("tiny.pt") == tmp_path / "weights/tiny.pt"
+    monkeypatch.setitem(weights.DOWNLOADS, "tiny.pt", (Path(tmp_path / "gone").as_uri(), right))
+    with pytest.raises(InputError, match="cannot be downloaded"):
+        weights.fetch("tiny.pt")

@@ -1,0 +1,221 @@
+"""Frames by timestamp and sound from t = 0, on real odd files and on generated ones."""
+
+from __future__ import annotations
+
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import make_clip
+
+from flowgrad import artifacts, frames, media
+from flowgrad.errors import MediaError
+
+TEN_BIT = ("10bit", "hdr")
+
+
+def odd_files(reference: Path) -> list[Path]:
+    suffixes = {".mp4", ".webm", ".mkv", ".avi"}
+    return sorted(path for path in (reference / "videos").rglob("*") if path.suffix in suffixes)
+
+
+def decode(path: Path) -> tuple[list[media.Picture], media.DecodeReport]:
+    report = media.DecodeReport()
+    return list(media.pictures(path, report)), report
+
+
+def test_every_odd_file_gives_the_frames_of_ffmpeg(reference):
+    """An independent decoder, told to round up, shows the same pictures (8-bit files to the last level)."""
+    files = odd_files(reference)
+    assert len(files) > 20
+    for path in files:
+        pictures, report = decode(path)
+        height, width = pictures[0].rgb().shape[:2]
+        command = [media.ffmpeg_program(), "-v", "error", "-i", path, "-map", "0:v:0"]
+        command += ["-vf", "fps=8:round=up:start_time=0", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+        raw = subprocess.run(command, capture_output=True, check=True).stdout
+        other = np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+        assert len(pictures) == len(other) == report.frames, path.name
+        # ten bits and odd chroma are brought to eight by different filters; the picture is the same one
+        tolerance = 4.0 if any(mark in path.name for mark in TEN_BIT) or "mpeg2" in path.name else 0.0
+        for picture, reference_picture in zip(pictures, other, strict=True):
+            difference = np.abs(picture.rgb().astype(int) - reference_picture).mean()
+            assert difference <= tolerance, (path.name, picture.number, difference)
+
+
+@pytest.mark.parametrize("fps", [Fraction(25, 2), Fraction(24000, 1001), 24, 25, Fraction(30000, 1001), 30, 60, 5])
+def test_the_picture_on_display(tmp_path, fps):
+    """Frame k is the source picture with the largest timestamp <= k/8."""
+    import av
+
+    path = tmp_path / "clip.mkv"
+    count = int(3 * fps)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for number in range(count):
+            image = np.full((32, 32, 3), number % 250, np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    with av.open(str(path)) as container:
+        times = [frame.pts * frame.time_base for frame in container.decode(video=0)]
+    pictures, report = decode(path)
+    assert [picture.number for picture in pictures] == list(range(report.frames))
+    assert abs(report.frames - float(8 * count / fps)) < 1.01
+    for picture in pictures:
+        shown = max(time for time in times if time <= Fraction(picture.number, 8))
+        assert picture.source_time == float(shown)
+
+
+def test_variable_rate(tmp_path):
+    """20, 10, 30 pictures a second in one file: a slow stretch repeats pictures, a fast one skips them."""
+    import av
+
+    path = tmp_path / "variable.mkv"
+    times = [*range(0, 1000, 50), *range(1000, 2000, 100), *range(2000, 3000, 33)]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=1000)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for number, time in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 3 * number, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    pictures, _ = decode(path)
+    for picture in pictures:
+        assert picture.source_time == max(time for time in times if time <= 125 * picture.number) / 1000
+
+
+def test_rotation_is_applied(reference):
+    """A phone video that is stored sideways stands upright, and its stored copy too."""
+    path = reference / "videos/codecs_torchcodec/nasa_13013_rotated.mp4"
+    pictures, _ = decode(path)
+    assert pictures[0].rotation % 180 != 0
+    assert pictures[0].rgb().shape == (480, 270, 3)
+
+
+def test_stored_frames_are_the_decoded_ones(reference, tmp_path):
+    """The frames artifact is lossless, and any frame is read without the ones before it."""
+    names = ("nasa_13013_rotated.mp4", "bt2020_10bit.mp4", "testsrc2_odd_height_and_width_444.mp4", "h265_video.mp4")
+    sources = {Path(name).stem: reference / "videos/codecs_torchcodec" / name for name in names}
+    direct: dict[str, list[np.ndarray]] = {}
+    with artifacts.create(tmp_path / "frames.h5", frames.KIND) as output:
+        for name, path in sources.items():
+            encoder = frames.PictureEncoder(output.clip(name))
+            for picture in media.pictures(path, media.DecodeReport()):
+                encoder.add(picture)
+                direct.setdefault(name, []).append(picture.rgb())
+            encoder.close()
+    with artifacts.open_artifact(tmp_path / "frames.h5", frames.KIND) as artifact:
+        for name, expected in direct.items():
+            reader = frames.PictureReader(artifact, name)
+            assert reader.frames.tolist() == list(range(len(expected)))
+            for number in reversed(range(len(expected))):
+                np.testing.assert_array_equal(reader.rgb(number), expected[number], err_msg=f"{name} {number}")
+
+
+@pytest.mark.parametrize("rate", [16000, 22050])
+def test_sound_is_mono_at_the_rate_and_in_time(tmp_path, rate):
+    path = make_clip(tmp_path / "clip.mp4", seconds=2.0, seed=1)
+    channels = media.sound_channels(path)
+    sound = np.concatenate(list(media.sound_blocks(path, channels, rate)))
+    assert channels == 2
+    assert sound.dtype == np.float32
+    assert abs(len(sound) - 2 * rate) < 0.06 * rate
+    spectrum = np.abs(np.fft.rfft(sound[: 2 * rate]))
+    assert np.fft.rfftfreq(2 * rate, 1 / rate)[spectrum.argmax()] == pytest.approx(260, abs=1)
+    assert np.abs(sound[rate // 2 : rate]).max() == pytest.approx(0.3, abs=0.03), "the mean of equal channels is each"
+
+
+def test_late_sound_is_padded(tmp_path):
+    """Sound that starts at 0.5 s is silence before: sample n stays at n / rate."""
+    path = make_clip(tmp_path / "clip.mp4", seconds=2.0)
+    late = tmp_path / "late.mkv"
+    command = [media.ffmpeg_program(), "-v", "error", "-i", path, "-itsoffset", "0.5", "-i", path]
+    subprocess.run([*command, "-map", "0:v", "-map", "1:a", "-c", "copy", late], check=True)
+    sound = np.concatenate(list(media.sound_blocks(late, 2, 16000)))
+    assert np.abs(sound[:7000]).max() < 1e-3
+    assert np.abs(sound[9000:16000]).max() > 0.2
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"", "empty file"), (b"this is no video\n" * 100, "unreadable"), (None, "not found")],
+)
+def test_what_is_no_video_is_named(tmp_path, content, words):
+    path = tmp_path / "clip.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(MediaError, match=words):
+        decode(path)
+
+
+def test_a_sound_file_has_no_pictures(tmp_path):
+    path = tmp_path / "sound.wav"
+    clip = make_clip(tmp_path / "clip.mp4")
+    subprocess.run([media.ffmpeg_program(), "-v", "error", "-i", clip, "-vn", path], check=True)
+    with pytest.raises(MediaError, match="no video track"):
+        decode(path)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_a_cut_recording_keeps_what_is_there(tmp_path, share):
+    """A file whose index is at its start, cut off: the frames before the cut are used and the fault is named."""
+    path = make_clip(tmp_path / "clip.mp4", seconds=4.0)
+    whole = tmp_path / "whole.mp4"
+    command = [media.ffmpeg_program(), "-v", "error", "-i", path, "-c", "copy", "-movflags", "+faststart", whole]
+    subprocess.run(command, check=True)
+    content = whole.read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(content[: int(len(content) * share)])
+    pictures, report = decode(cut)
+    assert 0 < len(pictures) < 32
+    assert any("truncated" in fault for fault in report.faults)
+
+
+def test_flipped_bytes_never_crash(tmp_path):
+    """A hundred random faults over ten files: each ends in frames or in one clear error."""
+    rng = np.random.default_rng(7)
+    content = make_clip(tmp_path / "clip.mp4", seconds=1.0).read_bytes()
+    for number in range(10):
+        damaged = bytearray(content)
+        for position in rng.integers(0, len(content), 10):
+            damaged[position] ^= 1 << int(rng.integers(8))
+        path = tmp_path / f"damaged{number}.mp4"
+        path.write_bytes(bytes(damaged))
+        try:
+            pictures, report = decode(path)
+        except MediaError as error:
+            assert str(error)
+        else:
+            assert report.frames == len(pictures)
+
+
+def test_memory_does_not_grow_with_length(tmp_path):
+    """A recording eight times as long needs no more memory to decode and store."""
+    script = """
+import resource, sys
+from pathlib import Path
+from flowgrad import artifacts, frames, media
+with artifacts.create(Path(sys.argv[2]), frames.KIND) as output:
+    encoder = frames.PictureEncoder(output.clip("clip"))
+    for picture in media.pictures(Path(sys.argv[1]), media.DecodeReport()):
+        encoder.add(picture)
+    encoder.close()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    import sys
+
+    peaks = []
+    for seconds in (10, 80):
+        path = make_clip(tmp_path / f"{seconds}.mp4", seconds=seconds, fps=8, size=(640, 360), sound=False)
+        command = [sys.executable, "-c", script, path, tmp_path / f"{seconds}.h5"]
+        peaks.append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    assert peaks[1] < 1.15 * peaks[0], peaks

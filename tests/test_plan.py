@@ -1,0 +1,125 @@
+"""The plan: what is done stays done."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowgrad.datasets import open_dataset
+from flowgrad.plan import Plan, read_shard
+
+
+class Folder:
+    """A folder of stand-in videos (the plan reads bytes, not pictures) and its plan."""
+
+    def __init__(self, root: Path, clips_per_job: int = 2):
+        self.videos, self.plan, self.clips_per_job = root / "videos", Plan(root / "results"), clips_per_job
+        self.videos.mkdir(parents=True, exist_ok=True)
+
+    def put(self, name: str, content: str = "") -> None:
+        path = self.videos / f"{name}.mp4"
+        path.write_text(content or name)
+
+    def update(self) -> dict[str, list[str]]:
+        shards = self.plan.update(open_dataset("videos", self.videos), self.clips_per_job)
+        present = self.plan.present()
+        return {shard: sorted(clip for clip, home in present.items() if home == shard) for shard in shards}
+
+    def files(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in sorted((self.plan.folder / "shards").iterdir())}
+
+
+def test_new_clips_go_to_new_shards(tmp_path):
+    folder = Folder(tmp_path)
+    for name in "abc":
+        folder.put(name)
+    assert folder.update() == {"00001": ["a", "b"], "00002": ["c"]}
+    before = folder.files()
+    folder.put("aa")
+    assert folder.update() == {"00001": ["a", "b"], "00002": ["c"], "00003": ["aa"]}
+    assert {name: folder.files()[name] for name in before} == before
+
+
+def test_an_unchanged_dataset_touches_nothing(tmp_path):
+    folder = Folder(tmp_path)
+    folder.put("a")
+    folder.update()
+    times = {path: path.stat().st_mtime_ns for path in folder.plan.folder.rglob("*") if path.is_file()}
+    os.utime(folder.videos / "a.mp4")
+    folder.update()
+    kept = {path: path.stat().st_mtime_ns for path in times if path.name != "fingerprints.json"}
+    assert kept == {path: time for path, time in times.items() if path.name != "fingerprints.json"}
+
+
+def test_a_changed_clip_redoes_its_own_shard(tmp_path):
+    folder = Folder(tmp_path)
+    for name in "abc":
+        folder.put(name)
+    folder.update()
+    before = folder.files()
+    folder.put("c", "encoded anew")
+    folder.update()
+    changed = [name for name, content in folder.files().items() if before[name] != content]
+    assert changed == ["00002.json"]
+
+
+def test_a_removed_clip_redoes_nothing_and_its_return_redoes_its_shard(tmp_path):
+    folder = Folder(tmp_path)
+    for name in "abc":
+        folder.put(name)
+    folder.update()
+    before = folder.files()
+    (folder.videos / "a.mp4").unlink()
+    assert folder.update() == {"00001": ["b"], "00002": ["c"]}
+    assert folder.files() == before
+    folder.put("a")
+    assert folder.update() == {"00001": ["a", "b"], "00002": ["c"]}
+    changed = [name for name, content in folder.files().items() if before[name] != content]
+    assert changed == ["00001.json"]
+
+
+def test_another_clips_per_job_leaves_the_shards_that_exist(tmp_path):
+    folder = Folder(tmp_path, clips_per_job=3)
+    for name in "abcd":
+        folder.put(name)
+    before = folder.update()
+    folder.clips_per_job = 1
+    assert folder.update() == before
+
+
+edits = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(["put", "change", "remove"])), max_size=12)
+
+
+@given(edits, st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+def test_any_history_gives_every_clip_one_shard(tmp_path_factory, history, clips_per_job):
+    """Whatever is added, changed and removed in whatever order, each clip present has one shard that lists it."""
+    folder = Folder(tmp_path_factory.mktemp("history"), clips_per_job)
+    for step, (name, edit) in enumerate(history):
+        if edit == "remove":
+            (folder.videos / f"{name}.mp4").unlink(missing_ok=True)
+        else:
+            folder.put(name, f"{step}" if edit == "change" else "")
+        folder.update()
+    present = {path.stem for path in folder.videos.iterdir()}
+    assert set(folder.plan.present()) == present
+    for clip, shard in folder.plan.present().items():
+        assert clip in {planned.name for planned in read_shard(folder.plan.shard_file(shard))}
+    homes = [c.name for shard in folder.plan.shards() for c in read_shard(folder.plan.shard_file(shard))]
+    assert len(homes) == len(set(homes))
+    assert all(len(read_shard(folder.plan.shard_file(shard))) <= clips_per_job for shard in folder.plan.shards())
+
+
+def test_names_that_file_systems_allow(tmp_path):
+    """Spaces, quotes, commas, unicode and equal stems all get names of their own."""
+    folder = Folder(tmp_path, clips_per_job=10)
+    names = ["a b", "ünï", 'quo"te', "semi;colon", "comma,comma", "dot.dot", "x" * 200]
+    for name in names:
+        folder.put(name)
+    (folder.videos / "a b.webm").write_text("other container")
+    (folder.videos / "sub").mkdir()
+    (folder.videos / "sub" / "ünï.mp4").write_text("same stem")
+    assert folder.update() == {"00001": sorted([*names[1:], "a b.mp4", "a b.webm", "sub__ünï"])}

@@ -1,0 +1,402 @@
+"""The workflow as a person runs it: on real clips, twice, with clips added, changed, removed and broken."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import REPOSITORY, make_clip
+
+import flowgrad
+from flowgrad import media
+from flowgrad.errors import InputError
+
+TABLES = ("metrics/frames.csv", "metrics/summary.csv", "clips.csv")
+PER_SHARD = {"decode": 1, "flow": 1, "heatmaps": 2, "score": 1, "release": 1}
+TABLE_JOBS = {"summary": 1, "clips": 1}
+
+
+def settings(root: Path, **change) -> dict:
+    """Optical flow alone on annotated frames: the whole path without a network, in seconds."""
+    base = {"dataset": {"format": "urbansas", "root": str(root)}, "models": ["flow"], "frames": "annotated"}
+    return base | {"clips_per_job": 1, **change}
+
+
+def network_settings(root: Path, checkpoints: Path, **change) -> dict:
+    return settings(
+        root,
+        models=["flow", "rcgrad", "flowgrad-h"],
+        protocols=["paper"],
+        checkpoints={"rcgrad": str(checkpoints / "rc_grad.pt")},
+        **change,
+    )
+
+
+@pytest.fixture(scope="module")
+def released(mini, reference, checkpoints, tmp_path_factory):
+    """All seven rows on all 27 clips under protocol released."""
+    import os
+
+    import yaml
+
+    folder = tmp_path_factory.mktemp("released")
+    config = {
+        "dataset": {"format": "urbansas", "root": str(mini)},
+        "protocols": ["released"],
+        "frames": "annotated",
+        "checkpoints": {
+            "rcgrad": str(checkpoints / "rc_grad.pt"),
+            "flowgrad-ic": str(checkpoints / "flowgrad_IC.ckpt"),
+            "flowgrad-en": str(checkpoints / "flowgrad_EN.ckpt"),
+        },
+        "detector": {"weights": str(reference / "weights/yolov8n.pt")},
+    }
+    (folder / "c.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", folder]
+    command += ["--configfile", folder / "c.yaml", "--cores", "2", "all"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=os.environ, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return folder / "results", done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def published(mini):
+    """What the released code gives on the same files, its names brought to ours."""
+    tables = []
+    for name in ("frames", "summary"):
+        table = pd.read_csv(mini / f"reference/released_{name}.csv")
+        table["model"] = table["model"].str.lower().str.replace("_", "-")
+        tables.append(table)
+    return tables
+
+
+FIGURES = ["success_at_0_3", "success_at_0_5", "auc", "mean_ciou"]
+
+
+class TestReleasedTable:
+    """results/metrics/summary.csv equals what the released code computes."""
+
+    def test_same_frames(self, released, published):
+        ours = pd.read_csv(released[0] / "metrics/summary.csv").set_index("model")
+        theirs = published[1].set_index("model")
+        assert set(ours.index) == set(theirs.index)
+        assert (ours.loc[theirs.index, "frames"] == theirs["frames"]).all()
+        assert (ours["frames"] + ours["skipped"] == 103).all()
+
+    def test_flow_per_frame(self, released, published):
+        ours = pd.read_csv(released[0] / "metrics/frames.csv")
+        both = published[0].merge(ours, on=["model", "video", "frame"])
+        flow = both[both["model"] == "flow"]
+        assert len(flow) == 103
+        assert (flow["iou"] - flow["ciou"]).abs().max() < 1e-4
+
+    @pytest.mark.parametrize("model", ["yolo-baseline", "yolo-topline"])
+    def test_detections_per_frame(self, released, published, model):
+        """Better than the 0.02 that was asked for: every frame to the sixth digit."""
+        ours = pd.read_csv(released[0] / "metrics/frames.csv")
+        both = published[0].merge(ours, on=["model", "video", "frame"])
+        rows = both[both["model"] == model]
+        assert len(rows) == 98
+        assert (rows["iou"] - rows["ciou"]).abs().max() < 1e-4
+
+    @pytest.mark.parametrize("model", ["flow", "rcgrad", "flowgrad-h", "flowgrad-ic", "flowgrad-en"])
+    def test_every_figure(self, released, published, model):
+        ours = pd.read_csv(released[0] / "metrics/summary.csv").set_index("model").loc[model]
+        theirs = published[1].set_index("model").loc[model]
+        for figure in FIGURES:
+            assert ours[figure] == pytest.approx(theirs[figure], abs=0.01), figure
+
+    def test_what_is_left_is_the_released_file_lookup(self, released, published):
+        """Of 412 network frames a handful differ by more than 0.02: those whose picture the released code looks up by
+        substring (frame _4 also matches _40) and so takes from another frame."""
+        ours = pd.read_csv(released[0] / "metrics/frames.csv")
+        both = published[0].merge(ours, on=["model", "video", "frame"])
+        networks = both[both["model"].str.contains("rcgrad|flowgrad")]
+        far = networks[(networks["iou"] - networks["ciou"]).abs() > 0.02]
+        assert set(zip(far["video"], far["frame"], strict=True)) <= {("london271_8256", 4)}
+        assert (networks["iou"] - networks["ciou"]).abs().median() < 2e-4
+
+    def test_the_run_ends_with_the_table_and_the_count(self, released):
+        assert "27 clips: 27 ok" in released[1]
+        assert "yolo-topline" in released[1]
+
+    def test_results_are_read_from_python(self, released, mini):
+        results = flowgrad.open_results(released[0])
+        maps, times = results.heatmaps("london271_8256", model="rcgrad", protocol="released")
+        rows = results.frames.query("model == 'rcgrad' and video == 'london271_8256'")
+        np.testing.assert_allclose(times, rows["time_s"])
+        assert maps.shape == (19, 224, 224)
+        assert results.summary.shape[0] == 7
+        assert {"x1", "moving"} <= set(results.detections("london271_8256", protocol="released").columns)
+        with pytest.raises(InputError, match="no clip 'nowhere'"):
+            results.heatmaps("nowhere", "rcgrad", "released")
+        with pytest.raises(InputError, match="there are no paper rcgrad maps"):
+            results.heatmaps("london271_8256", "rcgrad", "paper")
+
+    def test_provenance_is_in_the_files(self, released, checkpoints):
+        import hashlib
+
+        from flowgrad import artifacts
+
+        path = released[0] / "heatmaps/released/rcgrad/00001.h5"
+        with artifacts.open_artifact(path, "heatmaps") as reader:
+            known = reader.attributes()
+        digest = hashlib.sha256((checkpoints / "rc_grad.pt").read_bytes()).hexdigest()
+        assert known["weights_sha256"] == digest
+        assert known["model"] == "rcgrad"
+        assert known["version_torch"]
+
+    def test_frames_are_gone(self, released):
+        sizes = [path.stat().st_size for path in (released[0] / "frames").glob("*.h5")]
+        assert sizes
+        assert max(sizes) < 10_000
+
+
+def test_only_what_changed_is_done_again(workflow, dataset, mini):
+    """Nothing to do, one clip added, one changed, one removed, a corrected annotation: the jobs are counted."""
+    root = dataset("lyon1029_40200", "lisbon1076_40113")
+    first = workflow(settings(root))
+    assert first.status == 0, first.output
+    assert first.jobs == {name: 2 * n for name, n in (PER_SHARD | {"heatmaps": 2}).items()} | TABLE_JOBS
+    assert workflow(settings(root)).nothing_to_do
+
+    dataset("london270_8218")
+    added = workflow(settings(root))
+    assert added.jobs == PER_SHARD | TABLE_JOBS
+    assert b"london270_8218" in added.bytes_of("metrics/frames.csv")
+
+    (root / "clips/lyon1029_40200.mp4").unlink()
+    removed = workflow(settings(root))
+    assert removed.jobs == TABLE_JOBS
+    assert b"lyon1029_40200" not in removed.bytes_of("metrics/frames.csv")
+
+    shutil.copy(mini / "clips/prague1033_43918.mp4", root / "clips/london270_8218.mp4")
+    assert workflow(settings(root)).jobs == PER_SHARD | TABLE_JOBS
+    assert workflow(settings(root)).nothing_to_do
+
+
+def test_settings_redo_what_they_touch(workflow, dataset, checkpoints, reference):
+    """Another checkpoint, threshold, model or protocol: what does not depend on it stays."""
+    root = dataset("lyon1029_40200")
+    config = network_settings(root, checkpoints)
+    first = workflow(config)
+    assert first.status == 0, first.output
+
+    script = reference / "golden/checkpoints.py"
+    other = checkpoints.parent / "other"
+    command = [sys.executable, script, other, "--salt", "other", "--only", "rcgrad"]
+    subprocess.run(command, check=True, capture_output=True)
+    config["checkpoints"] = {"rcgrad": str(other / "rc_grad.pt")}
+    redone = workflow(config)
+    assert redone.jobs == {"heatmaps": 2, "release": 1, "score": 1, "summary": 1}, "rcgrad and what derives from it"
+
+    moved = other / "moved.pt"
+    shutil.move(other / "rc_grad.pt", moved)
+    config["checkpoints"] = {"rcgrad": str(moved)}
+    assert workflow(config).nothing_to_do, "weights are known by their content"
+
+    config["protocols"] = ["mine"]
+    config["custom_protocols"] = {"mine": {"based_on": "paper", "change": {"map_threshold": 0.4}}}
+    custom = workflow(config)
+    assert custom.status == 0, custom.output
+    assert "flow" not in custom.jobs
+    assert "decode" not in custom.jobs
+
+
+def test_a_model_of_ones_own_redoes_no_other(workflow, dataset, checkpoints):
+    root = dataset("lyon1029_40200")
+    config = network_settings(root, checkpoints)
+    assert workflow(config).status == 0
+    config["models"] = [*config["models"], "flowgrad-ic"]
+    config["checkpoints"] = config["checkpoints"] | {"flowgrad-ic": str(checkpoints / "flowgrad_IC.ckpt")}
+    added = workflow(config)
+    assert added.status == 0, added.output
+    assert added.jobs == {"heatmaps": 1, "release": 1, "score": 1} | TABLE_JOBS
+
+
+def test_cores_and_shards_do_not_change_a_byte(workflow, dataset, checkpoints, tmp_path):
+    root = dataset("lyon1029_40200", "lisbon1076_40113", "london270_8218")
+    runs = []
+    for cores, clips_per_job in ((1, 1), (2, 16)):
+        config = network_settings(root, checkpoints, clips_per_job=clips_per_job)
+        run = workflow(config, folder=tmp_path / f"cores{cores}", cores=cores)
+        assert run.status == 0, run.output
+        runs.append(run)
+    for name in TABLES:
+        assert runs[0].bytes_of(name) == runs[1].bytes_of(name), name
+
+
+def test_bad_clips_are_named_and_the_others_are_finished(workflow, dataset, checkpoints, mini):
+    """Every kind of bad clip in one shard with a good one."""
+    root = dataset("lyon1029_40200", "prague1033_43918", "lisbon1076_40113")
+    clips = root / "clips"
+    whole = (mini / "clips/london271_8256.mp4").read_bytes()
+    (clips / "empty.mp4").write_bytes(b"")
+    (clips / "text.mp4").write_text("no video")
+    (clips / "no_index.mp4").write_bytes(whole[: len(whole) // 2])
+    silent = [media.ffmpeg_program(), "-v", "error", "-y", "-i", mini / "clips/prague1033_43918.mp4"]
+    subprocess.run([*silent, "-an", "-c", "copy", clips / "prague1033_43918.mp4"], check=True)
+    short = [media.ffmpeg_program(), "-v", "error", "-y", "-i", mini / "clips/lisbon1076_40113.mp4"]
+    subprocess.run([*short, "-t", "8", "-c", "copy", clips / "lisbon1076_40113.mp4"], check=True)
+    make_clip(clips / "unlabelled.mp4")
+    extra = "".join(
+        f"0,1,{x},10,20,20,0,1.0,car,{clip},nowhere,nowhere,0.5,0,none\n"
+        for clip in ("empty", "text", "no_index", "absent")
+        for x in (10,)
+    )
+    extra += "0,9,900,10,20,20,0,1.0,car,lyon1029_40200,nowhere,nowhere,2.0,0,none\n"
+    with (root / "annotations/video_annotations.csv").open("a") as file:
+        file.write(extra)
+
+    config = network_settings(root, checkpoints, clips_per_job=16)
+    run = workflow(config)
+    assert run.status == 0, run.output
+    table = pd.read_csv(run.folder / "results/clips.csv").set_index("video")
+    reasons = {name: (row["status"], str(row["reason"])) for name, row in table.iterrows()}
+    assert reasons["empty"] == ("failed", "empty file (0 bytes)")
+    assert reasons["text"][0] == reasons["no_index"][0] == "failed"
+    assert "unreadable" in reasons["text"][1]
+    assert reasons["absent"] == ("failed", "annotated, but there is no video file")
+    assert reasons["unlabelled"][0] == "skipped"
+    assert "no annotations" in reasons["unlabelled"][1]
+    assert reasons["prague1033_43918"][0] == "skipped"
+    assert "no sound track" in reasons["prague1033_43918"][1]
+    assert reasons["lyon1029_40200"][0] == "ok"
+    assert "1 boxes lie outside" in reasons["lyon1029_40200"][1]
+    assert "clips: " in run.output
+    assert "failed" in run.output
+
+    frames = pd.read_csv(run.folder / "results/metrics/frames.csv")
+    assert set(frames.loc[frames["video"] == "prague1033_43918", "status"]) == {"no_sound"}
+    late = frames[(frames["video"] == "lisbon1076_40113") & (frames["time_s"] >= 8)]
+    assert set(late["status"]) == {"no_frame"}
+    assert late["ciou"].isna().all()
+    assert len(set(frames.groupby(["model", "protocol"]).size())) == 1, "every model has a row for every frame"
+    summary = pd.read_csv(run.folder / "results/metrics/summary.csv")
+    assert len(set(summary["frames"])) == 1
+    assert (summary["skipped"] > 0).all()
+
+    strict = workflow(config | {"on_bad_clip": "fail"})
+    assert strict.status == 1
+    assert "clips failed (on_bad_clip: fail)" in strict.output
+    assert (run.folder / "results/metrics/summary.csv").exists()
+
+
+def test_a_folder_of_videos_needs_no_annotations(workflow, tmp_path, checkpoints, reference):
+    """Odd real files: a phone's rotated one, variable rate, a silent track, none at all, 10 bit."""
+    root = tmp_path / "my videos"
+    (root / "sub").mkdir(parents=True)
+    for name in (
+        "oddities_moviepy/fire2.mp4",
+        "noaudio_bikes/bikes.mp4",
+        "codecs_torchcodec/nasa_13013_rotated.mp4",
+        "codecs_torchcodec/h265_10bits.mp4",
+        "dashcam_720p_silent/test_video.mp4",
+    ):
+        shutil.copy(reference / "videos" / name, root / "sub")
+    config = {
+        "dataset": {"format": "videos", "root": str(root)},
+        "models": ["flow", "rcgrad", "flowgrad-h", "yolo-topline"],
+        "protocols": ["paper"],
+        "checkpoints": {"rcgrad": str(checkpoints / "rc_grad.pt")},
+        "detector": {"weights": str(reference / "weights/yolov8n.pt")},
+    }
+    run = workflow(config)
+    assert run.status == 0, run.output
+    assert not (run.folder / "results/metrics").exists()
+    table = pd.read_csv(run.folder / "results/clips.csv").set_index("video")
+    assert table.loc["sub__fire2", "status"] == "ok"
+    assert "no sound track" in table.loc["sub__bikes", "reason"]
+    assert "digital silence" in table.loc["sub__test_video", "reason"]
+    results = flowgrad.open_results(run.folder / "results")
+    maps, times = results.heatmaps("sub__fire2", model="flowgrad-h")
+    assert len(maps) == table.loc["sub__fire2", "frames"] - 1, "the last frame has no successor"
+    np.testing.assert_allclose(np.diff(times), 1 / 8)
+    assert len(results.heatmaps("sub__bikes", model="flow")[0]) == 79
+    with pytest.raises(InputError, match="has no paper rcgrad maps"):
+        results.heatmaps("sub__bikes", model="rcgrad")
+    cars = results.detections("sub__test_video")
+    assert (cars["label"] == "car").any()
+    assert workflow(config).nothing_to_do
+
+    picture = tmp_path / "picture.png"
+    command = [sys.executable, "-m", "flowgrad.cli", "show", "sub__fire2", "--model", "flowgrad-h", "-o", picture]
+    command += ["--results", run.folder / "results", "--video", root / "sub/fire2.mp4"]
+    subprocess.run(command, check=True, capture_output=True)
+    assert picture.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"protcols": ["paper"]}, "protcols: unknown key"),
+        ({"models": ["flow", "rcgrad"]}, "checkpoints.rcgrad: rc_grad.pt not found"),
+        ({"dataset": {"format": "urbansas", "root": "nowhere"}}, "nowhere is not a folder"),
+    ],
+)
+def test_no_job_starts_while_the_check_fails(workflow, tmp_path, change, words):
+    (tmp_path / "dataset").mkdir()
+    config = settings(tmp_path / "dataset") | change
+    run = workflow(config, environment={"FLOWGRAD_WEIGHTS": str(tmp_path / "none")})
+    assert run.status == 1
+    assert words in run.output
+    assert "Traceback" not in run.output
+    assert not (run.folder / "results").exists()
+
+
+def test_a_killed_job_is_done_again_to_the_same_bytes(workflow, dataset, tmp_path):
+    """The job that computes flow is killed while it works: no file under its name, and the next run mends it."""
+    import os
+    import signal
+    import threading
+    import time
+
+    root = dataset("lyon1029_40200")
+    config = settings(root, frames="all")
+    folder = tmp_path / "killed"
+    killed: list[int] = []
+
+    def kill_flow_job() -> None:
+        deadline = time.monotonic() + 60
+        while not killed and time.monotonic() < deadline:
+            for path in (folder / "results/flow").glob(".*.tmp-*"):
+                pid = int(path.name.rsplit("-", 1)[1])
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+                return
+
+    watcher = threading.Thread(target=kill_flow_job)
+    watcher.start()
+    run = workflow(config, folder=folder)
+    watcher.join()
+    assert killed
+    assert run.status == 1
+    assert not (folder / "results/flow/00001.h5").exists()
+    again = workflow(config, folder=folder)
+    assert again.status == 0, again.output
+    clean = workflow(config, folder=tmp_path / "clean")
+    for name in (*TABLES, "flow/00001.h5", "heatmaps/paper/flow/00001.h5"):
+        assert again.bytes_of(name) == clean.bytes_of(name), name
+
+
+def test_moved_data_and_results_stay_done(workflow, dataset, tmp_path):
+    """Paths are not part of what a result depends on."""
+    root = dataset("lyon1029_40200")
+    assert workflow(settings(root)).status == 0
+    shutil.move(root, tmp_path / "elsewhere")
+    assert workflow(settings(tmp_path / "elsewhere")).nothing_to_do
+
+
+def test_workflow_is_formatted_and_linted(tmp_path):
+    root = tmp_path / "videos"
+    root.mkdir()
+    make_clip(root / "a.mp4", seconds=0.5)
+    command = [sys.executable, "-m", "snakemake", "--lint", "--snakefile", REPOSITORY / "Snakefile"]
+    command += ["--directory", tmp_path, "--config", f"dataset={{format: videos, root: {root}}}", "models=[flow]"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "good condition" in done.stdout + done.stderr, done.stdout + done.stderr
