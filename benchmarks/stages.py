@@ -144,7 +144,7 @@ def main() -> None:
             encoder.close()
         print(f"frames artifact: {(folder / 'frames.h5').stat().st_size / count / 1e3:.0f} KB a frame")
         with timed("flow (Farneback)", count):
-            flow.run(frames_in=folder / "frames.h5", out=folder / "flow.h5", storages=["float16"])
+            flow.run(frames_in=folder / "frames.h5", out=folder / "flow.h5")
         print(f"flow artifact: {(folder / 'flow.h5').stat().st_size / count / 1e3:.0f} KB a frame")
         if options.weights:
             from flowgrad.detection.yolo import Yolo

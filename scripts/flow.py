@@ -9,6 +9,5 @@ with job(snakemake) as run, run.frames(snakemake.wildcards.shard) as frames:
     flow.run(
         frames_in=frames,
         out=Path(snakemake.output.flow),
-        storages=run.flow_storages(),
         threads=snakemake.threads,
     )

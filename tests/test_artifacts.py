@@ -17,7 +17,7 @@ from flowgrad.artifacts import ArtifactError
 
 
 def write(path: Path, frames: int = 20) -> Path:
-    with artifacts.create(path, "heatmaps", model="flow") as output:
+    with artifacts.create(path, "heatmaps", method="flow") as output:
         group = output.clip("clip", source_sha256="0" * 64)
         for start in range(0, frames, 8):
             numbers = np.arange(start, min(start + 8, frames), dtype=np.int32)

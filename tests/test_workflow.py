@@ -148,7 +148,7 @@ class TestReleasedTable:
             known = reader.attributes()
         digest = hashlib.sha256((checkpoints / "rc_grad.pt").read_bytes()).hexdigest()
         assert known["weights_sha256"] == digest
-        assert known["model"] == "rcgrad"
+        assert known["method"] == "rcgrad"
         assert known["version_torch"]
 
     def test_frames_are_gone(self, released):

@@ -21,7 +21,7 @@ from flowgrad.errors import InputError
 from flowgrad.evaluation.ground_truth import scored_boxes
 from flowgrad.models.registry import ModelSpec, get_model, required
 from flowgrad.plan import FingerprintCache, Plan, read_annotations
-from flowgrad.protocols import FlowStorage, Protocol
+from flowgrad.protocols import Protocol
 from flowgrad.provenance import code_digest
 from flowgrad.stages.decode import Recipe, at_hand
 
@@ -107,13 +107,9 @@ class Run:
         chosen = {tuple(sorted(rules.model_dump(include=_FRAME_FIELDS).items())) for rules in self.protocols.values()}
         return {"frames": sorted(chosen), "detects": self.detects}
 
-    def flow_storages(self) -> list[FlowStorage]:
-        """Return the forms in which flow is kept."""
-        return sorted({protocol.flow_storage for protocol in self.protocols.values()})
-
     def flow_params(self) -> dict[str, Any]:
         """Return what flow depends on."""
-        return {"code": code_digest(FLOW, DECODE), "storages": self.flow_storages()} | self._selection()
+        return {"code": code_digest(FLOW, DECODE)} | self._selection()
 
     def heatmap_params(self, model: str, protocol: str) -> dict[str, Any]:
         """Return what the maps of a model under a protocol depend on."""
@@ -125,7 +121,7 @@ class Run:
             code.append(FLOW)
         params: dict[str, Any] = {
             "code": code_digest(*code),
-            "protocol": self.protocols[protocol].model_dump(include=_MAP_FIELDS),
+            "protocol": self.protocols[protocol].model_dump(include=_map_fields(spec)),
             "selection": self._selection(),
         }
         if spec.kind == "network" and spec.checkpoint:
@@ -298,18 +294,15 @@ class Run:
 _FRAME_FIELDS = {"ground_truth", "event_edges", "boxes_past_edge", "stationary_gap", "stationary_drop"}
 """Fields of a protocol that decide which frames are scored and which neighbours detection compares."""
 
-_MAP_FIELDS = {
-    "sample_rate",
-    "sound_seconds",
-    "sound_bits",
-    "audio_batch_norm",
-    "frame_storage",
-    "flow_storage",
-    "flow_input",
-    "flow_in_product",
-    "normalise_maps",
-}
-"""Fields of a protocol that decide what a map looks like; the others decide how it is scored."""
+
+def _map_fields(spec: ModelSpec) -> set[str]:
+    """Return the fields of a protocol that decide what a model's maps look like; the others decide how they score."""
+    fields = {"flow_storage"} if spec.flow else set()
+    if spec.kind == "arithmetic":
+        return fields | {"flow_in_product", "normalise_maps"}
+    if spec.flow:
+        fields |= {"flow_input"}
+    return fields | {"sample_rate", "sound_seconds", "sound_bits", "audio_batch_norm", "frame_storage"}
 
 
 def prepare(raw: Mapping[str, Any], main: bool) -> Run:

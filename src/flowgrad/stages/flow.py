@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
 from pathlib import Path
 
 import cv2
@@ -19,15 +18,15 @@ KIND = "flow"
 DATASETS: dict[FlowStorage, str] = {"float16": "magnitude", "jpeg": "magnitude_jpeg"}
 
 
-def run(*, frames_in: Path, out: Path, storages: Collection[FlowStorage], threads: int = 1) -> None:
+def run(*, frames_in: Path, out: Path, threads: int = 1) -> None:
     """Compute the flow of every clip in a frames artifact.
 
     Args:
         frames_in: the frames artifact.
         out: HDF5; per clip ``frame`` (T,) int32, ``time_s`` (T,) float64, ``magnitude`` (T, 224, 224) float16 in
-            native pixels per 1/8 s and, for the ``jpeg`` storage, ``magnitude_jpeg`` (T, 224, 224) uint8. The last
-            frame has no successor and no row.
-        storages: which of both to keep.
+            native pixels per 1/8 s and ``magnitude_jpeg`` (T, 224, 224) uint8, what the released code would have kept
+            (a twentieth of the time and size; always there, so that a protocol can be added later). The last frame
+            has no successor and no row.
         threads: OpenCV threads.
     """
     cv2.setNumThreads(threads)
@@ -44,7 +43,7 @@ def run(*, frames_in: Path, out: Path, storages: Collection[FlowStorage], thread
     ):
         for clip in source.clips():
             if source.length(clip):
-                _clip(source, clip, output, estimator, storages)
+                _clip(source, clip, output, estimator)
 
 
 def _clip(
@@ -52,7 +51,6 @@ def _clip(
     clip: str,
     output: artifacts.ArtifactWriter,
     estimator: FlowEstimator,
-    storages: Collection[FlowStorage],
 ) -> None:
     reader = frames.PictureReader(source, clip)
     attributes = source.attributes(clip)
@@ -66,19 +64,18 @@ def _clip(
     grey, grey_of = None, -1
     for start in range(0, len(pairs), artifacts.CHUNK_FRAMES):
         batch = pairs[start : start + artifacts.CHUNK_FRAMES]
-        kept: dict[str, list[np.ndarray]] = {DATASETS[storage]: [] for storage in storages}
+        exact, jpeg = [], []
         for number in batch:
             first = grey if grey is not None and grey_of == number else estimator.grey(reader.rgb(number))
             grey, grey_of = estimator.grey(reader.rgb(number + 1)), number + 1
             magnitude = estimator.magnitude(first, grey)
-            if "float16" in storages:
-                kept["magnitude"].append(map_magnitude(magnitude))
-            if "jpeg" in storages:
-                kept["magnitude_jpeg"].append(jpeg_magnitude(magnitude))
+            exact.append(map_magnitude(magnitude))
+            jpeg.append(jpeg_magnitude(magnitude))
         numbers = np.array(batch, np.int32)
         group.append(
             frame=numbers,
             time_s=numbers / FRAMES_PER_SECOND,
-            **{name: np.stack(maps) for name, maps in kept.items()},
+            magnitude=np.stack(exact),
+            magnitude_jpeg=np.stack(jpeg),
         )
     log.info("%s: %d pairs", clip, len(pairs))

@@ -61,7 +61,7 @@ def run(
         threads: CPU threads of the network.
     """
     attributes: dict[str, Any] = {
-        "model": spec.name,
+        "method": spec.name,
         "protocol": protocol_name,
         "settings": protocol.model_dump(),
     }
@@ -87,6 +87,8 @@ def run(
             attributes |= artifacts.library_versions("torch")
         else:
             localize = spec.load()
+            if sources.maps is not None:
+                attributes["weights_sha256"] = sources.maps.attributes()["weights_sha256"]
             attributes |= artifacts.library_versions("numpy")
         output = stack.enter_context(artifacts.create(out, KIND, fps=FRAMES_PER_SECOND, **attributes))
         for clip in sources.clips():
