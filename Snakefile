@@ -6,12 +6,9 @@
 Everything is written under results/ of the working folder. docs/running.md explains the targets.
 """
 
-import os
 import sys
 
-# jobs find the package of this clone in whatever environment they run
 sys.path.insert(0, f"{workflow.basedir}/src")
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")]))
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version

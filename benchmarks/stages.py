@@ -21,7 +21,7 @@ import torch
 
 from flowgrad import artifacts, frames, media
 from flowgrad.models.cam import clean, localization_map
-from flowgrad.models.checkpoint_file import read_layout
+from flowgrad.models.checkpoint_file import check_checkpoint
 from flowgrad.models.layout import CHECKPOINTS
 from flowgrad.models.rcgrad import FlowGradEN, FlowGradIC, RCGrad
 from flowgrad.protocols import PAPER, RELEASED, Protocol
@@ -58,7 +58,7 @@ def random_checkpoint(folder: Path, method: str) -> Path:
                 state[key] = torch.rand(shape) if shape else torch.zeros((), dtype=torch.long)
     path = folder / f"{method}.pt"
     torch.save(state, path)
-    assert read_layout(path)
+    check_checkpoint(path, method)
     return path
 
 

@@ -11,5 +11,6 @@ with job(snakemake) as run:
         statuses_in=[Path(path) for path in snakemake.input.statuses],
         annotations_in=[Path(path) for path in snakemake.input.annotations],
         protocols=list(run.protocols.values()),
+        listens=run.listens,
         out=Path(snakemake.output.clips),
     )

@@ -9,7 +9,6 @@ with job(snakemake) as run:
     score.run(
         status_in=Path(snakemake.input.status),
         annotations_in=Path(snakemake.input.annotations),
-        present=run.plan.present(),
         specs=run.table_models,
         protocols=run.protocols,
         maps_in=run.score_maps(snakemake.wildcards.shard),

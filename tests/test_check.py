@@ -13,10 +13,10 @@ import torch
 import yaml
 from conftest import make_clip
 
-from flowgrad.check import check
+from flowgrad.check import check, check_raw
 from flowgrad.config import parse
 from flowgrad.errors import InputError
-from flowgrad.models.checkpoint_file import check_checkpoint, read_layout
+from flowgrad.models.checkpoint_file import check_checkpoint, read_checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +58,10 @@ def test_a_good_dataset_has_no_problems(tmp_path):
             "filename,time,x,y,w,h,visibility,label,track_id\na,0.5,,1,5,5,1,car,0\n",
             "line 2, column 'x' is empty",
         ),
+        ("filename,time,x,y,w,h,visibility,label\na,,1,1,5,5,1,car\n", "line 2, column 'time' is empty"),
+        ("filename,time,x,y,w,h,visibility,label\n,-1,,,,,,\n", "line 2, column 'filename' is empty"),
+        ("filename,time,x,y,w,h,visibility,label\na,1,inf,1,5,5,1,car\n", "line 2, column 'x'"),
+        ("filename,time,x,y,w,h,visibility,label\na,1,1,1,-5,5,1,car\n", "line 2, column 'w' is negative"),
         ("\0\1\2", "video_annotations.csv"),
     ],
 )
@@ -92,6 +96,42 @@ def test_available_leaves_out_what_has_no_weights_and_says_so(tmp_path):
     assert any("rcgrad, flowgrad-h" in note and "rc_grad.pt" in note for note in findings.notes)
 
 
+def test_a_path_that_was_given_is_never_left_out(tmp_path):
+    """'available' leaves out what nobody named; a typing error in a path is a problem all the same."""
+    config = {"dataset": {"format": "urbansas", "root": str(urbansas(tmp_path))}, "models": "available"}
+    findings = check(parse(config | {"checkpoints": {"rcgrad": "typo/rc_grad.pt"}}), download=False)
+    assert "typo/rc_grad.pt not found" in findings.problems[0]
+
+
+def test_a_configuration_fault_hides_no_other(tmp_path):
+    raw = {"dataset": {"root": str(tmp_path / "nowhere")}, "models": ["rcgrad"], "clips_per_job": 0, "colour": "red"}
+    text = check_raw(raw, download=False).report()
+    assert all(part in text for part in ("clips_per_job", "colour: unknown key", "nowhere is not", "rc_grad.pt"))
+
+
+def test_a_network_checkpoint_is_no_detector(tmp_path, checkpoints):
+    weights = str(checkpoints / "rc_grad.pt")
+    found = problems(urbansas(tmp_path), models=["yolo-baseline"], detector={"weights": weights})
+    assert "rc_grad.pt: holds no ultralytics detector" in found[0]
+
+
+def test_a_failed_download_says_why(tmp_path, monkeypatch):
+    from flowgrad import weights
+
+    served = tmp_path / "served.pt"
+    served.write_bytes(b"not the weights")
+    monkeypatch.setitem(weights.DOWNLOADS, "yolov8n.pt", (served.as_uri(), "0" * 64))
+    config = {"dataset": {"root": str(urbansas(tmp_path))}, "models": ["yolo-baseline"]}
+    (problem,) = check(parse(config)).problems
+    assert "expected 0000" in problem
+
+
+def test_two_videos_of_one_name(tmp_path):
+    root = urbansas(tmp_path)
+    shutil.copy(root / "clips/a.mp4", root / "clips/a.mkv")
+    assert "two videos are called 'a'" in problems(root)[0]
+
+
 def test_weights_are_found_by_name(tmp_path, reference):
     (tmp_path / "weights").mkdir()
     shutil.copy(reference / "weights/yolov8n.pt", tmp_path / "weights")
@@ -99,17 +139,19 @@ def test_weights_are_found_by_name(tmp_path, reference):
     assert check(parse(config), download=False).problems == []
 
 
-def test_published_layouts_are_recognised_without_torch(checkpoints):
-    check_checkpoint(checkpoints / "rc_grad.pt", "rcgrad")
-    check_checkpoint(checkpoints / "flowgrad_IC.ckpt", "flowgrad-ic")
-    check_checkpoint(checkpoints / "flowgrad_EN.ckpt", "flowgrad-en")
+FILES = {"rcgrad": "rc_grad.pt", "flowgrad-ic": "flowgrad_IC.ckpt", "flowgrad-en": "flowgrad_EN.ckpt"}
 
 
-def test_a_checkpoint_of_another_model_lists_the_keys(checkpoints):
+@pytest.mark.parametrize("method", FILES)
+@pytest.mark.parametrize("other", FILES)
+def test_a_checkpoint_of_another_model_lists_the_keys(checkpoints, method, other):
+    if method == other:
+        check_checkpoint(checkpoints / FILES[other], method)
+        return
     with pytest.raises(InputError) as caught:
-        check_checkpoint(checkpoints / "rc_grad.pt", "flowgrad-en")
-    assert "rc_grad.pt" in str(caught.value)
-    assert "flow_encoder.conv1_flow.weight" in str(caught.value)
+        check_checkpoint(checkpoints / FILES[other], method)
+    assert FILES[other] in str(caught.value)
+    assert "conv1_flow.weight" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +191,9 @@ def test_a_checkpoint_cannot_run_code(tmp_path, checkpoints):
     state = torch.load(checkpoints / "rc_grad.pt", weights_only=True)
     path = tmp_path / "harmful.ckpt"
     torch.save({"state_dict": state, "callbacks": Harmful(tmp_path / "trace")}, path)
-    assert "image_encoder.conv1.weight" in read_layout(path)
+    assert "image_encoder.conv1.weight" in read_checkpoint(path).tensors
+    with pytest.raises(InputError, match="holds objects besides tensors"):
+        check_checkpoint(path, "rcgrad")
     with pytest.raises(InputError, match=r"harmful\.ckpt: cannot be loaded as tensors only"):
         load_model("rcgrad", path, device="cpu")
     assert not (tmp_path / "trace").exists()

@@ -32,7 +32,6 @@ height, width = pictures[0].rgb().shape[:2]
 assert (found[0].boxes >= 0).all() and (found[0].boxes[:, 2] <= width).all() and (found[0].boxes[:, 3] <= height).all()
 assert detector.detect([]) == []
 assert detector.detect([np.zeros((90, 160, 3), np.uint8)])[0].boxes.shape == (0, 4)
-import time
 sys.exit(f"network: {calls}" if calls else 0)
 """
 

@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 import flowgrad
-from flowgrad.datasets.base import Box
 from flowgrad.detection import moving
 from flowgrad.evaluation.ground_truth import rasterise
 from flowgrad.evaluation.metrics import area_under_curve, ciou, success_rate
@@ -107,13 +106,12 @@ def test_stationary_filter_exactly(expected):
 
 
 def test_box_mask_exactly(expected):
-    boxes = [Box(0, x - w / 2, y - h / 2, w, h, "car", True, 0) for x, y, w, h in expected["boxes_f"]]
+    boxes = [(x - w / 2, y - h / 2, w, h) for x, y, w, h in expected["boxes_f"]]
     np.testing.assert_array_equal(rasterise(boxes, 1, 1, RELEASED), expected["box_mask"])
 
 
 def test_ground_truth_exactly(reference, expected, frame):
     (path,) = (reference / "golden/inputs").glob("*.boxes.txt")
-    rows = [list(map(float, line.split()[1:])) for line in path.read_text().splitlines()]
-    boxes = [Box(0, *row, "car", True, 0) for row in rows]
+    boxes = [tuple(map(float, line.split()[1:])) for line in path.read_text().splitlines()]
     height, width = frame.shape[1:3]
     np.testing.assert_array_equal(rasterise(boxes, width, height, RELEASED), expected["gt_map"])

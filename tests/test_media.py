@@ -125,7 +125,7 @@ def test_stored_frames_are_the_decoded_ones(reference, tmp_path):
 def test_sound_is_mono_at_the_rate_and_in_time(tmp_path, rate):
     path = make_clip(tmp_path / "clip.mp4", seconds=2.0, seed=1)
     channels = media.sound_channels(path)
-    sound = np.concatenate(list(media.sound_blocks(path, channels, rate)))
+    sound = np.concatenate(list(media.sound_blocks(path, channels, rate, [])))
     assert channels == 2
     assert sound.dtype == np.float32
     assert abs(len(sound) - 2 * rate) < 0.06 * rate
@@ -140,7 +140,7 @@ def test_late_sound_is_padded(tmp_path):
     late = tmp_path / "late.mkv"
     command = [media.ffmpeg_program(), "-v", "error", "-i", path, "-itsoffset", "0.5", "-i", path]
     subprocess.run([*command, "-map", "0:v", "-map", "1:a", "-c", "copy", late], check=True)
-    sound = np.concatenate(list(media.sound_blocks(late, 2, 16000)))
+    sound = np.concatenate(list(media.sound_blocks(late, 2, 16000, [])))
     assert np.abs(sound[:7000]).max() < 1e-3
     assert np.abs(sound[9000:16000]).max() > 0.2
 
@@ -178,6 +178,34 @@ def test_a_cut_recording_keeps_what_is_there(tmp_path, share):
     pictures, report = decode(cut)
     assert 0 < len(pictures) < 32
     assert any("truncated" in fault for fault in report.faults)
+
+
+def test_longer_sound_is_no_truncation(tmp_path):
+    """A Matroska file whose sound outlasts its pictures is whole."""
+    silent = make_clip(tmp_path / "silent.mp4", seconds=2.0, sound=False)
+    sounding = make_clip(tmp_path / "sounding.mp4", seconds=5.0)
+    both = tmp_path / "both.mkv"
+    command = [media.ffmpeg_program(), "-v", "error", "-i", silent, "-i", sounding, "-map", "0:v", "-map", "1:a"]
+    subprocess.run([*command, "-c", "copy", both], check=True)
+    pictures, report = decode(both)
+    assert len(pictures) == 16
+    assert report.faults == []
+
+
+def test_damaged_sound_is_named(tmp_path):
+    """Noise in the place of sound packets: what can be decoded is used, and the fault is told."""
+    path = make_clip(tmp_path / "clip.mp4", seconds=4.0)
+    sound = tmp_path / "sound.aac"
+    subprocess.run([media.ffmpeg_program(), "-v", "error", "-i", path, "-vn", "-c", "copy", sound], check=True)
+    content = bytearray(sound.read_bytes())
+    rng = np.random.default_rng(1)
+    for start in range(4000, len(content) - 400, 3000):
+        content[start : start + 300] = rng.integers(0, 256, 300, np.uint8).tobytes()
+    sound.write_bytes(bytes(content))
+    faults: list[str] = []
+    samples = sum(block.size for block in media.sound_blocks(sound, 2, 16000, faults))
+    assert samples > 16000
+    assert "the sound is damaged" in faults[0]
 
 
 def test_flipped_bytes_never_crash(tmp_path):

@@ -68,8 +68,10 @@ def test_flowgrad_h_is_the_product_of_normalised_maps(checkpoints, rcgrad, input
         ({"audio": None}, "needs audio"),
         ({"audio": np.zeros(80000, np.float32)}, r"audio: expected windows \(N, S\)"),
         ({"audio": np.zeros((2, 80000), np.float32)}, "audio: expected 3 rows"),
-        ({"flow": None}, "needs flow"),
-        ({"flow": np.zeros((3, 112, 112), np.float32)}, r"flow: expected \(N, 224, 224\)"),
+        ({"flow": None}, r"flow: flowgrad-ic needs \(N, 224, 224\), got none"),
+        ({"flow": np.zeros((3, 112, 112), np.float32)}, r"got \(3, 112, 112\)"),
+        ({"flow": np.zeros((2, 224, 224), np.float32)}, "flow: expected 3 rows"),
+        ({"audio": np.zeros((3, 80000), np.int16)}, "expected float samples"),
         ({"sample_rate": 0}, "sample_rate"),
     ],
 )
@@ -120,6 +122,8 @@ def test_the_released_flow_arithmetic_wraps():
     fast = np.array([[[0, 250, 251, 255]]], np.uint8)
     np.testing.assert_allclose(network_input(fast, "wrap")[0, 0] * 200, [5, 255, 0, 4], atol=1e-4)
     np.testing.assert_allclose(network_input(fast, "float")[0, 0] * 200, [5, 255, 256, 260], atol=1e-4)
+    exact = np.array([[[0.9, 300.0]]], np.float32)
+    np.testing.assert_allclose(network_input(exact, "wrap")[0, 0] * 200, [6, 4], atol=1e-4)
 
 
 def test_registry_is_read_without_torch():
@@ -144,5 +148,6 @@ def test_code_behind_a_stage_is_all_of_it_and_no_more():
     assert not any(name.startswith("flowgrad.models") for name in decode)
     assert all("registry" not in name for name in modules_behind("flowgrad.stages.heatmaps"))
     assert "flowgrad.models.rcgrad" not in modules_behind("flowgrad.stages.heatmaps")
+    assert "flowgrad.flow.farneback" not in modules_behind("flowgrad.stages.heatmaps")
     assert code_digest("flowgrad.stages.flow") != code_digest("flowgrad.stages.decode")
     assert set(MODELS) == {spec.name for spec in MODELS.values()}

@@ -113,6 +113,27 @@ def test_any_history_gives_every_clip_one_shard(tmp_path_factory, history, clips
     assert all(len(read_shard(folder.plan.shard_file(shard))) <= clips_per_job for shard in folder.plan.shards())
 
 
+def test_what_cannot_be_read_is_a_row_and_no_more(tmp_path):
+    """A link that leads nowhere and a name that is no UTF-8 each get a reason; the others are planned."""
+    folder = Folder(tmp_path)
+    folder.put("good")
+    (folder.videos / "lost.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    Path(os.fsdecode(os.fsencode(folder.videos) + b"/\xff.mp4")).write_text("x")
+    assert folder.update() == {"00001": ["good"]}
+    table = folder.plan.clips_file.read_text()
+    assert "lost,,cannot be read: No such file or directory" in table
+    assert "not UTF-8" in table
+
+
+def test_links_are_followed_once(tmp_path):
+    folder = Folder(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/a.mp4").write_text("a")
+    (folder.videos / "sub").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/loop").symlink_to(folder.videos)
+    assert folder.update() == {"00001": ["sub__a"]}
+
+
 def test_names_that_file_systems_allow(tmp_path):
     """Spaces, quotes, commas, unicode and equal stems all get names of their own."""
     folder = Folder(tmp_path, clips_per_job=10)

@@ -180,6 +180,71 @@ def test_only_what_changed_is_done_again(workflow, dataset, mini):
     assert workflow(settings(root)).nothing_to_do
 
 
+def test_a_corrected_annotation_redoes_scores_only(workflow, dataset):
+    root = dataset("lyon1029_40200", "lisbon1076_40113")
+    config = settings(root, frames="all")
+    assert workflow(config).status == 0
+    path = root / "annotations/audio_annotations.csv"
+    text = path.read_text()
+    assert "5.312" in text
+    path.write_text(text.replace("5.312", "8.312"))
+    assert workflow(config).jobs == {"score": 1, "summary": 1, "clips": 1}
+
+
+def test_annotated_frames_score_as_all_frames_do(workflow, dataset, reference, tmp_path):
+    """frames: annotated saves work and changes no row, detections and their motion among them."""
+    root = dataset("lyon1029_40200", "lisbon1076_40113")
+    runs = {}
+    for frames in ("all", "annotated"):
+        config = settings(root, frames=frames, models=["flow", "yolo-baseline", "yolo-topline"], clips_per_job=16)
+        config["detector"] = {"weights": str(reference / "weights/yolov8n.pt")}
+        runs[frames] = workflow(config, folder=tmp_path / frames)
+        assert runs[frames].status == 0, runs[frames].output
+    assert runs["all"].bytes_of("clips.csv") == runs["annotated"].bytes_of("clips.csv")
+    tables = [pd.read_csv(run.folder / "results/metrics/frames.csv") for run in runs.values()]
+    keys = ["model", "protocol", "video", "frame"]
+    both = tables[0].merge(tables[1], on=keys, suffixes=("", "_annotated"))
+    assert len(both) == len(tables[0]) == len(tables[1])
+    np.testing.assert_allclose(both["ciou"], both["ciou_annotated"], atol=1e-3)
+    for protocol in ("paper", "released"):
+        boxes = [
+            pd.read_csv(run.folder / f"results/detections/{protocol}/00001.csv").round({"x1": 0, "y1": 0})
+            for run in runs.values()
+        ]
+        shared = boxes[0].merge(boxes[1], on=["video", "frame", "x1", "y1", "label"])
+        assert len(shared) >= 0.9 * len(boxes[1]) > 0
+        assert (shared["moving_x"] == shared["moving_y"]).all()
+
+
+def test_a_dry_run_beside_a_run_leaves_it_unharmed(workflow, dataset, tmp_path):
+    """A clip is added and looked at with -n while a run is under way: the run ends well, the next one adds the clip."""
+    import threading
+    import time
+
+    root = dataset("lyon1029_40200")
+    config, folder = settings(root, frames="all"), tmp_path / "work"
+    beside: list[str] = []
+
+    def add_and_look() -> None:
+        deadline = time.monotonic() + 60
+        while not (folder / "results/frames").exists() and time.monotonic() < deadline:
+            pass
+        dataset("lisbon1076_40113")
+        beside.append(workflow(config, "-n", folder=folder).output)
+
+    watcher = threading.Thread(target=add_and_look)
+    watcher.start()
+    run = workflow(config, folder=folder)
+    watcher.join()
+    assert beside
+    assert run.status == 0, run.output
+    after = workflow(config, folder=folder)
+    assert after.status == 0, after.output
+    assert after.jobs["decode"] == 1
+    table = pd.read_csv(folder / "results/clips.csv").set_index("video")
+    assert table.loc["lisbon1076_40113", "status"] == "ok"
+
+
 def test_settings_redo_what_they_touch(workflow, dataset, checkpoints, reference):
     """Another checkpoint, threshold, model or protocol: what does not depend on it stays."""
     root = dataset("lyon1029_40200")
@@ -208,15 +273,83 @@ def test_settings_redo_what_they_touch(workflow, dataset, checkpoints, reference
     assert "decode" not in custom.jobs
 
 
-def test_a_model_of_ones_own_redoes_no_other(workflow, dataset, checkpoints):
+def test_a_row_or_a_protocol_more_redoes_no_other(workflow, dataset, checkpoints):
+    """Weights that came later, then the other protocol: nothing that was there is touched."""
     root = dataset("lyon1029_40200")
-    config = network_settings(root, checkpoints)
+    config = settings(root, frames="all", protocols=["paper"])
     assert workflow(config).status == 0
-    config["models"] = [*config["models"], "flowgrad-ic"]
-    config["checkpoints"] = config["checkpoints"] | {"flowgrad-ic": str(checkpoints / "flowgrad_IC.ckpt")}
+    config |= {"models": ["flow", "rcgrad"], "checkpoints": {"rcgrad": str(checkpoints / "rc_grad.pt")}}
+    config |= {"frames": "all", "batch_size": 32}
     added = workflow(config)
     assert added.status == 0, added.output
     assert added.jobs == {"heatmaps": 1, "release": 1, "score": 1} | TABLE_JOBS
+    config["protocols"] = ["paper", "released"]
+    added = workflow(config)
+    assert added.status == 0, added.output
+    assert added.jobs == {"heatmaps": 2, "release": 1, "score": 1} | TABLE_JOBS
+
+
+OWN_MODEL = """
+import numpy as np
+
+
+class Centre:
+    def __init__(self, checkpoint, protocol, device, precision, batch_size):
+        self.level = float(np.load(checkpoint)["level"]) if str(checkpoint).endswith(".npz") else 1.0
+
+    def __call__(self, frames, audio, sample_rate, flow):
+        assert frames.shape[1:] == (224, 224, 3) and audio.shape[1] == 5 * sample_rate and flow.shape[1:] == (224, 224)
+        y, x = np.mgrid[-1:1:224j, -1:1:224j]
+        return np.broadcast_to(self.level * np.exp(-4 * (x**2 + y**2)), (len(frames), 224, 224)).astype(np.float32)
+"""
+
+
+def test_a_model_of_ones_own(dataset, checkpoints, tmp_path):
+    """One module and one registry line, as docs/models.md says, in a copy of the repository."""
+    import yaml
+
+    clone = tmp_path / "clone"
+    ignored = shutil.ignore_patterns(".git", ".venv", ".snakemake", "results", "__pycache__", ".*_cache", ".hypothesis")
+    shutil.copytree(REPOSITORY, clone, ignore=ignored)
+    (clone / "src/my_models.py").write_text(OWN_MODEL)
+    registry = clone / "src/flowgrad/models/registry.py"
+    line = 'ModelSpec("centre", "network", sound=True, flow=True, checkpoint="centre", file="centre.pt",'
+    line += ' code="my_models:Centre"),\n    '
+    text = registry.read_text()
+    registry.write_text(text.replace('ModelSpec("yolo-baseline"', line + 'ModelSpec("yolo-baseline"', 1))
+    root = dataset("lyon1029_40200")
+    config = network_settings(root, checkpoints)
+    folder = tmp_path / "work"
+    folder.mkdir()
+
+    def run(snakefile: Path) -> str:
+        (folder / "c.yaml").write_text(yaml.safe_dump(config))
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            snakefile,
+            "--configfile",
+            "c.yaml",
+            "--cores",
+            "2",
+        ]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    run(REPOSITORY / "Snakefile")
+    config["models"] = [*config["models"], "centre"]
+    config["checkpoints"] = config["checkpoints"] | {"centre": str(checkpoints / "flowgrad_IC.ckpt")}
+    output = run(clone / "Snakefile")
+    assert "rule heatmaps" in output
+    assert "rule decode" not in output
+    assert "rule flow:" not in output
+    assert output.count("rule heatmaps:") == 1
+    summary = pd.read_csv(folder / "results/metrics/summary.csv").set_index("model")
+    assert summary.loc["centre", "frames"] == summary.loc["rcgrad", "frames"]
+    assert summary.loc["centre", "mean_ciou"] > 0
 
 
 def test_cores_and_shards_do_not_change_a_byte(workflow, dataset, checkpoints, tmp_path):
@@ -291,13 +424,14 @@ def test_a_folder_of_videos_needs_no_annotations(workflow, tmp_path, checkpoints
     """Odd real files: a phone's rotated one, variable rate, a silent track, none at all, 10 bit."""
     root = tmp_path / "my videos"
     (root / "sub").mkdir(parents=True)
-    for name in (
+    names = (
         "oddities_moviepy/fire2.mp4",
         "noaudio_bikes/bikes.mp4",
         "codecs_torchcodec/nasa_13013_rotated.mp4",
         "codecs_torchcodec/h265_10bits.mp4",
         "dashcam_720p_silent/test_video.mp4",
-    ):
+    )
+    for name in names:
         shutil.copy(reference / "videos" / name, root / "sub")
     config = {
         "dataset": {"format": "videos", "root": str(root)},
@@ -329,6 +463,20 @@ def test_a_folder_of_videos_needs_no_annotations(workflow, tmp_path, checkpoints
     command += ["--results", run.folder / "results", "--video", root / "sub/fire2.mp4"]
     subprocess.run(command, check=True, capture_output=True)
     assert picture.stat().st_size > 10_000
+
+
+def test_every_odd_file(workflow, reference):
+    """All 25 of them: a row each, flow for each, no error."""
+    config = {"dataset": {"format": "videos", "root": str(reference / "videos")}, "models": ["flow"]}
+    run = workflow(config | {"protocols": ["paper"]})
+    assert run.status == 0, run.output
+    table = pd.read_csv(run.folder / "results/clips.csv").set_index("video")
+    assert len(table) == 25
+    failed = table[table["status"] == "failed"]
+    assert all("sound is damaged" in reason for reason in failed["reason"]), failed
+    results = flowgrad.open_results(run.folder / "results")
+    for clip, frames in table["frames"].items():
+        assert len(results.heatmaps(clip, "flow")[0]) == frames - 1
 
 
 @pytest.mark.parametrize(

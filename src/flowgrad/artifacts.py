@@ -84,10 +84,10 @@ def read_json(path: Path) -> Any:
         raise ArtifactError(f"{path}: cannot be read as JSON ({error}); delete it and run again") from error
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
+def write_table(path: Path, table: pd.DataFrame, float_format: str = FLOAT_FORMAT) -> None:
     """Write a CSV table: UTF-8, floats as ``%.6g``, missing values as empty cells."""
     text = io.StringIO(newline="")
-    table.to_csv(text, index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
+    table.to_csv(text, index=False, float_format=float_format, lineterminator="\n")
     write_text(path, text.getvalue())
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from flowgrad import weights
-from flowgrad.config import Config
+from flowgrad.config import Config, ConfigurationError, DetectorConfig, parse
 from flowgrad.datasets import open_dataset
-from flowgrad.errors import InputError, MediaError
+from flowgrad.errors import InputError
 from flowgrad.media import ffmpeg_program
-from flowgrad.models.checkpoint_file import check_checkpoint
+from flowgrad.models.checkpoint_file import check_checkpoint, check_detector
 from flowgrad.models.registry import MODELS, ModelSpec, get_model
 
 
@@ -40,6 +41,28 @@ class Findings:
         return "\n".join([*lines, *(f"  - {problem}" for problem in self.problems)])
 
 
+def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), download: bool = True) -> Findings:
+    """Check a configuration as it was read: its own faults, and whatever can be checked beside them.
+
+    A key that cannot be used takes its default for the rest of the check, so that everything is listed at once.
+    """
+    faults: list[str] = []
+    sound = dict(raw)
+    while True:
+        try:
+            config = parse(sound)
+        except ConfigurationError as error:
+            faults += [f"configuration: {fault}" for fault in error.faults]
+            remaining = {key: value for key, value in sound.items() if key not in error.keys}
+            if "dataset" not in remaining or len(remaining) == len(sound):
+                return Findings(problems=faults)
+            sound = remaining
+        else:
+            findings = check(config, results, download)
+            findings.problems[:0] = faults
+            return findings
+
+
 def check(config: Config, results: Path = Path("results"), download: bool = True, dataset: bool = True) -> Findings:
     """Check dataset, weights, ffmpeg and the results folder against the configuration.
 
@@ -62,59 +85,67 @@ def _check_dataset(config: Config, findings: Findings) -> None:
     findings.problems += open_dataset(config.dataset.format, config.dataset.root).problems()
 
 
+@dataclass(frozen=True)
+class _Fault:
+    """What is wrong with the weights of a model; ``absent`` where nobody named a file and none lies in the folder."""
+
+    words: str
+    absent: bool = False
+
+
 def _check_models(config: Config, findings: Findings, download: bool) -> None:
-    available = config.models == "available"
     names = list(MODELS) if isinstance(config.models, str) else config.models
-    wrong: dict[str, list[str]] = {}
+    wrong: dict[_Fault, list[str]] = {}
     for name in names:
         spec = get_model(name)
-        problem = _weights_problem(spec, config, findings, download)
-        if problem is None:
+        fault = _detector_fault(config, findings, download) if spec.kind == "boxes" else _fault(spec, config, findings)
+        if fault is None:
             findings.models.append(name)
         else:
-            wrong.setdefault(problem, []).append(name)
-    for problem, models in wrong.items():
-        if available and " not found " in problem:
-            findings.notes.append(f"left out {', '.join(models)}: {problem}")
+            wrong.setdefault(fault, []).append(name)
+    for fault, models in wrong.items():
+        # several rows can need one file: say it once
+        if fault.absent and config.models == "available":
+            findings.notes.append(f"left out {', '.join(models)}: {fault.words}")
         else:
-            # several rows can need one file: say it once
-            findings.problems.append(f"{problem}; or leave {', '.join(models)} out of models")
-    if not findings.models and not findings.problems:
-        findings.problems.append("models: none is available")
+            findings.problems.append(f"{fault.words}; or leave {', '.join(models)} out of models")
 
 
-def _weights_problem(spec: ModelSpec, config: Config, findings: Findings, download: bool) -> str | None:
-    """Locate and check the weights of one model; return what is wrong, None where all is well."""
-    if spec.kind == "boxes":
-        return _detector_problem(config.detector.weights, findings, download)
+def _fault(spec: ModelSpec, config: Config, findings: Findings) -> _Fault | None:
+    """Locate and check the checkpoint of a model."""
     if spec.checkpoint is None or spec.checkpoint in findings.checkpoints:
         return None
-    given = config.checkpoints.get(spec.checkpoint)  # type: ignore[call-overload]
+    key, given = f"checkpoints.{spec.checkpoint}", config.checkpoints.get(spec.checkpoint)
     path = weights.find(given or spec.file or "")
     if path is None:
-        return weights.absent(f"checkpoints.{spec.checkpoint}", given or spec.file or "")
+        return _Fault(weights.absent(key, given or spec.file or "", spec.source), absent=given is None)
     try:
         check_checkpoint(path, spec.checkpoint)
     except InputError as error:
-        return f"checkpoints.{spec.checkpoint}: {error}"
+        return _Fault(f"{key}: {error}")
     findings.checkpoints[spec.checkpoint] = path
     return None
 
 
-def _detector_problem(name: str, findings: Findings, download: bool) -> str | None:
+def _detector_fault(config: Config, findings: Findings, download: bool) -> _Fault | None:
+    """Locate, or fetch, and check the detector's weights."""
     if findings.detector is not None:
         return None
-    path = weights.find(name)
+    name = config.detector.weights
+    path, why = weights.find(name), ""
     if path is None and name in weights.DOWNLOADS and download:
         try:
             path = weights.fetch(name)
             findings.notes.append(f"downloaded {path} and verified its SHA-256")
-        except InputError:
-            path = None
+        except InputError as error:
+            why = f" ({error})"
     if path is None:
-        return weights.absent("detector.weights", name)
-    if not zipfile.is_zipfile(path):
-        return f"detector.weights: {path} is no PyTorch file (not a zip archive)"
+        default = DetectorConfig.model_fields["weights"].default
+        return _Fault(weights.absent("detector.weights", name) + why, absent=name == default)
+    try:
+        check_detector(path)
+    except InputError as error:
+        return _Fault(f"detector.weights: {error}")
     findings.detector = path
     return None
 
@@ -124,7 +155,7 @@ def _check_ffmpeg(config: Config, findings: Findings) -> None:
         return
     try:
         ffmpeg_program()
-    except (RuntimeError, ImportError, MediaError) as error:
+    except (RuntimeError, ImportError) as error:
         findings.problems.append(f"no ffmpeg program: {error}; install ffmpeg or the package imageio-ffmpeg")
 
 

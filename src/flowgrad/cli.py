@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from flowgrad.errors import InputError
+
+SHIPPED = Path(__file__).parents[2] / "config.yaml"
+"""The clone's own configuration file, which the workflow reads first."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,8 +32,9 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="list what is wrong with dataset, weights and configuration")
     check.add_argument(
-        "--configfile", "-c", type=Path, action="append", default=[], help="as for snakemake; default: config.yaml"
+        "--configfile", "-c", type=Path, action="append", default=[], help="laid over the clone's config.yaml"
     )
+    check.add_argument("--directory", "-d", type=Path, default=Path(), help="the working folder, as for snakemake")
     check.set_defaults(run=_check)
 
     table = commands.add_parser("table", help="print the table of a results folder")
@@ -52,10 +57,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from flowgrad.check import check
-    from flowgrad.config import parse
+    from flowgrad.check import check_raw
 
-    findings = check(parse(_read_configuration(options.configfile)))
+    raw = _read_configuration([SHIPPED, *options.configfile] if SHIPPED.is_file() else options.configfile)
+    os.chdir(options.directory)
+    findings = check_raw(raw)
     for note in findings.notes:
         print(f"note: {note}")
     if findings.problems:
@@ -70,7 +76,7 @@ def _read_configuration(files: list[Path]) -> dict[str, Any]:
     import yaml
 
     merged: dict[str, Any] = {}
-    for path in files or [Path("config.yaml")]:
+    for path in files:
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:

@@ -11,10 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from flowgrad.datasets import FORMATS
 from flowgrad.errors import InputError
-from flowgrad.models.registry import MODELS
-from flowgrad.protocols import BUILT_IN, PAPER, Protocol
-
-CheckpointName = Literal["rcgrad", "flowgrad-ic", "flowgrad-en"]
+from flowgrad.models.registry import MODELS, checkpoint_names
+from flowgrad.protocols import BUILT_IN, Protocol
 
 
 class _Strict(BaseModel):
@@ -60,7 +58,7 @@ class Config(_Strict):
     """Everything that a run can be told. A relative path is relative to the working folder."""
 
     dataset: DatasetConfig
-    models: list[str] | Literal["available"] = Field(
+    models: list[str] | str = Field(
         list(MODELS),
         description="rows of the table; 'available': those whose weights are found, the rest is named",
     )
@@ -68,7 +66,7 @@ class Config(_Strict):
     custom_protocols: dict[str, CustomProtocol] = Field(
         default_factory=dict, description="protocols of your own, by name; list the name under protocols too"
     )
-    checkpoints: dict[CheckpointName, Path] = Field(
+    checkpoints: dict[str, Path] = Field(
         default_factory=dict,
         description="network weights; without an entry the published name in the weights folder",
     )
@@ -87,8 +85,18 @@ class Config(_Strict):
     @classmethod
     def _models_are_known(cls, value: list[str] | str) -> list[str] | str:
         if isinstance(value, str):
+            if value != "available":
+                raise ValueError(f"models: {value!r} is neither 'available' nor a list of models")
             return value
         return _distinct(value, MODELS, "model")
+
+    @field_validator("checkpoints")
+    @classmethod
+    def _checkpoints_are_known(cls, value: dict[str, Path]) -> dict[str, Path]:
+        for name in value:
+            if name not in checkpoint_names():
+                raise ValueError(f"checkpoints.{name}: unknown key; known: {', '.join(checkpoint_names())}")
+        return value
 
     @model_validator(mode="after")
     def _protocols_are_known(self) -> Config:
@@ -130,11 +138,21 @@ def parse(raw: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(dict(raw))
     except ValidationError as error:
-        raise InputError("configuration: " + "; ".join(_words(fault) for fault in error.errors())) from error
+        faults = error.errors()
+        keys = {str(fault["loc"][0]) for fault in faults if fault["loc"]}
+        raise ConfigurationError([_words(fault) for fault in faults], keys) from error
+
+
+class ConfigurationError(InputError):
+    """A configuration that cannot be used: one sentence a fault, and the top-level keys that hold the faults."""
+
+    def __init__(self, faults: list[str], keys: set[str]):
+        self.faults, self.keys = faults, keys
+        super().__init__("configuration: " + "; ".join(faults))
 
 
 def _words(fault: Any) -> str:
-    where = ".".join(str(part) for part in fault["loc"] if part not in ("function-after", "list[str]"))
+    where = ".".join(str(part) for part in fault["loc"] if part not in ("list[str]", "str"))
     if fault["type"] == "extra_forbidden":
         return f"{where}: unknown key"
     if fault["type"] == "missing":
@@ -147,8 +165,3 @@ def _words(fault: Any) -> str:
 def json_schema() -> str:
     """Return the JSON schema of the configuration; ``workflow/schemas/config.schema.json`` is this text."""
     return json.dumps(Config.model_json_schema(), indent=2) + "\n"
-
-
-def protocol_fields() -> list[tuple[str, Any, str]]:
-    """Return name, paper's value and description of every protocol field, in order."""
-    return [(name, getattr(PAPER, name), info.description or "") for name, info in Protocol.model_fields.items()]

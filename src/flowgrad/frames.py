@@ -68,7 +68,7 @@ class PictureEncoder:
         self._context: Any = None
         self._end = 0
         self._packets: list[npt.NDArray[np.uint8]] = []
-        self._rows: list[tuple[int, float, int]] = []
+        self._rows: list[tuple[int, int]] = []
 
     def add(self, picture: Picture) -> None:
         """Append one picture."""
@@ -91,7 +91,7 @@ class PictureEncoder:
         data = np.frombuffer(bytes(packet), np.uint8)
         self._end += data.size
         self._packets.append(data)
-        self._rows.append((picture.number, picture.source_time, self._end))
+        self._rows.append((picture.number, self._end))
         if len(self._rows) == CHUNK_FRAMES:
             self._flush()
 
@@ -101,11 +101,10 @@ class PictureEncoder:
             self._flush()
 
     def _flush(self) -> None:
-        numbers, times, ends = zip(*self._rows, strict=True)
+        numbers, ends = zip(*self._rows, strict=True)
         self._clip.extend("packets", np.concatenate(self._packets), chunk=1 << 18)
         self._clip.append(
             frame=np.array(numbers, np.int32),
-            source_time_s=np.array(times, np.float64),
             packet_end=np.array(ends, np.int64),
         )
         self._packets, self._rows = [], []

@@ -50,7 +50,6 @@ class Picture:
 class DecodeReport:
     """What decoding a file met: filled in while :func:`pictures` runs, complete when it is exhausted."""
 
-    pictures: int = 0
     frames: int = 0
     end: Fraction = Fraction(0)
     expected_end: Fraction | None = None
@@ -79,8 +78,8 @@ def _ffmpeg_words(error: Exception) -> str:
     return str(getattr(error, "strerror", "") or error)
 
 
-def pictures(path: Path, report: DecodeReport, fps: int = FRAMES_PER_SECOND) -> Iterator[Picture]:
-    """Yield the frames of a video at ``fps``, in order, one :class:`Picture` each; memory does not grow with length.
+def pictures(path: Path, report: DecodeReport) -> Iterator[Picture]:
+    """Yield the frames of a video at 8 per second, in order; memory does not grow with length.
 
     Damaged packets are skipped and counted in ``report``; a recording that ends early or has a hole is noted there.
     Raises ``MediaError`` when the file has no video or not a single picture can be decoded.
@@ -93,22 +92,17 @@ def pictures(path: Path, report: DecodeReport, fps: int = FRAMES_PER_SECOND) -> 
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         zero = Fraction(container.start_time or 0, av.time_base)
-        if stream.duration is not None and stream.time_base is not None:
-            start = stream.start_time if stream.start_time is not None else 0
-            report.expected_end = (start + stream.duration) * stream.time_base - zero
-        elif container.duration is not None:
-            report.expected_end = Fraction(container.duration, av.time_base)
+        report.expected_end = _expected_end(container, stream, zero)
         number, shown, shown_at, length = 0, None, Fraction(0), Fraction(0)
         for frame in _decoded(container, stream, report):
             at = frame.pts * frame.time_base - zero if frame.pts is not None else shown_at + length
             if shown is not None and at <= shown_at:
                 continue  # a picture that is never on display
-            report.pictures += 1
             if shown is not None:
                 if at - shown_at > max(Fraction(LARGEST_GAP_S), 2 * length) and report.damaged_packets:
                     report.faults.append(f"pictures missing between {float(shown_at):.2f} s and {float(at):.2f} s")
                 length = at - shown_at
-                while Fraction(number, fps) < at:
+                while Fraction(number, FRAMES_PER_SECOND) < at:
                     yield Picture(number, float(shown_at), shown, int(shown.rotation))
                     number += 1
             shown, shown_at = frame, at
@@ -117,13 +111,29 @@ def pictures(path: Path, report: DecodeReport, fps: int = FRAMES_PER_SECOND) -> 
         if shown is None:
             raise MediaError("no picture could be decoded" if report.damaged_packets else "zero frames")
         if not length:
-            length = 1 / Fraction(stream.average_rate) if stream.average_rate else Fraction(1, fps)
+            length = 1 / Fraction(stream.average_rate) if stream.average_rate else Fraction(1, FRAMES_PER_SECOND)
         report.end = shown_at + length
-        while Fraction(number, fps) < report.end:
+        while Fraction(number, FRAMES_PER_SECOND) < report.end:
             yield Picture(number, float(shown_at), shown, int(shown.rotation))
             number += 1
         report.frames = number
         _judge(report)
+
+
+def _expected_end(container: Any, stream: Any, zero: Fraction) -> Fraction | None:
+    """Return when the container says that the pictures end, seconds after ``zero``; None where it does not say."""
+    import av
+
+    if stream.duration is not None:
+        return Fraction((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base) - zero
+    tag = stream.metadata.get("DURATION", "")  # Matroska keeps a duration for each track as hours:minutes:seconds
+    if tag.count(":") == 2:
+        hours, minutes, seconds = tag.split(":")
+        return Fraction(hours) * 3600 + Fraction(minutes) * 60 + Fraction(seconds) - zero
+    # the whole file's duration can be that of its sound
+    if container.duration is not None and len(container.streams) == 1:
+        return Fraction(container.duration, av.time_base)
+    return None
 
 
 def _judge(report: DecodeReport) -> None:
@@ -175,11 +185,12 @@ def sound_channels(path: Path) -> int:
         return int(streams[0].codec_context.channels) if streams else 0
 
 
-def sound_blocks(path: Path, channels: int, sample_rate: int) -> Iterator[npt.NDArray[np.float32]]:
+def sound_blocks(path: Path, channels: int, sample_rate: int, faults: list[str]) -> Iterator[npt.NDArray[np.float32]]:
     """Yield a file's first sound track as mono blocks, (S,) float32, at ``sample_rate`` Hz, from t = 0.
 
     The channels are averaged; silence fills holes and a late start, so that sample n is at t = n / sample_rate.
-    Raises ``MediaError`` if ffmpeg cannot decode it at all.
+    What ffmpeg complains of is added to ``faults`` when the last block was read. Raises ``MediaError`` if it cannot
+    decode the track at all.
     """
     import ffmpeg
 
@@ -211,3 +222,6 @@ def sound_blocks(path: Path, channels: int, sample_rate: int) -> Iterator[npt.ND
         complaints.close()
     if samples == 0:
         raise MediaError(f"sound could not be decoded: {words[-1] if words else 'the track is empty'}")
+    if words or process.returncode:
+        said = f"{len(words)} complaints, the last: {words[-1]}" if words else f"ffmpeg ended with {process.returncode}"
+        faults.append(f"the sound is damaged ({said})")

@@ -76,7 +76,7 @@ class Plan:
         annotations = dataset.annotations()
         found = dataset.clips()
         usable = [clip for clip in found if clip.video and (clip.name in annotations or not dataset.labelled)]
-        planned = {clip.name: clip for clip in self._fingerprinted(dataset.root, usable)}
+        planned, unreadable = self._fingerprinted(dataset.root, usable)
 
         assigned: dict[str, str] = {}
         present_before = self.present()
@@ -102,7 +102,7 @@ class Plan:
             assigned |= {clip.name: f"{last:05d}" for clip in members}
 
         self._write_annotations(planned, assigned, annotations)
-        self._write_clips(found, planned, assigned)
+        self._write_clips(found, planned, assigned, unreadable)
         return self.shards()
 
     def _write_shard(self, shard: str, clips: list[PlannedClip], version: int = 1) -> None:
@@ -124,7 +124,13 @@ class Plan:
             kept = {name: value for name, value in before.items() if name not in planned and name in assigned}
             artifacts.write_json(path, kept | known)
 
-    def _write_clips(self, found: list[Clip], planned: dict[str, PlannedClip], assigned: dict[str, str]) -> None:
+    def _write_clips(
+        self,
+        found: list[Clip],
+        planned: dict[str, PlannedClip],
+        assigned: dict[str, str],
+        unreadable: dict[str, str],
+    ) -> None:
         text = io.StringIO(newline="")
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(PLAN_COLUMNS)
@@ -132,25 +138,41 @@ class Plan:
             if clip.name in planned:
                 rows.writerow((clip.name, assigned[clip.name], ""))
             else:
-                rows.writerow((clip.name, "", NO_ANNOTATIONS if clip.video else NO_VIDEO))
+                reason = unreadable.get(clip.name, NO_ANNOTATIONS if clip.video else NO_VIDEO)
+                rows.writerow((clip.name.encode("utf-8", "backslashreplace").decode(), "", reason))
         artifacts.write_text_if_changed(self.clips_file, text.getvalue())
 
-    def _fingerprinted(self, root: Path, clips: list[Clip]) -> list[PlannedClip]:
-        """Return the clips with the SHA-256 of their files; only files whose size or time changed are read."""
+    def _fingerprinted(self, root: Path, clips: list[Clip]) -> tuple[dict[str, PlannedClip], dict[str, str]]:
+        """Return the clips with the SHA-256 of their files, and of those that cannot be read the reasons.
+
+        Only files whose size or time changed are read.
+        """
         cache = FingerprintCache(self.folder / "fingerprints.json")
-        paths = sorted({path for clip in clips for path in (clip.video, clip.sound) if path})
-        digests = dict(zip(paths, cache.digests([root / path for path in paths]), strict=True))
+        planned: dict[str, PlannedClip] = {}
+        unreadable: dict[str, str] = {}
+        with ThreadPoolExecutor(HASHING_THREADS) as pool:
+            pending = {clip.name: pool.submit(_planned, root, clip, cache) for clip in clips}
+            for name, result in pending.items():
+                try:
+                    planned[name] = result.result()
+                except UnicodeEncodeError:
+                    unreadable[name] = "the file's name is not UTF-8: rename it"
+                except OSError as error:
+                    unreadable[name] = f"cannot be read: {error.strerror}"
         cache.save()
-        return [
-            PlannedClip(
-                clip.name,
-                str(clip.video),
-                digests[str(clip.video)],
-                clip.sound,
-                digests[clip.sound] if clip.sound else None,
-            )
-            for clip in clips
-        ]
+        return planned, unreadable
+
+
+def _planned(root: Path, clip: Clip, cache: FingerprintCache) -> PlannedClip:
+    assert clip.video is not None
+    clip.video.encode("utf-8")
+    return PlannedClip(
+        clip.name,
+        clip.video,
+        cache.digest(root / clip.video),
+        clip.sound,
+        cache.digest(root / clip.sound) if clip.sound else None,
+    )
 
 
 class FingerprintCache:
@@ -160,12 +182,8 @@ class FingerprintCache:
         self._path = path
         self._known: dict[str, list[Any]] = artifacts.read_json(path) if path.is_file() else {}
 
-    def digests(self, paths: list[Path]) -> list[str]:
-        """Return the SHA-256 of every file, reading those that are new or changed."""
-        with ThreadPoolExecutor(HASHING_THREADS) as pool:
-            return list(pool.map(self._digest, paths))
-
-    def _digest(self, path: Path) -> str:
+    def digest(self, path: Path) -> str:
+        """Return the SHA-256 of a file, reading it if it is new or changed."""
         stat = path.stat()
         stamp = [stat.st_size, stat.st_mtime_ns]
         known = self._known.get(str(path))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
 from functools import cache
 from pathlib import Path
 
@@ -18,25 +19,32 @@ NOT_BEHIND = frozenset({"flowgrad", "flowgrad.models.registry"})
 
 @cache
 def _imports(module: str) -> frozenset[str]:
-    """Return the modules of this package that a module names in an import statement, anywhere in it."""
+    """Return the modules of this package, and of the module's own, that its import statements name."""
     found = set()
-    for node in ast.walk(ast.parse(_file(module).read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(_source(module) or b"")):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        found |= {name for name in names if name.split(".")[0] == PACKAGE.name and _exists(name)}
+        ours = (PACKAGE.name, module.split(".")[0])
+        found |= {name for name in names if name.split(".")[0] in ours and _source(name) is not None}
     return frozenset(found)
 
 
-def _file(module: str) -> Path:
-    path = PACKAGE.joinpath(*module.split(".")[1:])
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
-def _exists(module: str) -> bool:
-    return _file(module).is_file()
+@cache
+def _source(module: str) -> bytes | None:
+    """Return the source of a module, of this package or a model's own; None where the name is no Python module."""
+    parent, _, _ = module.rpartition(".")
+    if parent and _source(parent) is None:
+        return None
+    if module.split(".")[0] == PACKAGE.name:
+        path = PACKAGE.joinpath(*module.split(".")[1:])
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    else:
+        spec = importlib.util.find_spec(module)
+        path = Path(spec.origin) if spec is not None and spec.origin else Path()
+    return path.read_bytes() if path.suffix == ".py" and path.is_file() else None
 
 
 def modules_behind(*roots: str) -> list[str]:
@@ -55,5 +63,5 @@ def code_digest(*roots: str) -> str:
     """Return a SHA-256 over the source of all modules behind ``roots`` (``flowgrad.stages.flow``, ...)."""
     digest = hashlib.sha256()
     for module in modules_behind(*roots):
-        digest.update(module.encode() + b"\0" + _file(module).read_bytes() + b"\0")
+        digest.update(module.encode() + b"\0" + (_source(module) or b"") + b"\0")
     return digest.hexdigest()[:16]

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
+from flowgrad import artifacts
 
 SHOWN = ("model", "protocol", "frames", "skipped", "success_at_0_3", "success_at_0_5", "auc", "mean_ciou")
 
 
 def summary_text(results: Path) -> str:
     """Return ``metrics/summary.csv`` as an aligned text, the columns of the paper's table first."""
-    table = pd.read_csv(results / "metrics/summary.csv")[list(SHOWN)]
+    table = artifacts.read_table(results / "metrics/summary.csv")[list(SHOWN)]
     return str(table.to_string(index=False, float_format=lambda value: f"{value:.3f}", na_rep="-"))
 
 
 def count_clips(clips: Path) -> str:
     """Return the one line that counts the clips of ``clips.csv`` by status."""
-    table = pd.read_csv(clips)
+    table = artifacts.read_table(clips, {"status": "str"})
     counts = table["status"].value_counts()
     parts = [f"{counts[name]} {name}" for name in ("ok", "skipped", "failed") if name in counts]
     return f"{len(table)} clips: {', '.join(parts)} (reasons in {clips})"

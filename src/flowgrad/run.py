@@ -12,13 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from flowgrad import artifacts
-from flowgrad.check import Findings, check
+from flowgrad import artifacts, selection
+from flowgrad.check import Findings, check, check_raw
 from flowgrad.config import Config, parse
 from flowgrad.datasets import FORMATS, open_dataset
 from flowgrad.detection.base import Detector
 from flowgrad.errors import InputError
-from flowgrad.evaluation.ground_truth import scored_boxes
 from flowgrad.models.registry import ModelSpec, get_model, required
 from flowgrad.plan import FingerprintCache, Plan, read_annotations
 from flowgrad.protocols import Protocol
@@ -29,6 +28,7 @@ RESULTS = Path("results")
 DECODE = "flowgrad.stages.decode"
 FLOW = "flowgrad.stages.flow"
 HEATMAPS = "flowgrad.stages.heatmaps"
+_SELECTING = set(selection.FIELDS)
 DETECT = ("flowgrad.stages.detect", "flowgrad.detection.yolo")
 
 
@@ -70,6 +70,11 @@ class Run:
         return [spec.name for spec in required(self.findings.models) if spec.kind != "boxes"]
 
     @property
+    def listens(self) -> bool:
+        """Return whether any model needs sound."""
+        return any(spec.sound for spec in self.table_models)
+
+    @property
     def detects(self) -> bool:
         """Return whether any model needs detections."""
         return any(spec.kind == "boxes" for spec in self.table_models)
@@ -85,27 +90,21 @@ class Run:
         path = self.findings.detector if key == "detector" else self.findings.checkpoints.get(key)
         if path is None:
             return ""
-        (digest,) = self._fingerprints.digests([path])
+        digest = self._fingerprints.digest(path)
         self._fingerprints.save()
         return digest
 
     def decode_params(self) -> dict[str, Any]:
         """Return what decoding depends on."""
-        # not the rates themselves: a protocol that is added later decodes for itself what it lacks
-        return {"code": code_digest(DECODE), "sound": bool(self._sample_rates)} | self._selection()
-
-    @property
-    def _sample_rates(self) -> tuple[int, ...]:
-        """Return the rates at which sound is needed, Hz."""
-        listens = any(get_model(name).sound for name in self.map_models)
-        return tuple(sorted({protocol.sample_rate for protocol in self.protocols.values()})) if listens else ()
+        # not the sample rates: a protocol that is added later decodes for itself what it lacks
+        return {"code": code_digest(DECODE)} | self._selection()
 
     def _selection(self) -> dict[str, Any]:
         """Return what the choice of frames depends on: nothing while all are computed."""
         if self.config.frames == "all":
             return {"frames": "all"}
-        chosen = {tuple(sorted(rules.model_dump(include=_FRAME_FIELDS).items())) for rules in self.protocols.values()}
-        return {"frames": sorted(chosen), "detects": self.detects}
+        fields = {tuple(sorted(rules.model_dump(include=_SELECTING).items())) for rules in self.protocols.values()}
+        return {"frames": sorted(fields)}
 
     def flow_params(self) -> dict[str, Any]:
         """Return what flow depends on."""
@@ -141,7 +140,8 @@ class Run:
         """Return what the stationary filter depends on."""
         rules = self.protocols[protocol].model_dump()
         fields = {name: value for name, value in rules.items() if name in ("stationary_iou", "stationary_gap")}
-        return {"code": code_digest(DETECT[0]), "stationary_drop": rules["stationary_drop"], **fields}
+        drop = {"stationary_drop": rules["stationary_drop"]}
+        return {"code": code_digest(DETECT[0])} | fields | drop | self._selection()
 
     def score_params(self) -> dict[str, Any]:
         """Return what scores depend on besides maps and detections."""
@@ -151,13 +151,18 @@ class Run:
             "protocols": {name: protocol.model_dump() for name, protocol in self.protocols.items()},
         }
 
-    def table_params(self) -> dict[str, Any]:
-        """Return what the tables depend on besides the scores."""
+    def summary_params(self) -> dict[str, Any]:
+        """Return what the summary depends on besides the scores."""
         return {
             "code": code_digest("flowgrad.stages.tables"),
             "models": self.findings.models,
-            "protocols": {name: protocol.model_dump() for name, protocol in self.protocols.items()},
+            "protocols": list(self.protocols),
         }
+
+    def clips_params(self) -> dict[str, Any]:
+        """Return what the table of clips depends on besides what became of each clip."""
+        fields = [rules.model_dump(include=_SELECTING) for rules in self.protocols.values()]
+        return {"code": code_digest("flowgrad.stages.tables"), "listens": self.listens, "protocols": fields}
 
     # the files of a rule
 
@@ -200,7 +205,7 @@ class Run:
             "protocol": self.protocols[protocol],
             "flow_in": Path(inputs["flow"]) if "flow" in inputs else None,
             "maps_in": Path(inputs["maps"]) if "maps" in inputs else None,
-            "wanted": self.scored_frames(self.plan.annotation_file(shard), protocol),
+            "wanted": self.scored_frames(shard, protocol),
             "checkpoint": self.findings.checkpoints[network] if network else None,
         }
 
@@ -246,8 +251,8 @@ class Run:
         return Recipe(
             shard=self.plan.shard_file(shard),
             root=self.config.dataset.root,
-            sample_rates=self._sample_rates,
-            wanted=self.decoded_frames(self.plan.annotation_file(shard)),
+            sample_rates=tuple(sorted({protocol.sample_rate for protocol in self.protocols.values()})),
+            wanted=self.decoded_frames(shard),
         )
 
     def frames(self, shard: str) -> contextlib.AbstractContextManager[Path]:
@@ -266,33 +271,18 @@ class Run:
             readers += sorted({self.boxes_file(protocol, shard) for protocol in self.protocols})
         return readers
 
-    # which frames are computed while only annotated ones are
-
-    def scored_frames(self, annotations: Path, protocol: str) -> dict[str, set[int]] | None:
+    def scored_frames(self, shard: str, protocol: str) -> selection.Frames | None:
         """Return the frames that a protocol scores, by clip; None while all frames are computed."""
         if self.config.frames == "all":
             return None
-        rules = self.protocols[protocol]
-        return {clip: set(scored_boxes(known, rules)) for clip, known in read_annotations(annotations).items()}
+        return selection.scored(read_annotations(self.plan.annotation_file(shard)), self.protocols[protocol])
 
-    def decoded_frames(self, annotations: Path) -> dict[str, set[int]] | None:
-        """Return the frames that must be decoded: the scored ones, their successors, and what detection compares."""
+    def decoded_frames(self, shard: str) -> selection.Frames | None:
+        """Return the frames that must be decoded, by clip; None while all frames are computed."""
         if self.config.frames == "all":
             return None
-        wanted: dict[str, set[int]] = {}
-        for name, rules in self.protocols.items():
-            offsets = {0, 1}
-            if self.detects:
-                offsets |= {rules.stationary_gap}
-                offsets |= {-rules.stationary_gap} if rules.stationary_drop == "both" else set()
-            for clip, numbers in (self.scored_frames(annotations, name) or {}).items():
-                frames = wanted.setdefault(clip, set())
-                frames |= {number + offset for number in numbers for offset in offsets if number + offset >= 0}
-        return wanted
-
-
-_FRAME_FIELDS = {"ground_truth", "event_edges", "boxes_past_edge", "stationary_gap", "stationary_drop"}
-"""Fields of a protocol that decide which frames are scored and which neighbours detection compares."""
+        known = read_annotations(self.plan.annotation_file(shard))
+        return selection.with_neighbours(known, self.protocols.values())
 
 
 def _map_fields(spec: ModelSpec) -> set[str]:
@@ -316,13 +306,20 @@ def prepare(raw: Mapping[str, Any], main: bool) -> Run:
     Raises:
         InputError: the configuration, the dataset or the weights are not usable; all that is wrong is listed.
     """
-    config = parse(raw)
-    findings = check(config, RESULTS, download=main, dataset=main)
+    findings = check_raw(raw, RESULTS) if main else check(parse(raw), RESULTS, download=False, dataset=False)
     if findings.problems:
         raise InputError(findings.report())
+    config = parse(raw)
     run = Run(config, findings)
     if main:
-        run.plan.update(open_dataset(config.dataset.format, config.dataset.root), config.clips_per_job)
+        # what another run works from must not change under it; the engine will refuse this one anyway
+        if any(Path(".snakemake/locks").glob("*.lock")) and run.plan.shards():
+            findings.notes.append("this folder is locked by another run: its plan is left as it is")
+        else:
+            run.plan.update(open_dataset(config.dataset.format, config.dataset.root), config.clips_per_job)
+        # jobs find the package of this clone in whatever environment they run
+        source = str(Path(__file__).parents[1])
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
     return run
 
 

@@ -7,6 +7,7 @@ and never inside one; it is kept only if its SHA-256 is the one known here.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -24,13 +25,6 @@ DOWNLOADS = {
 }
 """Files that can be verified: name -> address, SHA-256."""
 
-SOURCES = {
-    "rc_grad.pt": "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization",
-    "flowgrad_IC.ckpt": "models/ of github.com/rrrajjjj/flowgrad (Git LFS)",
-    "flowgrad_EN.ckpt": "models/ of github.com/rrrajjjj/flowgrad (Git LFS)",
-}
-"""Files that are published without a checksum: where a person finds them."""
-
 
 def weights_folder() -> Path:
     """Return the folder in which weights are looked for by name."""
@@ -46,15 +40,13 @@ def find(name_or_path: str | Path) -> Path | None:
     return None
 
 
-def absent(key: str, name_or_path: str | Path) -> str:
+def absent(key: str, name_or_path: str | Path, source: str | None = None) -> str:
     """Return the sentence that says a file is absent, where it was looked for and where to get it."""
     name = Path(name_or_path).name
     where = f"{key}: {name_or_path} not found (looked in {weights_folder()}/ as well; FLOWGRAD_WEIGHTS changes that)"
     if name in DOWNLOADS:
         return f"{where}; get it from {DOWNLOADS[name][0]}"
-    if name in SOURCES:
-        return f"{where}; it is published as {SOURCES[name]}"
-    return where
+    return f"{where}; it is published as {source}" if source else where
 
 
 def fetch(name: str) -> Path:
@@ -67,7 +59,7 @@ def fetch(name: str) -> Path:
     try:
         with urllib.request.urlopen(address, timeout=TIMEOUT_S) as response:
             content = response.read()
-    except (urllib.error.URLError, OSError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         reason = getattr(error, "reason", error)
         raise InputError(f"{name}: cannot be downloaded from {address} ({reason}); put it into {target}") from error
     digest = hashlib.sha256(content).hexdigest()

@@ -28,6 +28,7 @@ rule detect:
 rule stationary:
     input:
         boxes=lambda wildcards: RUN.boxes_file(wildcards.protocol, wildcards.shard),
+        annotations=[] if RUN.config.frames == "all" else "results/plan/annotations/{shard}.json",
     output:
         detections="results/detections/{protocol}/{shard}.csv",
     log:

@@ -18,7 +18,7 @@ rule summary:
     conda:
         "../../envs/arrays.yaml"
     params:
-        depends=RUN.table_params(),
+        depends=RUN.summary_params(),
     script:
         "../../scripts/summary.py"
 
@@ -36,7 +36,7 @@ rule clips:
     conda:
         "../../envs/arrays.yaml"
     params:
-        depends=RUN.table_params(),
+        depends=RUN.clips_params(),
     script:
         "../../scripts/clips.py"
 
@@ -59,3 +59,4 @@ rule accept:
 rule metrics:
     input:
         rules.summary.output,
+        rules.released.input,

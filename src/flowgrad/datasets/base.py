@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,7 +45,11 @@ class Box:
     h: float
     label: str
     visible: bool
-    track: int
+
+    @property
+    def xywh(self) -> tuple[float, float, float, float]:
+        """Return left, top, width and height in pixels."""
+        return self.x, self.y, self.w, self.h
 
     @property
     def frame(self) -> int:
@@ -103,11 +108,17 @@ class Dataset(Protocol):
 
 
 def find_videos(folder: Path) -> list[Path]:
-    """Return the video files below a folder (by extension), sorted, hidden files left out."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in VIDEO_SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    """Return the video files below a folder (by extension), sorted; links are followed, hidden files left out.
+
+    A link that leads nowhere is returned too, so that it is reported as a file that cannot be read.
+    """
+    found, seen = [], set[Path]()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        seen.add(Path(place).resolve())
+        folders[:] = [name for name in folders if not name.startswith(".") and Path(place, name).resolve() not in seen]
+        found += [
+            Path(place, name)
+            for name in files
+            if not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES
+        ]
+    return sorted(found)

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 VIDEO_FOLDERS = ("video/video_24fps", "video/video_8fps", "video", "clips")
 TOO_SLOW = "video_2fps"
-BOX_COLUMNS = ("filename", "time", "x", "y", "w", "h", "visibility", "label", "track_id")
+BOX_COLUMNS = ("filename", "time", "x", "y", "w", "h", "visibility", "label")
 EVENT_COLUMNS = ("filename", "start", "end", "label", "non_identifiable_vehicle_sound")
 TEXT_COLUMNS = ("filename", "label")
 
@@ -38,13 +39,17 @@ class Urbansas:
         self.root = root
 
     @cached_property
-    def _videos(self) -> dict[str, str]:
+    def _files(self) -> list[Path]:
         for folder in VIDEO_FOLDERS:
             # iterating over "video" itself must not descend into the 2 fps copies
             found = [path for path in find_videos(self.root / folder) if TOO_SLOW not in path.parts]
             if found:
-                return {path.stem: str(path.relative_to(self.root)) for path in found}
-        return {}
+                return [path.relative_to(self.root) for path in found]
+        return []
+
+    @cached_property
+    def _videos(self) -> dict[str, str]:
+        return {path.stem: str(path) for path in self._files}
 
     def problems(self) -> list[str]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
@@ -54,6 +59,8 @@ class Urbansas:
         if not self._videos:
             places = ", ".join(VIDEO_FOLDERS)
             found.append(f"{self.root}: no video in {places}; {TOO_SLOW} alone is too slow for optical flow")
+        twice = [name for name, count in Counter(path.stem for path in self._files).items() if count > 1]
+        found += [f"{self.root}: two videos are called {name!r}; keep one of them" for name in twice]
         for read in (self._boxes, self._events):
             try:
                 read()
@@ -85,7 +92,6 @@ class Urbansas:
                         h=float(row.h),
                         label=row.label,
                         visible=float(row.visibility) == 1,
-                        track=int(row.track_id),
                     )
                 )
         for row in self._events().itertuples(index=False):
@@ -110,9 +116,16 @@ class Urbansas:
         return self._annotations
 
     def _boxes(self) -> pd.DataFrame:
-        table = _read(self.root / "annotations/video_annotations.csv", BOX_COLUMNS)
+        path = self.root / "annotations/video_annotations.csv"
+        table = _read(path, BOX_COLUMNS)
+        _require(table[["filename", "time"]], path)
         # a clip without boxes is a row with time -1 whose other cells may be empty
-        _require(table[table["time"] >= 0], self.root / "annotations/video_annotations.csv")
+        boxes = table[table["time"] >= 0]
+        _require(boxes, path)
+        for name in ("w", "h"):
+            negative = boxes.index[boxes[name] < 0]
+            if len(negative):
+                raise InputError(f"{path}: line {int(negative[0]) + 2}, column {name!r} is negative")
         return table
 
     def _events(self) -> pd.DataFrame:
@@ -123,10 +136,17 @@ class Urbansas:
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    import numpy as np
     import pandas as pd
 
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, "str"), encoding="utf-8-sig")
+        table = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(TEXT_COLUMNS, "str"),
+            keep_default_na=False,
+            na_values=[""],
+            encoding="utf-8-sig",
+        )
     except FileNotFoundError as error:
         raise InputError(f"{path}: file not found; it belongs to the dataset") from error
     except (ValueError, OSError) as error:  # pandas: EmptyDataError, ParserError, UnicodeDecodeError
@@ -139,7 +159,7 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         if name in TEXT_COLUMNS:
             continue
         numbers = pd.to_numeric(table[name], errors="coerce")
-        wrong = table.index[numbers.isna() & table[name].notna()]
+        wrong = table.index[(numbers.isna() & table[name].notna()) | np.isinf(numbers)]
         if len(wrong):
             line = int(wrong[0]) + 2
             raise InputError(f"{path}: line {line}, column {name!r}: {table[name][wrong[0]]!r} is not a number")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +30,6 @@ class Detections:
 
 class Detector(Protocol):
     """Finds vehicles in frames."""
-
-    name: str
-    settings: dict[str, Any]
 
     def detect(self, frames: Sequence[npt.NDArray[np.uint8]]) -> list[Detections]:
         """Return the vehicles of each (H, W, 3) uint8 RGB frame."""

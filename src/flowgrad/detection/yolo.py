@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ import numpy.typing as npt
 import torch  # before ultralytics, which otherwise leaves torch at one thread
 
 from flowgrad.detection.base import CLASSES, Detections
-from flowgrad.errors import InputError
+from flowgrad.errors import InputError, first_line
 
 
 def _import_yolo() -> Any:
@@ -21,7 +23,9 @@ def _import_yolo() -> Any:
     os.environ["YOLO_OFFLINE"] = "true"
     os.environ["YOLO_AUTOINSTALL"] = "false"
     os.environ["YOLO_VERBOSE"] = "false"
-    os.environ.setdefault("YOLO_CONFIG_DIR", tempfile.mkdtemp(prefix="flowgrad-yolo-"))
+    if "YOLO_CONFIG_DIR" not in os.environ:
+        os.environ["YOLO_CONFIG_DIR"] = tempfile.mkdtemp(prefix="flowgrad-yolo-")
+        atexit.register(shutil.rmtree, os.environ["YOLO_CONFIG_DIR"], ignore_errors=True)
     threads = torch.get_num_threads()
     from ultralytics import YOLO
 
@@ -43,8 +47,6 @@ class Yolo:
         InputError: the weights cannot be loaded, or know none of the vehicle classes.
     """
 
-    name = "ultralytics"
-
     def __init__(
         self,
         weights: Path,
@@ -58,18 +60,13 @@ class Yolo:
             self._model = yolo(str(weights), task="detect")
             names: dict[int, str] = self._model.names
         except (OSError, RuntimeError, ValueError, TypeError, AttributeError, ImportError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{weights}: cannot be loaded as a detector by ultralytics ({reason})") from error
+            raise InputError(
+                f"{weights}: cannot be loaded as a detector by ultralytics ({first_line(error)})"
+            ) from error
         self._classes = [number for number, name in names.items() if name in CLASSES]
         if not self._classes:
             raise InputError(f"{weights}: knows none of the classes {', '.join(CLASSES)}")
         self._names = names
-        self.settings = {
-            "image_size": image_size,
-            "confidence": confidence,
-            "iou": iou,
-            "classes": list(CLASSES),
-        }
         self._arguments = {
             "imgsz": image_size,
             "conf": confidence,

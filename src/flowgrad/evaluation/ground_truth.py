@@ -29,13 +29,20 @@ def heard_labels(annotations: Annotations, time: float, protocol: Protocol) -> s
     }
 
 
-def scored_boxes(annotations: Annotations, protocol: Protocol) -> dict[int, list[Box]]:
-    """Return the boxes that count, by the number of their 8 fps frame; only frames that pass the filter appear."""
+def scored_boxes(
+    annotations: Annotations, protocol: Protocol, size: tuple[int, int] | None = None
+) -> dict[int, list[Box]]:
+    """Return the boxes that count, by the number of their 8 fps frame; only frames that pass the filter appear.
+
+    With the source's ``size`` (width, height) at hand, boxes wholly outside the frame are not visible under ``clip``.
+    """
     frames: dict[int, list[Box]] = {}
     for box in annotations.boxes:
         if not box.visible:
             continue
-        if protocol.boxes_past_edge == "drop-negative" and min(box.x, box.y, box.w, box.h) < 0:
+        if protocol.boxes_past_edge == "drop-negative" and min(box.xywh) < 0:
+            continue
+        if protocol.boxes_past_edge == "clip" and size and is_outside(box, *size):
             continue
         heard = heard_labels(annotations, box.time, protocol)
         if box.label in heard if protocol.ground_truth == "sounding" else bool(heard):
@@ -44,12 +51,16 @@ def scored_boxes(annotations: Annotations, protocol: Protocol) -> dict[int, list
 
 
 def rasterise(
-    boxes: Iterable[Box], width: int, height: int, protocol: Protocol, size: int = MAP_SIZE
+    boxes: Iterable[tuple[float, float, float, float]],
+    width: int,
+    height: int,
+    protocol: Protocol,
+    size: int = MAP_SIZE,
 ) -> npt.NDArray[np.float32]:
     """Return the union of boxes as a (size, size) float32 mask of 0 and 1.
 
     Args:
-        boxes: boxes in pixels of the source frame.
+        boxes: left, top, width and height of each, in pixels of the source frame.
         width: source width, pixels.
         height: source height, pixels.
         protocol: ``box_raster`` says how edges fall on the grid: ``round`` to the nearest pixel edge, at least one
@@ -57,13 +68,13 @@ def rasterise(
         size: side of the mask.
     """
     mask = np.zeros((size, size), np.float32)
-    for box in boxes:
+    for x, y, w, h in boxes:
         if protocol.box_raster == "truncate":
-            left, top = int(box.x / width * size), int(box.y / height * size)
-            right, bottom = left + int(box.w / width * size), top + int(box.h / height * size)
+            left, top = int(x / width * size), int(y / height * size)
+            right, bottom = left + int(w / width * size), top + int(h / height * size)
         else:
-            left, right = _rounded(box.x, box.x + box.w, width, size)
-            top, bottom = _rounded(box.y, box.y + box.h, height, size)
+            left, right = _rounded(x, x + w, width, size)
+            top, bottom = _rounded(y, y + h, height, size)
         mask[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 1
     return mask
 
@@ -96,11 +107,16 @@ class BoxFaults:
         return "; ".join(parts)
 
 
+def is_outside(box: Box, width: int, height: int) -> bool:
+    """Return whether no part of a box lies within a frame of this size."""
+    return box.x >= width or box.y >= height or box.x + box.w <= 0 or box.y + box.h <= 0
+
+
 def box_faults(boxes: Iterable[Box], width: int, height: int, tolerance: float = 0.5) -> BoxFaults:
     """Count the boxes that lie outside a frame of this size, or reach past its edge by more than ``tolerance`` px."""
     outside = past_edge = 0
     for box in boxes:
-        if box.x >= width or box.y >= height or box.x + box.w <= 0 or box.y + box.h <= 0:
+        if is_outside(box, width, height):
             outside += 1
         elif min(box.x, box.y) < -tolerance or box.x + box.w > width + tolerance or box.y + box.h > height + tolerance:
             past_edge += 1

@@ -11,16 +11,12 @@ RESAMPLES = 2000
 SEED = 20221
 
 
-def clip_bootstrap(
-    values: npt.NDArray[Any], clips: npt.NDArray[Any], level: float = 0.95, resamples: int = RESAMPLES
-) -> tuple[float, float]:
-    """Return the percentile interval of the mean over frames, resampling whole clips (cluster bootstrap).
+def clip_bootstrap(values: npt.NDArray[Any], clips: npt.NDArray[Any]) -> tuple[float, float]:
+    """Return the 95 % percentile interval of the mean over frames, resampling whole clips (cluster bootstrap).
 
     Args:
         values: (N,) a value a frame (a success as 0 or 1, a cIoU).
         clips: (N,) the clip of each frame.
-        level: coverage aimed at.
-        resamples: number of resamples; the seed is fixed.
 
     Returns:
         Lower and upper bound. With fewer than two clips both are NaN: nothing can be said.
@@ -30,7 +26,7 @@ def clip_bootstrap(
         return float("nan"), float("nan")
     sums = np.bincount(member, weights=np.asarray(values, np.float64))
     counts = np.bincount(member)
-    drawn = np.random.default_rng(SEED).integers(0, len(names), (resamples, len(names)))
+    drawn = np.random.default_rng(SEED).integers(0, len(names), (RESAMPLES, len(names)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)

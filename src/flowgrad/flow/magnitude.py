@@ -10,7 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from flowgrad.protocols import MAP_SIZE
+from flowgrad.protocols import MAP_SIZE, FlowStorage
+
+KIND = "flow"
+DATASETS: dict[FlowStorage, str] = {"float16": "magnitude", "jpeg": "magnitude_jpeg"}
+"""The flow artifact, and its dataset for each form in which a protocol wants flow."""
 
 
 class FlowEstimator(Protocol):
@@ -53,10 +57,10 @@ def network_input(
 ) -> npt.NDArray[np.float32]:
     """Return the flow input of FlowGrad-IC and -EN, ``(magnitude + 5) / 200``, (N, S, S) float32.
 
-    ``wrap`` adds in 8 bits as the released code does: magnitudes of 251..255 px come out as 0..0.02.
+    ``wrap`` rounds to 8 bits and adds there as the released code does: magnitudes of 251..255 px come out as 0..0.02.
     """
     if arithmetic == "wrap":
-        magnitude = np.asarray(magnitude).astype(np.uint8) + np.uint8(5)
+        magnitude = np.clip(np.rint(magnitude), 0, 255).astype(np.uint8) + np.uint8(5)
     else:
         magnitude = np.asarray(magnitude, np.float32) + 5
     return (magnitude / np.float32(200)).astype(np.float32)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from flowgrad.errors import InputError
 from flowgrad.models.registry import MODELS, ModelSpec, get_model
-from flowgrad.protocols import Protocol, get_protocol
+from flowgrad.protocols import MAP_SIZE, Protocol, get_protocol
 
 __all__ = ["MODELS", "LocalizationModel", "ModelSpec", "get_model", "load_model"]
 
@@ -32,8 +32,9 @@ class LocalizationModel:
         flow: npt.NDArray[Any] | None = None,
     ) -> npt.NDArray[np.float32]:
         """Localize the sound in each frame; see :func:`load_model` for shapes."""
-        if self._spec.flow and (flow is None or flow.ndim != 3):
-            raise ValueError(f"{self.name} needs flow (N, 224, 224), got {None if flow is None else flow.shape}")
+        if self._spec.flow and (flow is None or np.shape(flow)[1:] != (MAP_SIZE, MAP_SIZE)):
+            got = "none" if flow is None else np.shape(flow)
+            raise ValueError(f"flow: {self.name} needs (N, {MAP_SIZE}, {MAP_SIZE}), got {got}")
         if self._network is None:
             return self._spec.load()(flow, self.protocol)  # type: ignore[no-any-return]
         if frames is None:

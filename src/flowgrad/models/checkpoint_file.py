@@ -9,11 +9,12 @@ from __future__ import annotations
 import pickle
 import zipfile
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from flowgrad.errors import InputError
-from flowgrad.models.layout import Layout, compare
+from flowgrad.models.layout import CHECKPOINTS, Layout, compare
 
 
 class _Tensor:
@@ -51,6 +52,10 @@ def _parameter(data: Any, *_: Any) -> Any:
 
 
 class _ShapeUnpickler(pickle.Unpickler):
+    def __init__(self, file: IO[bytes]):
+        super().__init__(file)
+        self.foreign: set[str] = set()
+
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _tensor
@@ -58,14 +63,25 @@ class _ShapeUnpickler(pickle.Unpickler):
             return _parameter
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
+        if module.split(".")[0] not in ("torch", "collections"):
+            self.foreign.add(f"{module}.{name}")
         return _Opaque
 
     def persistent_load(self, _: Any) -> None:
         return None
 
 
-def read_layout(path: Path) -> Layout:
-    """Return the keys and shapes of the tensors in a checkpoint: a flat dictionary, or Lightning's ``state_dict``.
+@dataclass(frozen=True)
+class CheckpointFile:
+    """What a checkpoint holds: shapes of tensors by key, top-level keys, and the names of foreign objects."""
+
+    tensors: Layout
+    top_level: frozenset[str]
+    foreign: frozenset[str]
+
+
+def read_checkpoint(path: Path) -> CheckpointFile:
+    """Return what a checkpoint holds: a flat dictionary of tensors, or Lightning's ``state_dict``.
 
     Raises ``InputError`` naming the file where it is absent or no checkpoint.
     """
@@ -83,7 +99,8 @@ def read_layout(path: Path) -> Layout:
         with zipfile.ZipFile(path) as archive:
             (name,) = [entry for entry in archive.namelist() if entry.endswith("/data.pkl")]
             with archive.open(name) as file:
-                content = _ShapeUnpickler(file).load()
+                unpickler = _ShapeUnpickler(file)
+                content = unpickler.load()
     except (
         ValueError,
         KeyError,
@@ -94,17 +111,36 @@ def read_layout(path: Path) -> Layout:
         zipfile.BadZipFile,
     ) as e:
         raise InputError(f"{path}: is no readable PyTorch checkpoint ({e})") from e
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict):
+    if not isinstance(content, dict):
         fail("holds no dictionary of tensors")
-    return {str(key): value.shape for key, value in state.items() if isinstance(value, _Tensor)}
+    state = content.get("state_dict", content)
+    tensors = state.items() if isinstance(state, dict) else ()
+    return CheckpointFile(
+        {str(key): value.shape for key, value in tensors if isinstance(value, _Tensor)},
+        frozenset(map(str, content)),
+        frozenset(unpickler.foreign),
+    )
 
 
 def check_checkpoint(path: Path, method: str) -> None:
-    """Check that a checkpoint fits ``method``.
+    """Check that a checkpoint holds tensors only and, where the layout of ``method`` is known, that it fits.
 
     Raises ``InputError`` naming the file and listing missing, unexpected and misshapen keys.
     """
-    differences = compare(method, read_layout(path))
+    held = read_checkpoint(path)
+    if held.foreign:
+        names = ", ".join(sorted(held.foreign)[:5])
+        raise InputError(f"{path}: holds objects besides tensors ({names}); save its tensors alone with torch.save")
+    differences = compare(method, held.tensors) if method in CHECKPOINTS else []
     if differences:
         raise InputError(f"{path}: is no {method} checkpoint: {'; '.join(differences)}")
+
+
+def check_detector(path: Path) -> None:
+    """Check that a file looks like ultralytics weights.
+
+    Raises ``InputError`` naming the file.
+    """
+    held = read_checkpoint(path)
+    if "model" not in held.top_level or not any(name.startswith("ultralytics.") for name in held.foreign):
+        raise InputError(f"{path}: holds no ultralytics detector")

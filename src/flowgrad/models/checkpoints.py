@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from flowgrad.errors import InputError
+from flowgrad.errors import InputError, first_line
 from flowgrad.models.layout import CHECKPOINTS, compare
 
 
@@ -24,8 +24,7 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: cannot be loaded as tensors only ({reason})") from error
+        raise InputError(f"{path}: cannot be loaded as tensors only ({first_line(error)})") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict):
         raise InputError(f"{path}: holds no dictionary of tensors")

@@ -10,7 +10,6 @@ from torchvision.models.resnet import BasicBlock, ResNet
 from flowgrad.models.layout import WINDOW
 
 HOP = 353
-FEATURES = 512
 
 
 class Encoder(nn.Module):

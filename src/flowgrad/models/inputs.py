@@ -62,6 +62,8 @@ def fitted_sound(audio: npt.NDArray[Any], sample_rate: int, protocol: Protocol) 
         raise ValueError(f"audio: expected windows (N, S) with S > 0, got {audio.shape}")
     if sample_rate <= 0:
         raise ValueError(f"sample_rate: expected a positive rate in Hz, got {sample_rate}")
+    if not np.issubdtype(audio.dtype, np.floating):
+        raise ValueError(f"audio: expected float samples in -1..1, got {audio.dtype}; divide integers by their range")
     windows = np.asarray(audio, np.float32)
     if sample_rate != protocol.sample_rate:
         windows = np.stack([_resampled(window, sample_rate, protocol.sample_rate) for window in windows])

@@ -41,52 +41,56 @@ def resnet18(first: str, channels: int) -> Layout:
 
 @dataclass(frozen=True)
 class EncoderLayout:
-    """One encoder of a checkpoint: its key prefix, first convolution, and the keys that may stand there unused."""
+    """One encoder of a checkpoint: its key prefix, first convolution, and what may stand there unused."""
 
     prefix: str
     first: str
     channels: int
-    unused: tuple[str, ...]
+    unused: Layout
 
     def layout(self) -> Layout:
         """Return the keys that the encoder needs, prefix included."""
         return {f"{self.prefix}.{key}": shape for key, shape in resnet18(self.first, self.channels).items()}
 
 
-_CLASSIFIER = ("fc.weight", "fc.bias")
-_AUDIO = EncoderLayout("audio_encoder", "conv1", 1, ("spectrogram.window",))
+_SPARE: Layout = {"conv1_a.weight": (64, 1, 7, 7), "fc.weight": (1000, 512), "fc.bias": (1000,)}
+_PICTURES: Layout = {"conv1.weight": (64, 3, 7, 7)}
+_FLOW_PAIR: Layout = {"conv1_flow.weight": (64, 6, 7, 7)}
+_AUDIO = EncoderLayout("audio_encoder", "conv1", 1, {"spectrogram.window": (WINDOW,)})
 
 CHECKPOINTS: dict[str, tuple[EncoderLayout, ...]] = {
     "rcgrad": (
-        EncoderLayout("image_encoder", "conv1", 3, ("conv1_a.weight", "conv1_flow.weight", *_CLASSIFIER)),
+        EncoderLayout("image_encoder", "conv1", 3, _SPARE | _FLOW_PAIR),
         _AUDIO,
     ),
     "flowgrad-ic": (
-        EncoderLayout("image_encoder", "conv1_flow", 4, ("conv1_a.weight", "conv1.weight", *_CLASSIFIER)),
+        EncoderLayout("image_encoder", "conv1_flow", 4, _SPARE | _PICTURES),
         _AUDIO,
     ),
     "flowgrad-en": (
-        EncoderLayout("image_encoder", "conv1", 3, ("conv1_a.weight", "conv1_flow.weight", *_CLASSIFIER)),
-        EncoderLayout("flow_encoder", "conv1_flow", 1, ("conv1_a.weight", "conv1.weight", *_CLASSIFIER)),
+        EncoderLayout("image_encoder", "conv1", 3, _SPARE | _FLOW_PAIR),
+        EncoderLayout("flow_encoder", "conv1_flow", 1, _SPARE | _PICTURES),
         _AUDIO,
     ),
 }
-UNUSED_ANYWHERE = ("loss_fn.logit_scale",)
+UNUSED_ANYWHERE: Layout = {"loss_fn.logit_scale": ()}
 
 
 def compare(method: str, found: Layout) -> list[str]:
     """Compare the keys and shapes of a file with what ``method`` needs; return the differences, empty if it fits."""
     needed: Layout = {}
-    allowed: set[str] = set(UNUSED_ANYWHERE)
+    known: Layout = dict(UNUSED_ANYWHERE)
     for encoder in CHECKPOINTS[method]:
         needed |= encoder.layout()
-        allowed |= {f"{encoder.prefix}.{key}" for key in encoder.unused}
+        known |= {f"{encoder.prefix}.{key}": shape for key, shape in encoder.unused.items()}
+    known |= needed
     missing = sorted(needed.keys() - found.keys())
-    unexpected = sorted(found.keys() - needed.keys() - allowed)
+    unexpected = sorted(found.keys() - known.keys())
+    # the unused ones too: another number of flow channels is another model's file
     reshaped = [
-        f"{key} {found[key]} instead of {needed[key]}"
-        for key in sorted(needed.keys() & found.keys())
-        if found[key] != needed[key]
+        f"{key} {found[key]} instead of {known[key]}"
+        for key in sorted(known.keys() & found.keys())
+        if found[key] != known[key]
     ]
     return [
         f"{len(keys)} {title}: {', '.join(keys)}"

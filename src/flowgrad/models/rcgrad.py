@@ -84,14 +84,10 @@ class RCGrad:
         if audio is None or sample_rate is None:
             raise ValueError(f"{self.name} needs audio (N, S) and its sample_rate")
         windows = fitted_sound(np.asarray(audio), sample_rate, self.protocol)
-        if self.needs_flow and flow is None:
-            raise ValueError(f"{self.name} needs flow (N, {MAP_SIZE}, {MAP_SIZE})")
         motion = network_input(flow, self.protocol.flow_input) if self.needs_flow and flow is not None else None
         for name, array in (("audio", windows), ("flow", motion)):
             if array is not None and len(array) != len(frames):
                 raise ValueError(f"{name}: expected {len(frames)} rows, one a frame, got {len(array)}")
-        if motion is not None and motion.shape[1:] != (MAP_SIZE, MAP_SIZE):
-            raise ValueError(f"flow: expected (N, {MAP_SIZE}, {MAP_SIZE}), got {motion.shape}")
 
         maps = np.empty((len(frames), MAP_SIZE, MAP_SIZE), np.float32)
         for start in range(0, len(frames), self.batch_size):

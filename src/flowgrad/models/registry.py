@@ -24,6 +24,7 @@ class ModelSpec:
         flow: needs the flow from the frame to its successor.
         checkpoint: the key in ``checkpoints`` of the configuration, for networks and what derives from them.
         file: the checkpoint's published file name, looked for in the weights folder.
+        source: where that file is published, for people.
         code: ``module:attribute`` of the builder (network) or the function (arithmetic).
         derived_from: the model whose maps it starts from.
         boxes: for ``boxes``: ``all`` detections, or the ``moving`` ones.
@@ -35,6 +36,7 @@ class ModelSpec:
     flow: bool = False
     checkpoint: str | None = None
     file: str | None = None
+    source: str | None = None
     code: str | None = None
     derived_from: str | None = None
     boxes: Literal["all", "moving"] | None = None
@@ -48,22 +50,32 @@ class ModelSpec:
 
 _RCGRAD = "flowgrad.models.rcgrad"
 _HYBRID = "flowgrad.models.hybrid"
-_RC_FILE, _IC_FILE, _EN_FILE = "rc_grad.pt", "flowgrad_IC.ckpt", "flowgrad_EN.ckpt"
+_RC_FILE, _RC_SOURCE = (
+    "rc_grad.pt",
+    "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization",
+)
+_LFS = "models/ of github.com/rrrajjjj/flowgrad (Git LFS)"
 
 # fmt: off
 MODELS: dict[str, ModelSpec] = {spec.name: spec for spec in (
     ModelSpec("flow", "arithmetic", flow=True, code=f"{_HYBRID}:flow_map"),
-    ModelSpec("rcgrad", "network", sound=True, checkpoint="rcgrad", file=_RC_FILE, code=f"{_RCGRAD}:RCGrad"),
-    ModelSpec("flowgrad-h", "arithmetic", sound=True, flow=True, checkpoint="rcgrad", file=_RC_FILE,
+    ModelSpec("rcgrad", "network", sound=True, checkpoint="rcgrad", file=_RC_FILE, source=_RC_SOURCE,
+              code=f"{_RCGRAD}:RCGrad"),
+    ModelSpec("flowgrad-h", "arithmetic", sound=True, flow=True, checkpoint="rcgrad", file=_RC_FILE, source=_RC_SOURCE,
               code=f"{_HYBRID}:flowgrad_h", derived_from="rcgrad"),
-    ModelSpec("flowgrad-ic", "network", sound=True, flow=True, checkpoint="flowgrad-ic", file=_IC_FILE,
-              code=f"{_RCGRAD}:FlowGradIC"),
-    ModelSpec("flowgrad-en", "network", sound=True, flow=True, checkpoint="flowgrad-en", file=_EN_FILE,
-              code=f"{_RCGRAD}:FlowGradEN"),
+    ModelSpec("flowgrad-ic", "network", sound=True, flow=True, checkpoint="flowgrad-ic",
+              file="flowgrad_IC.ckpt", source=_LFS, code=f"{_RCGRAD}:FlowGradIC"),
+    ModelSpec("flowgrad-en", "network", sound=True, flow=True, checkpoint="flowgrad-en",
+              file="flowgrad_EN.ckpt", source=_LFS, code=f"{_RCGRAD}:FlowGradEN"),
     ModelSpec("yolo-baseline", "boxes", boxes="all"),
     ModelSpec("yolo-topline", "boxes", boxes="moving"),
 )}
 # fmt: on
+
+
+def checkpoint_names() -> list[str]:
+    """Return the keys that ``checkpoints`` of the configuration may have."""
+    return sorted({spec.checkpoint for spec in MODELS.values() if spec.checkpoint})
 
 
 def get_model(name: str) -> ModelSpec:

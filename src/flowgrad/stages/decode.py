@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
+import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ STATUS_COLUMNS = {
     "width": "int64",
     "height": "int64",
     "sound_s": "float64",
+    "sound_reason": "str",
 }
 SILENCE_AFTER_S = 0.5
 """Sound that ends this much before the pictures is worth a word."""
@@ -33,7 +34,10 @@ SILENCE_AFTER_S = 0.5
 
 @dataclass
 class ClipStatus:
-    """What became of one clip: ``ok``, ``skipped`` (usable in part) or ``failed`` (the file is at fault), and why."""
+    """What became of one clip: ``ok`` or ``failed`` (the file is at fault), and why.
+
+    ``sound_s`` is None where there is no usable sound; ``sound_reason`` says why, for runs in which a model listens.
+    """
 
     video: str
     status: str = "ok"
@@ -42,11 +46,11 @@ class ClipStatus:
     width: int = 0
     height: int = 0
     sound_s: float | None = None
+    sound_reason: str = ""
 
-    def worsen(self, status: str, reason: str) -> None:
-        """Add a reason; ``failed`` outranks ``skipped``, which outranks ``ok``."""
-        order = ("ok", "skipped", "failed")
-        self.status = max(self.status, status, key=order.index)
+    def note(self, reason: str, failed: bool = False) -> None:
+        """Add a reason."""
+        self.status = "failed" if failed else self.status
         self.reason = f"{self.reason}; {reason}" if self.reason else reason
 
 
@@ -57,7 +61,7 @@ class Recipe:
     Attributes:
         shard: the shard's file.
         root: the dataset's folder.
-        sample_rates: rates at which sound is kept, Hz; none where no model listens.
+        sample_rates: rates at which sound is kept, Hz.
         wanted: the frames to keep by clip; None keeps all.
     """
 
@@ -71,19 +75,17 @@ class Recipe:
 def at_hand(frames_in: Path, recipe: Recipe) -> Iterator[Path]:
     """Give a frames artifact to read: the one that stage ``decode`` wrote, or one decoded anew.
 
-    The latter where the former was released, or lacks a sample rate that came into the configuration since; it is
-    this process's own and is removed on leaving the block.
+    The latter where the former was released, or lacks a sample rate that came into the configuration since; it lies
+    in the system's folder for temporary files (``TMPDIR``) and is removed on leaving the block.
     """
     if frames.offers(frames_in, recipe.sample_rates):
         yield frames_in
         return
     log.info("%s was released, or lacks a sample rate: decoding anew", frames_in)
-    scratch = frames_in.with_name(f".{frames_in.stem}.again-{os.getpid()}.h5")
-    try:
+    with tempfile.TemporaryDirectory(prefix="flowgrad-frames-") as folder:
+        scratch = Path(folder) / frames_in.name
         decode(recipe, scratch)
         yield scratch
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def run(recipe: Recipe, *, frames_out: Path, status_out: Path) -> None:
@@ -113,7 +115,7 @@ def decode(recipe: Recipe, frames_out: Path) -> list[ClipStatus]:
             try:
                 _pictures(clip, recipe.root, output, status, keep)
             except MediaError as error:
-                status.worsen("failed", str(error))
+                status.note(str(error), failed=True)
                 output.drop(clip.name)
             else:
                 _sound(clip, recipe.root, output, status, rates)
@@ -129,7 +131,7 @@ def _pictures(
     status: ClipStatus,
     keep: Collection[int] | None,
 ) -> None:
-    group = output.clip(clip.name, source=clip.video, source_sha256=clip.video_sha256)
+    group = output.clip(clip.name, source_sha256=clip.video_sha256, sound_sha256=clip.sound_sha256 or clip.video_sha256)
     encoder, report = frames.PictureEncoder(group), media.DecodeReport()
     for picture in media.pictures(root / clip.video, report):
         if not status.width:
@@ -141,14 +143,12 @@ def _pictures(
     encoder.close()
     status.frames = report.frames
     for fault in report.faults:
-        status.worsen("failed", fault)
+        status.note(fault, failed=True)
 
 
 def _sound(
     clip: PlannedClip, root: Path, output: artifacts.ArtifactWriter, status: ClipStatus, rates: list[int]
 ) -> None:
-    if not rates:
-        return
     path = root / (clip.sound or clip.video)
     group = output.existing(clip.name)
     try:
@@ -156,18 +156,20 @@ def _sound(
         if channels == 0:
             raise MediaError("no sound track")
         for rate in rates:
-            samples, peak = 0, 0.0
-            for block in media.sound_blocks(path, channels, rate):
+            samples, peak, faults = 0, 0.0, list[str]()
+            for block in media.sound_blocks(path, channels, rate, faults):
                 group.extend(f"sound_{rate}", block, chunk=1 << 14)
                 samples += block.size
                 peak = max(peak, float(np.abs(block).max(initial=0)))
             status.sound_s = samples / rate
     except MediaError as error:
-        what = f"{clip.sound}: {error}" if clip.sound else str(error)
-        status.worsen("skipped", f"{what} (models that listen have no map, its frames are not scored)")
+        status.sound_s = None
+        status.sound_reason = f"{clip.sound}: {error}" if clip.sound else str(error)
         group.discard(f"sound_{rate}" for rate in rates)
         return
+    for fault in faults:
+        status.note(fault, failed=True)
     if peak == 0:
-        status.worsen("ok", "the sound is digital silence")
+        status.note("the sound is digital silence")
     elif status.sound_s is not None and status.frames / FRAMES_PER_SECOND - status.sound_s > SILENCE_AFTER_S:
-        status.worsen("ok", f"the sound ends at {status.sound_s:.2f} s; silence stands in after that")
+        status.note(f"the sound ends at {status.sound_s:.2f} s; silence stands in after that")

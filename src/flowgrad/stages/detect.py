@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -58,7 +59,15 @@ def run(*, frames_in: Path, out: Path, detector: Detector, storage: FrameStorage
     artifacts.write_table(out, pd.DataFrame(rows, columns=list(BOX_COLUMNS)))
 
 
-def run_stationary(*, boxes_in: Path, out: Path, iou: float, gap: int, drop: Literal["both", "first"]) -> None:
+def run_stationary(
+    *,
+    boxes_in: Path,
+    out: Path,
+    iou: float,
+    gap: int,
+    drop: Literal["both", "first"],
+    wanted: Mapping[str, Collection[int]] | None = None,
+) -> None:
     """Mark the boxes that move.
 
     Args:
@@ -67,6 +76,7 @@ def run_stationary(*, boxes_in: Path, out: Path, iou: float, gap: int, drop: Lit
         iou: boxes that overlap more stand still.
         gap: frames between the two that are compared.
         drop: which box of a standing pair stands still.
+        wanted: the frames to publish by clip, None for all; the others are there for comparison alone.
     """
     table = artifacts.read_table(boxes_in, BOX_COLUMNS)
     marks = np.ones(len(table), np.int64)
@@ -76,4 +86,8 @@ def run_stationary(*, boxes_in: Path, out: Path, iou: float, gap: int, drop: Lit
         boxes = {number: rows[["x1", "y1", "x2", "y2"]].to_numpy() for number, rows in by_frame.items()}
         for number, keep in moving(boxes, iou, gap, drop).items():
             marks[by_frame[number].index.to_numpy()] = keep
-    artifacts.write_table(out, table.assign(moving=marks))
+    table = table.assign(moving=marks)
+    if wanted is not None:
+        kept = [frame in wanted.get(clip, ()) for clip, frame in zip(table["video"], table["frame"], strict=True)]
+        table = table[np.array(kept, bool)]
+    artifacts.write_table(out, table)

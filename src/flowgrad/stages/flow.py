@@ -10,12 +10,10 @@ import numpy as np
 
 from flowgrad import artifacts, frames
 from flowgrad.flow import Farneback, FlowEstimator, jpeg_magnitude, map_magnitude
-from flowgrad.protocols import FRAMES_PER_SECOND, FlowStorage
+from flowgrad.flow.magnitude import KIND
+from flowgrad.protocols import FRAMES_PER_SECOND
 
 log = logging.getLogger(__name__)
-
-KIND = "flow"
-DATASETS: dict[FlowStorage, str] = {"float16": "magnitude", "jpeg": "magnitude_jpeg"}
 
 
 def run(*, frames_in: Path, out: Path, threads: int = 1) -> None:

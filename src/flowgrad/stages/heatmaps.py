@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad import artifacts, frames
+from flowgrad.flow.magnitude import DATASETS
+from flowgrad.flow.magnitude import KIND as FLOW_KIND
 from flowgrad.models.inputs import resized, stored_sound, window_length, window_start
 from flowgrad.models.registry import ModelSpec
 from flowgrad.protocols import FRAMES_PER_SECOND, Protocol
-from flowgrad.stages.flow import DATASETS
-from flowgrad.stages.flow import KIND as FLOW_KIND
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def run(
             numbers = sources.frames(clip, None if wanted is None else wanted.get(clip, ()))
             if not numbers:
                 continue
-            group = output.clip(clip, source_sha256=sources.fingerprint(clip))
+            group = output.clip(clip, **sources.fingerprints(clip))
             for batch, arguments in sources.batches(clip, numbers, batch_size):
                 group.append(
                     frame=np.array(batch, np.int32),
@@ -129,8 +129,10 @@ class _Sources:
             common = {clip for clip in common if self.pictures.has(clip, self._sound)}
         return sorted(common)
 
-    def fingerprint(self, clip: str) -> str:
-        return str(self._readers[0].attributes(clip)["source_sha256"])
+    def fingerprints(self, clip: str) -> dict[str, str]:
+        """Return the SHA-256 of the files behind a clip, as the first source has them."""
+        known = self._readers[0].attributes(clip)
+        return {name: str(value) for name, value in known.items() if name in ("source_sha256", "sound_sha256")}
 
     def frames(self, clip: str, wanted: Collection[int] | None) -> list[int]:
         """Return the frames that every source holds, and that are wanted."""
@@ -170,6 +172,11 @@ class _Sources:
 
 def rows_of(reader: artifacts.ArtifactReader, clip: str, name: str, numbers: list[int]) -> npt.NDArray[Any]:
     """Return the rows of a frame-aligned dataset that belong to ascending frame numbers."""
-    rows = np.searchsorted(reader.read(clip, "frame"), numbers)
+    known = reader.read(clip, "frame")
+    rows = np.searchsorted(known, numbers)
+    if len(known) == 0 or not np.array_equal(known[np.minimum(rows, len(known) - 1)], numbers):
+        raise artifacts.ArtifactError(
+            f"{reader.path}: {clip!r} lacks some of the frames {numbers}; run its stage again"
+        )
     span = reader.read(clip, name, slice(int(rows[0]), int(rows[-1]) + 1))
     return np.asarray(span[rows - rows[0]])

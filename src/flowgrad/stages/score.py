@@ -8,7 +8,7 @@ table as a row with that status and no cIoU, and the summary counts it as skippe
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +40,6 @@ FRAME_COLUMNS = {
     "ciou": "float64",
     "status": "str",
 }
-NOT_COMPUTABLE = ("no_frame", "no_next_frame", "no_sound")
-"""Statuses of frames that no model is scored on."""
-
 Row = tuple[str, str, str, int, float, float, str]
 BATCH = 64
 
@@ -60,7 +57,6 @@ def run(
     *,
     status_in: Path,
     annotations_in: Path,
-    present: Collection[str],
     specs: Sequence[ModelSpec],
     protocols: Mapping[str, Protocol],
     maps_in: Mapping[tuple[str, str], Path],
@@ -72,7 +68,6 @@ def run(
     Args:
         status_in: what became of each clip (stage ``decode``).
         annotations_in: the annotations of the shard's clips.
-        present: the clips that are in the dataset; one that was removed is not scored.
         specs: the models of the table.
         protocols: the protocols, by name.
         maps_in: heatmap artifacts by (model, protocol).
@@ -87,15 +82,18 @@ def run(
         maps = {key: stack.enter_context(artifacts.open_artifact(path, KIND)) for key, path in maps_in.items()}
         boxes = {name: _Detections(path) for name, path in detections_in.items()}
         for status in statuses.itertuples(index=False):
-            if status.video not in annotations or status.video not in present:
+            if status.video not in annotations:
                 continue
             clip = _Clip(status.video, status.frames, status.width, status.height, not np.isnan(status.sound_s))
             for name, protocol in protocols.items():
-                truth = scored_boxes(annotations[clip.name], protocol)
+                truth = scored_boxes(
+                    annotations[clip.name], protocol, (clip.width, clip.height) if clip.width else None
+                )
+                made = _frames_with_maps(maps, name, clip.name)
                 absent = {
                     number: reason
                     for number in truth
-                    if (reason := _not_computable(number, clip, listens=listens, needs_flow=needs_flow))
+                    if (reason := _not_computable(number, clip, made, listens=listens, needs_flow=needs_flow))
                 }
                 numbers = [number for number in truth if number not in absent]
                 masks = _masks([truth[number] for number in numbers], clip, protocol)
@@ -110,24 +108,38 @@ def run(
                         for number in sorted(scored)
                     ]
     table = pd.DataFrame(rows, columns=list(FRAME_COLUMNS))
-    artifacts.write_table(out, table.sort_values(["model", "protocol", "video", "frame"]))
+    # every digit: success is decided on these values, only the published table is rounded
+    artifacts.write_table(out, table.sort_values(["model", "protocol", "video", "frame"]), float_format="%.17g")
     log.info("%d rows", len(table))
 
 
-def _not_computable(number: int, clip: _Clip, *, listens: bool, needs_flow: bool) -> str | None:
+def _frames_with_maps(
+    maps: Mapping[tuple[str, str], artifacts.ArtifactReader], protocol: str, clip: str
+) -> set[int] | None:
+    """Return the frames for which every model has a map; None where no model makes maps."""
+    readers = [reader for (_, name), reader in maps.items() if name == protocol]
+    if not readers:
+        return None
+    frames = [set(reader.read(clip, "frame").tolist()) if clip in reader else set[int]() for reader in readers]
+    return set.intersection(*frames)
+
+
+def _not_computable(number: int, clip: _Clip, made: set[int] | None, *, listens: bool, needs_flow: bool) -> str | None:
+    """Return why a frame cannot be scored for every model, None where it can."""
     if number >= clip.frames:
         return "no_frame"
     if needs_flow and number + 1 >= clip.frames:
         return "no_next_frame"
     if listens and not clip.has_sound:
         return "no_sound"
-    return None
+    # the clip's file went away before a model came to it
+    return "no_map" if made is not None and number not in made else None
 
 
 def _masks(truth: list[list[Box]], clip: _Clip, protocol: Protocol) -> npt.NDArray[np.float32]:
     if not truth:
         return np.zeros((0, MAP_SIZE, MAP_SIZE), np.float32)
-    return np.stack([rasterise(boxes, clip.width, clip.height, protocol) for boxes in truth])
+    return np.stack([rasterise([box.xywh for box in boxes], clip.width, clip.height, protocol) for boxes in truth])
 
 
 Scored = dict[int, tuple[float, str]]
@@ -163,10 +175,8 @@ def _ciou(
         status = "ok"
         if not truth[row].any():
             status = "empty_ground_truth"
-        elif constant is not None and constant[row]:
-            status = "constant_map"
         elif not (maps[row] >= protocol.map_threshold).any():
-            status = "empty_prediction"
+            status = "constant_map" if constant is not None and constant[row] else "empty_prediction"
         scored[number] = float(values[row]), status
     return scored
 
@@ -178,14 +188,15 @@ class _Detections:
         table = artifacts.read_table(path, DETECTION_COLUMNS)
         self._frames: dict[tuple[Any, Any], pd.DataFrame] = dict(list(table.groupby(["video", "frame"])))
 
-    def boxes(self, clip: str, number: int) -> list[Box] | None:
-        """Return the boxes of a frame (``visible`` where they move), None where nothing was detected."""
+    def boxes(self, clip: str, number: int, moving: bool) -> list[tuple[float, float, float, float]] | None:
+        """Return left, top, width and height of a frame's boxes, or its moving ones; None where nothing was found."""
         rows = self._frames.get((clip, number))
         if rows is None:
             return None
         return [
-            Box(row.time_s, row.x1, row.y1, row.x2 - row.x1, row.y2 - row.y1, row.label, bool(row.moving), -1)
+            (row.x1, row.y1, row.x2 - row.x1, row.y2 - row.y1)
             for row in rows.itertuples(index=False)
+            if row.moving or not moving
         ]
 
 
@@ -198,16 +209,15 @@ def _score_boxes(
     protocol: Protocol,
 ) -> Scored:
     scored: Scored = {}
-    detected = {number for number in numbers if detections.boxes(clip.name, number)}
+    moving = spec.boxes == "moving"
+    detected = {number for number in numbers if detections.boxes(clip.name, number, moving=False)}
     for row, number in enumerate(numbers):
-        boxes = detections.boxes(clip.name, number)
+        boxes = detections.boxes(clip.name, number, moving)
         if boxes is None:
             scored[number] = (0.0 if protocol.no_detections == "zero" else np.nan), "no_detections"
             continue
-        if spec.boxes == "moving":
-            boxes = [box for box in boxes if box.visible]
-            if protocol.topline_successor == "scored" and number + protocol.stationary_gap not in detected:
-                boxes = []
+        if moving and protocol.topline_successor == "scored" and number + protocol.stationary_gap not in detected:
+            boxes = []
         mask = rasterise(boxes, clip.width, clip.height, protocol)
         scored |= _ciou([number], mask[None], masks[row : row + 1], protocol)
     return scored

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from flowgrad import artifacts
+from flowgrad.datasets.base import Annotations
 from flowgrad.errors import InputError
 from flowgrad.evaluation.ground_truth import box_faults, scored_boxes
 from flowgrad.evaluation.metrics import area_under_curve, success_rate
 from flowgrad.evaluation.statistics import clip_bootstrap
-from flowgrad.plan import NO_VIDEO, PLAN_COLUMNS, read_annotations
+from flowgrad.plan import NO_ANNOTATIONS, PLAN_COLUMNS, read_annotations
 from flowgrad.protocols import Protocol
 from flowgrad.stages.decode import STATUS_COLUMNS
 from flowgrad.stages.score import FRAME_COLUMNS
@@ -103,6 +104,7 @@ def run_clips(
     statuses_in: Sequence[Path],
     annotations_in: Sequence[Path],
     protocols: Sequence[Protocol],
+    listens: bool,
     out: Path,
 ) -> None:
     """Write one row for every clip of the dataset: what became of it, and why.
@@ -112,6 +114,7 @@ def run_clips(
         statuses_in: what stage ``decode`` wrote, a file a shard.
         annotations_in: the annotations, a file a shard.
         protocols: a clip's scored frames are those that any of these scores.
+        listens: whether any model needs sound.
         out: CSV.
     """
     plan = artifacts.read_table(plan_in, PLAN_COLUMNS)
@@ -124,24 +127,34 @@ def run_clips(
     rows: list[tuple[str, str, str, int, int]] = []
     for clip in plan.itertuples(index=False):
         if pd.notna(clip.reason):
-            status = "failed" if clip.reason == NO_VIDEO else "skipped"
-            rows.append((clip.video, status, clip.reason, 0, 0))
-            continue
-        found = statuses[clip.video]
-        reasons = [found.reason] if pd.notna(found.reason) else []
-        scored: set[int] = set()
-        if clip.video in known:
-            if found.frames:
-                reasons += filter(None, [str(box_faults(known[clip.video].boxes, found.width, found.height))])
-            frames = {number for protocol in protocols for number in scored_boxes(known[clip.video], protocol)}
-            scored = {number for number in frames if number < found.frames}
-        rows.append((clip.video, found.status, "; ".join(reasons), int(found.frames), len(scored)))
+            rows.append((clip.video, "skipped" if clip.reason == NO_ANNOTATIONS else "failed", clip.reason, 0, 0))
+        elif clip.video not in statuses:
+            rows.append((clip.video, "skipped", "came while a run was under way: run again", 0, 0))
+        else:
+            rows.append(_clip_row(statuses[clip.video], known.get(clip.video), protocols, listens))
     artifacts.write_table(out, pd.DataFrame(sorted(rows), columns=list(CLIP_COLUMNS)))
+
+
+def _clip_row(
+    found: Any, known: Annotations | None, protocols: Sequence[Protocol], listens: bool
+) -> tuple[str, str, str, int, int]:
+    status, reasons = found.status, [found.reason] if pd.notna(found.reason) else []
+    mute = listens and pd.notna(found.sound_reason)
+    if mute:
+        status = "skipped" if status == "ok" else status
+        reasons.append(f"{found.sound_reason} (models that listen have no map, its frames are not scored)")
+    scored: set[int] = set()
+    if known is not None and found.frames:
+        size = (found.width, found.height)
+        reasons += filter(None, [str(box_faults(known.boxes, *size))])
+        frames = {number for protocol in protocols for number in scored_boxes(known, protocol, size)}
+        scored = set() if mute else {number for number in frames if number < found.frames}
+    return found.video, status, "; ".join(reasons), int(found.frames), len(scored)
 
 
 def check_accepted(clips_in: Path) -> None:
     """Raise ``InputError`` where a clip failed (``on_bad_clip: fail``)."""
-    table = pd.read_csv(clips_in)
+    table = artifacts.read_table(clips_in, {"video": "str", "status": "str", "reason": "str"})
     failed = table[table["status"] == "failed"]
     if len(failed):
         first = failed.iloc[0]
