@@ -76,13 +76,20 @@ def check(config: Config, results: Path = Path("results"), download: bool = True
     if dataset:
         _check_dataset(config, findings)
     _check_models(config, findings, download)
-    _check_ffmpeg(config, findings)
+    _check_ffmpeg(findings)
+    if config.device == "cuda" and not has_gpu():
+        findings.notes.append("device: cuda, and this machine has no NVIDIA device: the jobs must run on one that has")
     _check_writable(results, findings)
     return findings
 
 
 def _check_dataset(config: Config, findings: Findings) -> None:
     findings.problems += open_dataset(config.dataset.format, config.dataset.root).problems()
+
+
+def has_gpu() -> bool:
+    """Return whether this machine has an NVIDIA device, without asking torch."""
+    return any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,7 @@ def _detector_fault(config: Config, findings: Findings, download: bool) -> _Faul
     return None
 
 
-def _check_ffmpeg(config: Config, findings: Findings) -> None:
+def _check_ffmpeg(findings: Findings) -> None:
     if not any(get_model(name).sound for name in findings.models):
         return
     try:

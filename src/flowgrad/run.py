@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flowgrad import artifacts, selection
-from flowgrad.check import Findings, check, check_raw
+from flowgrad.check import Findings, check, check_raw, has_gpu
 from flowgrad.config import Config, parse
 from flowgrad.datasets import FORMATS, open_dataset
 from flowgrad.detection.base import Detector
@@ -175,7 +175,7 @@ class Run:
     def gpus(self) -> int:
         """Return how many GPUs a job of a network asks for; with ``auto`` one where this machine has any."""
         if self.config.device == "auto":
-            return int(any(Path("/dev").glob("nvidia[0-9]*")))
+            return int(has_gpu())
         return int(self.config.device == "cuda")
 
     def heatmap_gpus(self, model: str) -> int:

@@ -24,7 +24,7 @@ from flowgrad.evaluation.ground_truth import rasterise, scored_boxes
 from flowgrad.evaluation.metrics import ciou, normalise
 from flowgrad.models.registry import ModelSpec
 from flowgrad.plan import read_annotations
-from flowgrad.protocols import FRAMES_PER_SECOND, MAP_SIZE, Protocol
+from flowgrad.protocols import FRAMES_PER_SECOND, Protocol
 from flowgrad.stages.decode import STATUS_COLUMNS
 from flowgrad.stages.detect import DETECTION_COLUMNS
 from flowgrad.stages.heatmaps import KIND, rows_of
@@ -96,17 +96,24 @@ def run(
                     if (reason := _not_computable(number, clip, made, listens=listens, needs_flow=needs_flow))
                 }
                 numbers = [number for number in truth if number not in absent]
-                masks = _masks([truth[number] for number in numbers], clip, protocol)
-                for spec in specs:
-                    if spec.kind == "boxes":
-                        scored = _score_boxes(spec, clip, numbers, masks, boxes[name], protocol)
-                    else:
-                        scored = _score_maps(maps[spec.name, name], clip, numbers, masks, protocol)
-                    scored |= {number: (np.nan, reason) for number, reason in absent.items()}
-                    rows += [
-                        (spec.name, name, clip.name, number, number / FRAMES_PER_SECOND, *scored[number])
-                        for number in sorted(scored)
-                    ]
+                scored: dict[str, Scored] = {
+                    spec.name: {number: (np.nan, reason) for number, reason in absent.items()} for spec in specs
+                }
+                # in batches, so that memory does not grow with a clip's length
+                for start in range(0, len(numbers), BATCH):
+                    batch = numbers[start : start + BATCH]
+                    masks = np.stack([_mask(truth[number], clip, protocol) for number in batch])
+                    for spec in specs:
+                        scored[spec.name] |= (
+                            _score_boxes(spec, clip, batch, numbers, masks, boxes[name], protocol)
+                            if spec.kind == "boxes"
+                            else _score_maps(maps[spec.name, name], clip, batch, masks, protocol)
+                        )
+                rows += [
+                    (model, name, clip.name, number, number / FRAMES_PER_SECOND, *found[number])
+                    for model, found in scored.items()
+                    for number in sorted(found)
+                ]
     table = pd.DataFrame(rows, columns=list(FRAME_COLUMNS))
     # every digit: success is decided on these values, only the published table is rounded
     artifacts.write_table(out, table.sort_values(["model", "protocol", "video", "frame"]), float_format="%.17g")
@@ -136,10 +143,8 @@ def _not_computable(number: int, clip: _Clip, made: set[int] | None, *, listens:
     return "no_map" if made is not None and number not in made else None
 
 
-def _masks(truth: list[list[Box]], clip: _Clip, protocol: Protocol) -> npt.NDArray[np.float32]:
-    if not truth:
-        return np.zeros((0, MAP_SIZE, MAP_SIZE), np.float32)
-    return np.stack([rasterise([box.xywh for box in boxes], clip.width, clip.height, protocol) for boxes in truth])
+def _mask(boxes: list[Box], clip: _Clip, protocol: Protocol) -> npt.NDArray[np.float32]:
+    return rasterise([box.xywh for box in boxes], clip.width, clip.height, protocol)
 
 
 Scored = dict[int, tuple[float, str]]
@@ -152,14 +157,10 @@ def _score_maps(
     masks: npt.NDArray[np.float32],
     protocol: Protocol,
 ) -> Scored:
-    scored: Scored = {}
-    for start in range(0, len(numbers), BATCH):
-        batch, truth = numbers[start : start + BATCH], masks[start : start + BATCH]
-        raw = rows_of(reader, clip.name, "maps", batch).astype(np.float32)
-        flat = raw.reshape(len(raw), -1)
-        constant = flat.max(axis=1) == flat.min(axis=1)
-        scored |= _ciou(batch, normalise(raw) if protocol.normalise_maps else raw, truth, protocol, constant)
-    return scored
+    raw = rows_of(reader, clip.name, "maps", numbers).astype(np.float32)
+    flat = raw.reshape(len(raw), -1)
+    constant = flat.max(axis=1) == flat.min(axis=1)
+    return _ciou(numbers, normalise(raw) if protocol.normalise_maps else raw, masks, protocol, constant)
 
 
 def _ciou(
@@ -204,20 +205,22 @@ def _score_boxes(
     spec: ModelSpec,
     clip: _Clip,
     numbers: list[int],
+    all_numbers: list[int],
     masks: npt.NDArray[np.float32],
     detections: _Detections,
     protocol: Protocol,
 ) -> Scored:
     scored: Scored = {}
     moving = spec.boxes == "moving"
-    detected = {number for number in numbers if detections.boxes(clip.name, number, moving=False)}
     for row, number in enumerate(numbers):
         boxes = detections.boxes(clip.name, number, moving)
         if boxes is None:
             scored[number] = (0.0 if protocol.no_detections == "zero" else np.nan), "no_detections"
             continue
-        if moving and protocol.topline_successor == "scored" and number + protocol.stationary_gap not in detected:
-            boxes = []
+        if moving and protocol.topline_successor == "scored":
+            successor = number + protocol.stationary_gap
+            if successor not in all_numbers or not detections.boxes(clip.name, successor, moving=False):
+                boxes = []
         mask = rasterise(boxes, clip.width, clip.height, protocol)
         scored |= _ciou([number], mask[None], masks[row : row + 1], protocol)
     return scored
