@@ -52,7 +52,7 @@ def test_a_good_dataset_has_no_problems(tmp_path):
         ("filename,time,x,y,w,visibility,label,track_id\n", "column 'h' is missing"),
         (
             "filename,time,x,y,w,h,visibility,label,track_id\na,0.5,left,1,5,5,1,car,0\n",
-            "line 2, column 'x': 'left' is not a number",
+            "line 2, column 'x' is 'left', not a number",
         ),
         (
             "filename,time,x,y,w,h,visibility,label,track_id\na,0.5,,1,5,5,1,car,0\n",
@@ -74,9 +74,10 @@ def test_a_wrong_annotation_file_names_file_and_column(tmp_path, boxes, words):
 def test_everything_at_once(tmp_path):
     root = urbansas(tmp_path, boxes="filename\n", events="filename\n")
     shutil.rmtree(root / "clips")
-    found = problems(root, models=["flow", "rcgrad", "flowgrad-en", "yolo-topline"])
+    detector = {"weights": "yolov9x.pt"}
+    found = problems(root, models=["flow", "rcgrad", "flowgrad-en", "yolo-topline"], detector=detector)
     text = "\n".join(found)
-    for part in ("no video in", "video_annotations", "audio_annotations", "rc_grad.pt", "flowgrad_EN", "yolov8n.pt"):
+    for part in ("no video in", "video_annotations", "audio_annotations", "rc_grad.pt", "flowgrad_EN", "yolov9x.pt"):
         assert part in text
     assert "github.com/hohsiangwu" in text, "it says where to get what is absent"
 
@@ -92,7 +93,8 @@ def test_available_leaves_out_what_has_no_weights_and_says_so(tmp_path):
     config = {"dataset": {"format": "urbansas", "root": str(urbansas(tmp_path))}, "models": "available"}
     findings = check(parse(config), download=False)
     assert findings.problems == []
-    assert findings.models == ["flow"]
+    assert findings.models == ["flow", "yolo-baseline", "yolo-topline"]
+    assert any("yolov8n.pt is nowhere here; a run will try to download it" in note for note in findings.notes)
     assert any("rcgrad, flowgrad-h" in note and "rc_grad.pt" in note for note in findings.notes)
 
 
@@ -104,9 +106,24 @@ def test_a_path_that_was_given_is_never_left_out(tmp_path):
 
 
 def test_a_configuration_fault_hides_no_other(tmp_path):
-    raw = {"dataset": {"root": str(tmp_path / "nowhere")}, "models": ["rcgrad"], "clips_per_job": 0, "colour": "red"}
+    raw = {"dataset": {"root": str(tmp_path / "nowhere")}, "models": ["rcgrad"], "clips_per_job": 0, "modles": "red"}
+    raw |= {"protocols": ["paper", "strict", "mine"], "custom_protocols": {"mine": {"change": {"map_treshold": 1}}}}
     text = check_raw(raw, download=False).report()
-    assert all(part in text for part in ("clips_per_job", "colour: unknown key", "nowhere is not", "rc_grad.pt"))
+    for part in ("clips_per_job", "did you mean models?", "nowhere is not", "rc_grad.pt", "map_treshold"):
+        assert part in text
+    raw["custom_protocols"] = {}
+    assert "unknown protocol 'strict'" in check_raw(raw, download=False).report()
+    raw["models"] = []
+    text = check_raw(raw, download=False).report()
+    assert "at least one model" in text
+    assert "rc_grad.pt" not in text, "models that nobody named bring no faults"
+
+
+def test_every_column_with_a_fault_is_named(tmp_path):
+    rows = "a,0.5,,1,5,5,1,car\na,0.5,,1,5,5,1,car\na,1,1,1,-5,5,1,car\n"
+    (problem,) = problems(urbansas(tmp_path, boxes="filename,time,x,y,w,h,visibility,label\n" + rows))
+    assert "line 2, column 'x' is empty (and 1 more)" in problem
+    assert "line 4, column 'w' is negative" in problem
 
 
 def test_a_network_checkpoint_is_no_detector(tmp_path, checkpoints):
@@ -129,7 +146,8 @@ def test_a_failed_download_says_why(tmp_path, monkeypatch):
 def test_two_videos_of_one_name(tmp_path):
     root = urbansas(tmp_path)
     shutil.copy(root / "clips/a.mp4", root / "clips/a.mkv")
-    assert "two videos are called 'a'" in problems(root)[0]
+    (problem,) = problems(root)
+    assert "2 videos are called 'a' (clips/a.mkv and clips/a.mp4)" in problem
 
 
 def test_weights_are_found_by_name(tmp_path, reference):
@@ -194,7 +212,7 @@ def test_a_checkpoint_cannot_run_code(tmp_path, checkpoints):
     assert "image_encoder.conv1.weight" in read_checkpoint(path).tensors
     with pytest.raises(InputError, match="holds objects besides tensors"):
         check_checkpoint(path, "rcgrad")
-    with pytest.raises(InputError, match=r"harmful\.ckpt: cannot be loaded as tensors only"):
+    with pytest.raises(InputError, match=r"harmful\.ckpt: holds objects besides tensors"):
         load_model("rcgrad", path, device="cpu")
     assert not (tmp_path / "trace").exists()
 

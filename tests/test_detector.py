@@ -72,5 +72,5 @@ def test_a_download_is_verified(tmp_path, monkeypatch):
     assert weights.fetch("tiny.pt") == tmp_path / "weights/tiny.pt"
     assert weights.find("tiny.pt") == tmp_path / "weights/tiny.pt"
     monkeypatch.setitem(weights.DOWNLOADS, "tiny.pt", (Path(tmp_path / "gone").as_uri(), right))
-    with pytest.raises(InputError, match="cannot be downloaded"):
+    with pytest.raises(InputError, match="the download failed"):
         weights.fetch("tiny.pt")

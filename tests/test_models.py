@@ -88,7 +88,7 @@ def test_loading_errors():
         flowgrad.load_model("rcgrad")
     with pytest.raises(InputError, match="scores detected boxes"):
         flowgrad.load_model("yolo-topline")
-    with pytest.raises(KeyError, match="unknown protocol"):
+    with pytest.raises(InputError, match="unknown protocol"):
         get_protocol("strict")
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowgrad.datasets import open_dataset
-from flowgrad.plan import Plan, read_shard
+from flowgrad.plan import Plan, note_gone, read_shard
 
 
 class Folder:
@@ -66,7 +66,7 @@ def test_a_changed_clip_redoes_its_own_shard(tmp_path):
     assert changed == ["00002.json"]
 
 
-def test_a_removed_clip_redoes_nothing_and_its_return_redoes_its_shard(tmp_path):
+def test_a_removed_clip_redoes_nothing_unless_a_job_missed_it(tmp_path):
     folder = Folder(tmp_path)
     for name in "abc":
         folder.put(name)
@@ -77,8 +77,31 @@ def test_a_removed_clip_redoes_nothing_and_its_return_redoes_its_shard(tmp_path)
     assert folder.files() == before
     folder.put("a")
     assert folder.update() == {"00001": ["a", "b"], "00002": ["c"]}
-    changed = [name for name, content in folder.files().items() if before[name] != content]
+    assert folder.files() == before
+    note_gone(folder.plan.shard_file("00001"), "a")
+    folder.update()
+    changed = [name for name, content in before.items() if folder.files()[name] != content]
     assert changed == ["00001.json"]
+    assert folder.update() == {"00001": ["a", "b"], "00002": ["c"]}
+    assert not list(folder.plan.folder.rglob("*.gone"))
+
+
+def test_a_look_at_another_dataset_costs_nothing(tmp_path):
+    """The same results folder planned for other videos and back: every shard file is as it was."""
+    folder = Folder(tmp_path)
+    for name in "abc":
+        folder.put(name)
+    folder.update()
+    before = folder.files()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "x.mp4").write_text("x")
+    folder.plan.update(open_dataset("videos", other), 2)
+    folder.put("b", "looked at with another b")
+    folder.update()
+    folder.put("b")
+    assert folder.update() == {"00001": ["a", "b"], "00002": ["c"]}
+    assert {name: folder.files()[name] for name in before} == before
 
 
 def test_another_clips_per_job_leaves_the_shards_that_exist(tmp_path):

@@ -400,7 +400,7 @@ def test_bad_clips_are_named_and_the_others_are_finished(workflow, dataset, chec
     assert reasons["prague1033_43918"][0] == "skipped"
     assert "no sound track" in reasons["prague1033_43918"][1]
     assert reasons["lyon1029_40200"][0] == "ok"
-    assert "1 boxes lie outside" in reasons["lyon1029_40200"][1]
+    assert "boxes outside the frame, which do not count: 1" in reasons["lyon1029_40200"][1]
     assert "clips: " in run.output
     assert "failed" in run.output
 

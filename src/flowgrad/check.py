@@ -56,7 +56,8 @@ def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), download:
             remaining = {key: value for key, value in sound.items() if key not in error.keys}
             if "dataset" not in remaining or len(remaining) == len(sound):
                 return Findings(problems=faults)
-            sound = remaining
+            # models that cannot be read are not to bring faults of their own
+            sound = remaining | ({"models": "available"} if "models" in error.keys else {})
         else:
             findings = check(config, results, download)
             findings.problems[:0] = faults
@@ -139,16 +140,19 @@ def _detector_fault(config: Config, findings: Findings, download: bool) -> _Faul
     if findings.detector is not None:
         return None
     name = config.detector.weights
-    path, why = weights.find(name), ""
-    if path is None and name in weights.DOWNLOADS and download:
+    path, default = weights.find(name), DetectorConfig.model_fields["weights"].default
+    if path is None and name in weights.DOWNLOADS:
+        if not download:
+            note = f"detector.weights: {name} is nowhere here; a run will try to download it before the first job"
+            findings.notes += [note] if note not in findings.notes else []
+            return None
         try:
             path = weights.fetch(name)
             findings.notes.append(f"downloaded {path} and verified its SHA-256")
         except InputError as error:
-            why = f" ({error})"
+            return _Fault(f"{weights.absent('detector.weights', name)}; {error}", absent=name == default)
     if path is None:
-        default = DetectorConfig.model_fields["weights"].default
-        return _Fault(weights.absent("detector.weights", name) + why, absent=name == default)
+        return _Fault(weights.absent("detector.weights", name), absent=name == default)
     try:
         check_detector(path)
     except InputError as error:

@@ -43,8 +43,8 @@ def _parser() -> argparse.ArgumentParser:
 
     show = commands.add_parser("show", help="write a picture: a map over its frame")
     show.add_argument("clip", help="the clip's name, as in results/clips.csv")
-    show.add_argument("--model", default="flow")
-    show.add_argument("--protocol", default="paper")
+    show.add_argument("--model", default="flow", help="default: %(default)s")
+    show.add_argument("--protocol", default="paper", help="default: %(default)s")
     show.add_argument("--time", type=float, help="seconds; default: where the map stands out most")
     show.add_argument("--results", type=Path, default=Path("results"))
     show.add_argument("--video", type=Path, required=True, help="the clip's video file")
@@ -60,8 +60,10 @@ def _check(options: argparse.Namespace) -> int:
     from flowgrad.check import check_raw
 
     raw = _read_configuration([SHIPPED, *options.configfile] if SHIPPED.is_file() else options.configfile)
+    if not options.directory.is_dir():
+        raise InputError(f"--directory: {options.directory} is not a folder")
     os.chdir(options.directory)
-    findings = check_raw(raw)
+    findings = check_raw(raw, download=False)
     for note in findings.notes:
         print(f"note: {note}")
     if findings.problems:
@@ -79,7 +81,9 @@ def _read_configuration(files: list[Path]) -> dict[str, Any]:
     for path in files:
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: cannot be read as YAML: {error}") from error
         if not isinstance(content, dict):
             raise InputError(f"{path}: expected keys and values")
@@ -110,22 +114,33 @@ def _show(options: argparse.Namespace) -> int:
     from PIL import Image
 
     from flowgrad import media
-    from flowgrad.figures.overlay import overlay
+    from flowgrad.errors import MediaError
+    from flowgrad.figures.overlay import captioned, overlay
+    from flowgrad.plan import file_sha256
     from flowgrad.protocols import FRAMES_PER_SECOND
     from flowgrad.results import open_results
 
-    maps, times = open_results(options.results).heatmaps(options.clip, options.model, options.protocol)
+    results = open_results(options.results)
+    maps, times = results.heatmaps(options.clip, options.model, options.protocol)
     if options.time is None:
         row = int(np.argmax(maps.max(axis=(1, 2)) - maps.mean(axis=(1, 2))))
     else:
         row = int(np.argmin(np.abs(times - options.time)))
+        if abs(times[row] - options.time) > 1 / FRAMES_PER_SECOND:
+            raise InputError(f"--time: the maps of {options.clip} lie between {times[0]:.3f} s and {times[-1]:.3f} s")
+    if not options.video.is_file():
+        raise InputError(f"--video: {options.video} not found")
+    if file_sha256(options.video) != results.source_sha256(options.clip, options.model, options.protocol):
+        raise InputError(f"--video: {options.video} is not the file that {options.clip} was made from")
     wanted = round(float(times[row]) * FRAMES_PER_SECOND)
-    frames = media.pictures(options.video, media.DecodeReport())
-    picture = next((picture for picture in frames if picture.number == wanted), None)
-    if picture is None:
-        raise InputError(f"{options.video}: has no frame at {times[row]:.3f} s; is it the video of {options.clip}?")
+    try:
+        frames = media.pictures(options.video, media.DecodeReport())
+        picture = next(picture for picture in frames if picture.number == wanted)
+    except MediaError as error:
+        raise InputError(f"{options.video}: {error}") from error
+    name = f"{options.clip}  {options.model}  {options.protocol}  {times[row]:.3f} s"
     output = options.output or Path(f"{options.clip}_{options.model}_{times[row]:.3f}.png")
-    Image.fromarray(overlay(picture.rgb(), maps[row])).save(output)
+    Image.fromarray(captioned(overlay(picture.rgb(), maps[row]), name)).save(output)
     print(output)
     return 0
 

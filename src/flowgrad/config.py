@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from flowgrad.datasets import FORMATS
 from flowgrad.errors import InputError
@@ -62,10 +63,10 @@ class Config(_Strict):
         list(MODELS),
         description="rows of the table; 'available': those whose weights are found, the rest is named",
     )
-    protocols: list[str] = Field(["paper", "released"], description="how inputs are prepared and maps are scored")
     custom_protocols: dict[str, CustomProtocol] = Field(
         default_factory=dict, description="protocols of your own, by name; list the name under protocols too"
     )
+    protocols: list[str] = Field(["paper", "released"], description="how inputs are prepared and maps are scored")
     checkpoints: dict[str, Path] = Field(
         default_factory=dict,
         description="network weights; without an entry the published name in the weights folder",
@@ -98,17 +99,30 @@ class Config(_Strict):
                 raise ValueError(f"checkpoints.{name}: unknown key; known: {', '.join(checkpoint_names())}")
         return value
 
-    @model_validator(mode="after")
-    def _protocols_are_known(self) -> Config:
-        for name in self.custom_protocols:
+    @field_validator("custom_protocols")
+    @classmethod
+    def _names_are_free(cls, value: dict[str, CustomProtocol]) -> dict[str, CustomProtocol]:
+        for name in value:
             if name in BUILT_IN:
                 raise ValueError(f"custom_protocols: {name!r} is built in; choose another name")
             if not name.replace("-", "").replace("_", "").isalnum():
                 raise ValueError(f"custom_protocols: {name!r} may hold letters, digits, '-' and '_' only")
-        _distinct(self.protocols, [*BUILT_IN, *self.custom_protocols], "protocol")
-        if self.frames == "annotated" and not FORMATS[self.dataset.format].labelled:
-            raise ValueError(f"frames: 'annotated' needs annotations, which format {self.dataset.format!r} has not")
-        return self
+        return value
+
+    @field_validator("protocols")
+    @classmethod
+    def _protocols_are_known(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        # where the definitions themselves are wrong, their names are taken as known: one fault, one sentence
+        own = info.data.get("custom_protocols", value)
+        return _distinct(value, [*BUILT_IN, *own], "protocol")
+
+    @field_validator("frames")
+    @classmethod
+    def _annotated_needs_annotations(cls, value: str, info: ValidationInfo) -> str:
+        dataset = info.data.get("dataset")
+        if value == "annotated" and dataset and not FORMATS[dataset.format].labelled:
+            raise ValueError(f"frames: 'annotated' needs annotations, which format {dataset.format!r} has not")
+        return value
 
     def protocol(self, name: str) -> Protocol:
         """Return a protocol of this configuration by name."""
@@ -154,7 +168,8 @@ class ConfigurationError(InputError):
 def _words(fault: Any) -> str:
     where = ".".join(str(part) for part in fault["loc"] if part not in ("list[str]", "str"))
     if fault["type"] == "extra_forbidden":
-        return f"{where}: unknown key"
+        near = difflib.get_close_matches(where, Config.model_fields, n=1)
+        return f"{where}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
     if fault["type"] == "missing":
         example = "; for example dataset: {format: videos, root: /my/videos}" if where.startswith("dataset") else ""
         return f"{where}: is required{example}"

@@ -6,7 +6,8 @@ A shard is a list of at most ``clips_per_job`` clips that one job works through.
 * New clips go to new shards.
 * A changed clip (other SHA-256) rewrites its shard's file, which redoes that shard and no other.
 * A removed clip stays in its shard's file (nothing is redone) but leaves ``results/plan/clips.csv``, from which the
-  tables are made. Should it come back, its shard is redone, since parts of it may have been made without it.
+  tables are made. Should it come back, nothing is redone either, unless a job met its absence: such a job leaves a
+  ``<shard>.gone`` that names it, and then the shard is redone.
 
 Annotations are kept apart (``results/plan/annotations/<shard>.json``): a corrected box redoes scores, not maps.
 """
@@ -79,18 +80,19 @@ class Plan:
         planned, unreadable = self._fingerprinted(dataset.root, usable)
 
         assigned: dict[str, str] = {}
-        present_before = self.present()
         last = 0
         for path in sorted((self.folder / "shards").glob("*.json")):
             last = max(last, int(path.stem))
             before = read_shard(path)
             assigned |= {clip.name: path.stem for clip in before}
-            if any(
-                clip.name in planned and (planned[clip.name] != clip or clip.name not in present_before)
-                for clip in before
-            ):
+            gone = gone_file(path)
+            missed = set(gone.read_text(encoding="utf-8").splitlines()) if gone.is_file() else set()
+            back = [clip.name for clip in before if clip.name in planned and clip.name in missed]
+            changed = [clip.name for clip in before if clip.name in planned and planned[clip.name] != clip]
+            if back or changed:
                 kept = [planned[clip.name] for clip in before if clip.name in planned]
-                self._write_shard(path.stem, kept, version=artifacts.read_json(path)["version"] + 1)
+                self._write_shard(path.stem, kept, artifacts.read_json(path)["version"] + bool(back))
+                gone.unlink(missing_ok=True)
                 assigned = {name: shard for name, shard in assigned.items() if shard != path.stem}
                 assigned |= {clip.name: path.stem for clip in kept}
 
@@ -106,7 +108,7 @@ class Plan:
         return self.shards()
 
     def _write_shard(self, shard: str, clips: list[PlannedClip], version: int = 1) -> None:
-        # the version makes the content differ: the engine compares small files by content
+        # the version makes the content differ where no clip does: the engine compares small files by content
         artifacts.write_json(self.shard_file(shard), {"version": version, "clips": [asdict(clip) for clip in clips]})
 
     def _write_annotations(
@@ -175,6 +177,12 @@ def _planned(root: Path, clip: Clip, cache: FingerprintCache) -> PlannedClip:
     )
 
 
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class FingerprintCache:
     """SHA-256 of files, remembered by path, size and modification time."""
 
@@ -189,14 +197,25 @@ class FingerprintCache:
         known = self._known.get(str(path))
         if known is not None and known[:2] == stamp:
             return str(known[2])
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = file_sha256(path)
         self._known[str(path)] = [*stamp, digest]
         return digest
 
     def save(self) -> None:
         """Write the cache where it changed."""
         artifacts.write_json(self._path, self._known)
+
+
+def gone_file(shard: Path) -> Path:
+    """Return the file in which jobs name the clips of a shard that had no file when they came."""
+    return shard.with_suffix(".gone")
+
+
+def note_gone(shard: Path, clip: str) -> None:
+    """Note that a clip of a shard had no file when a job came to it."""
+    path = gone_file(shard)
+    known = path.read_text(encoding="utf-8") if path.is_file() else ""
+    artifacts.write_text(path, f"{known}{clip}\n")
 
 
 def read_shard(path: Path) -> list[PlannedClip]:

@@ -12,6 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from flowgrad.errors import InputError
+
 FRAMES_PER_SECOND = 8
 """Every artifact counts frames at this rate (paper, section 3, "Optical Flow")."""
 
@@ -109,10 +111,10 @@ BUILT_IN: dict[str, Protocol] = {"paper": PAPER, "released": RELEASED}
 def get_protocol(protocol: str | Protocol) -> Protocol:
     """Return a built-in protocol by name, or the given one.
 
-    Raises ``KeyError`` with the known names for any other name.
+    Raises ``InputError`` with the known names for any other name.
     """
     if isinstance(protocol, Protocol):
         return protocol
     if protocol not in BUILT_IN:
-        raise KeyError(f"unknown protocol {protocol!r}: use one of {', '.join(BUILT_IN)}, or pass a Protocol")
+        raise InputError(f"unknown protocol {protocol!r}: use one of {', '.join(BUILT_IN)}, or pass a Protocol")
     return BUILT_IN[protocol]

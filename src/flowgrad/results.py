@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,17 +27,17 @@ class Results:
     @cached_property
     def clips(self) -> pd.DataFrame:
         """Return ``clips.csv``: one row a clip with status and reason."""
-        return artifacts.read_table(self.folder / "clips.csv", {"video": "str"})
+        return self._table("clips.csv")
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """Return ``metrics/summary.csv``: one row a model and protocol."""
-        return artifacts.read_table(self.folder / "metrics/summary.csv")
+        return self._table("metrics/summary.csv")
 
     @cached_property
     def frames(self) -> pd.DataFrame:
         """Return ``metrics/frames.csv``: one row a model, protocol and scored frame."""
-        return artifacts.read_table(self.folder / "metrics/frames.csv", {"video": "str"})
+        return self._table("metrics/frames.csv")
 
     @cached_property
     def _shard_of(self) -> dict[str, str]:
@@ -73,9 +74,23 @@ class Results:
         table = artifacts.read_table(path, {"video": "str"})
         return table[table["video"] == clip].reset_index(drop=True)
 
+    def source_sha256(self, clip: str, model: str, protocol: str = "paper") -> str:
+        """Return the SHA-256 of the video that a clip's maps were made from."""
+        path = self.folder / "heatmaps" / protocol / model / f"{self._shard(clip)}.h5"
+        with artifacts.open_artifact(path, "heatmaps") as reader:
+            return str(reader.attributes(clip)["source_sha256"])
+
+    def _table(self, name: str) -> pd.DataFrame:
+        path = self.folder / name
+        if not path.is_file():
+            raise InputError(f"{path}: is not there; the run did not end, or the dataset has no annotations to score")
+        return artifacts.read_table(path, {"video": "str"} if name != "metrics/summary.csv" else None)
+
     def _shard(self, clip: str) -> str:
         if clip not in self._shard_of:
-            raise InputError(f"{self.folder}: no clip {clip!r}; clips.csv lists {len(self._shard_of)} that were used")
+            near = difflib.get_close_matches(clip, self._shard_of, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"for example {next(iter(self._shard_of), 'none')!r}"
+            raise InputError(f"{self.folder}: no clip {clip!r}; {hint}")
         return self._shard_of[clip]
 
     def _read(
@@ -83,7 +98,8 @@ class Results:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
         path = self.folder / folder / f"{self._shard(clip)}.h5"
         if not path.is_file():
-            raise InputError(f"{path}: there are no {what} in these results")
+            made = sorted(f"{found.parent.name} {found.name}" for found in self.folder.glob("heatmaps/*/*"))
+            raise InputError(f"{path}: there are no {what} in these results; there are {', '.join(made) or 'none'}")
         with artifacts.open_artifact(path, kind) as reader:
             if clip not in reader:
                 raise InputError(f"{path}: clip {clip!r} has no {what}; results/clips.csv says what is wrong with it")

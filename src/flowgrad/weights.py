@@ -43,7 +43,9 @@ def find(name_or_path: str | Path) -> Path | None:
 def absent(key: str, name_or_path: str | Path, source: str | None = None) -> str:
     """Return the sentence that says a file is absent, where it was looked for and where to get it."""
     name = Path(name_or_path).name
-    where = f"{key}: {name_or_path} not found (looked in {weights_folder()}/ as well; FLOWGRAD_WEIGHTS changes that)"
+    where = (
+        f"{key}: {name_or_path} not found (nor in {weights_folder().absolute()}; FLOWGRAD_WEIGHTS names another folder)"
+    )
     if name in DOWNLOADS:
         return f"{where}; get it from {DOWNLOADS[name][0]}"
     return f"{where}; it is published as {source}" if source else where
@@ -61,10 +63,10 @@ def fetch(name: str) -> Path:
             content = response.read()
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         reason = getattr(error, "reason", error)
-        raise InputError(f"{name}: cannot be downloaded from {address} ({reason}); put it into {target}") from error
+        raise InputError(f"the download failed: {reason}") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest != expected:
-        raise InputError(f"{name}: the download from {address} has SHA-256 {digest}, expected {expected}; not kept")
+        raise InputError(f"the download has SHA-256 {digest}, expected {expected}, and was not kept")
     with replacing(target) as temporary:
         temporary.write_bytes(content)
     return target

@@ -56,7 +56,9 @@ rule accept:
         "../../scripts/accept.py"
 
 
-rule metrics:
-    input:
-        rules.summary.output,
-        rules.released.input,
+if RUN.labelled:
+
+    rule metrics:
+        input:
+            rules.summary.output,
+            rules.released.input,

@@ -59,8 +59,10 @@ class Urbansas:
         if not self._videos:
             places = ", ".join(VIDEO_FOLDERS)
             found.append(f"{self.root}: no video in {places}; {TOO_SLOW} alone is too slow for optical flow")
-        twice = [name for name, count in Counter(path.stem for path in self._files).items() if count > 1]
-        found += [f"{self.root}: two videos are called {name!r}; keep one of them" for name in twice]
+        for name, count in Counter(path.stem for path in self._files).items():
+            if count > 1:
+                places = " and ".join(str(path) for path in self._files if path.stem == name)
+                found.append(f"{self.root}: {count} videos are called {name!r} ({places}); keep one of them")
         for read in (self._boxes, self._events):
             try:
                 read()
@@ -117,25 +119,24 @@ class Urbansas:
 
     def _boxes(self) -> pd.DataFrame:
         path = self.root / "annotations/video_annotations.csv"
-        table = _read(path, BOX_COLUMNS)
-        _require(table[["filename", "time"]], path)
-        # a clip without boxes is a row with time -1 whose other cells may be empty
-        boxes = table[table["time"] >= 0]
-        _require(boxes, path)
-        for name in ("w", "h"):
-            negative = boxes.index[boxes[name] < 0]
-            if len(negative):
-                raise InputError(f"{path}: line {int(negative[0]) + 2}, column {name!r} is negative")
-        return table
+        table, faults = _read(path, BOX_COLUMNS)
+        if not faults:
+            faults += _empty(table[["filename", "time"]])
+            # a clip without boxes is a row with time -1 whose other cells may be empty
+            boxes = table[table["time"] >= 0]
+            faults += _empty(boxes[[name for name in BOX_COLUMNS if name not in ("filename", "time")]])
+            for name in ("w", "h"):
+                faults += _cells(boxes.index[boxes[name] < 0], name, "is negative")
+        return _accepted(path, table, faults)
 
     def _events(self) -> pd.DataFrame:
         path = self.root / "annotations/audio_annotations.csv"
-        table = _read(path, EVENT_COLUMNS)
-        _require(table, path)
-        return table
+        table, faults = _read(path, EVENT_COLUMNS)
+        return _accepted(path, table, faults or _empty(table))
 
 
-def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+def _read(path: Path, columns: tuple[str, ...]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the named columns as text or numbers, and what is wrong with them."""
     import numpy as np
     import pandas as pd
 
@@ -152,23 +153,34 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     except (ValueError, OSError) as error:  # pandas: EmptyDataError, ParserError, UnicodeDecodeError
         raise InputError(f"{path}: cannot be read as CSV: {error}") from error
     missing = [name for name in columns if name not in table.columns]
+    faults = []
     if missing:
         have = ", ".join(map(str, table.columns))
-        raise InputError(f"{path}: column {', '.join(map(repr, missing))} is missing; the file has {have}")
+        faults.append(f"column {', '.join(map(repr, missing))} is missing (the file has {have})")
     for name in columns:
-        if name in TEXT_COLUMNS:
+        if name in TEXT_COLUMNS or name in missing:
             continue
         numbers = pd.to_numeric(table[name], errors="coerce")
         wrong = table.index[(numbers.isna() & table[name].notna()) | np.isinf(numbers)]
         if len(wrong):
-            line = int(wrong[0]) + 2
-            raise InputError(f"{path}: line {line}, column {name!r}: {table[name][wrong[0]]!r} is not a number")
+            faults += _cells(wrong, name, f"is {table[name][wrong[0]]!r}, not a number")
         table[name] = numbers
-    return table[list(columns)]
+    return table[[name for name in columns if name not in missing]], faults
 
 
-def _require(table: pd.DataFrame, path: Path) -> None:
-    for name in table.columns:
-        empty = table.index[table[name].isna()]
-        if len(empty):
-            raise InputError(f"{path}: line {int(empty[0]) + 2}, column {name!r} is empty")
+def _empty(table: pd.DataFrame) -> list[str]:
+    return [fault for name in table.columns for fault in _cells(table.index[table[name].isna()], name, "is empty")]
+
+
+def _cells(index: pd.Index, column: str, what: str) -> list[str]:
+    """Return the sentence that names the first of some cells, and how many more there are."""
+    if not len(index):
+        return []
+    more = f" (and {len(index) - 1} more)" if len(index) > 1 else ""
+    return [f"line {int(index[0]) + 2}, column {column!r} {what}{more}"]
+
+
+def _accepted(path: Path, table: pd.DataFrame, faults: list[str]) -> pd.DataFrame:
+    if faults:
+        raise InputError(f"{path}: {'; '.join(faults)}")
+    return table

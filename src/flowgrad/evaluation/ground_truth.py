@@ -101,9 +101,9 @@ class BoxFaults:
     def __str__(self) -> str:
         parts = []
         if self.outside:
-            parts.append(f"{self.outside} boxes lie outside the frame and do not count")
+            parts.append(f"boxes outside the frame, which do not count: {self.outside}")
         if self.past_edge:
-            parts.append(f"{self.past_edge} boxes reach past the frame")
+            parts.append(f"boxes that reach past the frame: {self.past_edge}")
         return "; ".join(parts)
 
 

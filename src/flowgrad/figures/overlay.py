@@ -35,3 +35,15 @@ def overlay(
         contours, _ = cv2.findContours((heat >= threshold).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         cv2.drawContours(picture, contours, -1, (255, 255, 255), max(1, height // 300), cv2.LINE_AA)
     return picture
+
+
+def captioned(picture: npt.NDArray[np.uint8], text: str) -> npt.NDArray[np.uint8]:
+    """Return an (H, W, 3) picture with a line of text under it."""
+    width = picture.shape[1]
+    scale = max(0.35, width / 1600)
+    strip = np.full((round(40 * scale) + 8, width, 3), 24, np.uint8)
+    place = (8, strip.shape[0] - round(12 * scale) - 2)
+    # OpenCV's font has ASCII only
+    plain = text.encode("ascii", "replace").decode()
+    cv2.putText(strip, plain, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (235, 235, 235), 1, cv2.LINE_AA)
+    return np.concatenate([picture, strip])

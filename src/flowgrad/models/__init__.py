@@ -83,8 +83,7 @@ def load_model(
         maps (N, 224, 224) float32. ``audio`` and ``flow`` may be None where the model needs none.
 
     Raises:
-        InputError: the model is unknown, makes no maps, or its checkpoint is absent or does not fit.
-        KeyError: the protocol is unknown.
+        InputError: model or protocol is unknown, makes no maps, or its checkpoint is absent or does not fit.
     """
     spec, rules = get_model(name), get_protocol(protocol)
     if spec.kind == "boxes":

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from flowgrad.errors import InputError, first_line
-from flowgrad.models.layout import CHECKPOINTS, compare
+from flowgrad.models.checkpoint_file import check_checkpoint
+from flowgrad.models.layout import CHECKPOINTS
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
@@ -19,15 +20,11 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     Only tensors and plain containers are ever loaded (``weights_only=True``): a checkpoint cannot run code.
     Raises ``InputError`` naming the file.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: checkpoint not found")
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError) as error:
         raise InputError(f"{path}: cannot be loaded as tensors only ({first_line(error)})") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict):
-        raise InputError(f"{path}: holds no dictionary of tensors")
+    state = content.get("state_dict", content)
     return {str(key): value for key, value in state.items() if isinstance(value, torch.Tensor)}
 
 
@@ -37,10 +34,8 @@ def load_encoders(path: Path, method: str, encoders: nn.ModuleDict) -> None:
     Raises ``InputError`` naming the file and listing every missing, unexpected or misshapen key. Keys that the
     published files carry and no model uses (``flowgrad.models.layout``) are allowed, nothing else.
     """
+    check_checkpoint(path, method)
     state = read_state(path)
-    differences = compare(method, {key: tuple(value.shape) for key, value in state.items()})
-    if differences:
-        raise InputError(f"{path}: is no {method} checkpoint: {'; '.join(differences)}")
     for encoder in CHECKPOINTS[method]:
         prefix = f"{encoder.prefix}."
         needed = {key: state[key] for key in encoder.layout()}

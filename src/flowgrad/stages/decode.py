@@ -13,7 +13,7 @@ import numpy as np
 
 from flowgrad import artifacts, frames, media
 from flowgrad.errors import MediaError
-from flowgrad.plan import PlannedClip, read_shard
+from flowgrad.plan import PlannedClip, note_gone, read_shard
 from flowgrad.protocols import FRAMES_PER_SECOND
 
 log = logging.getLogger(__name__)
@@ -117,6 +117,8 @@ def decode(recipe: Recipe, frames_out: Path) -> list[ClipStatus]:
             except MediaError as error:
                 status.note(str(error), failed=True)
                 output.drop(clip.name)
+                if not (recipe.root / clip.video).is_file():
+                    note_gone(recipe.shard, clip.name)
             else:
                 _sound(clip, recipe.root, output, status, rates)
             log.info("%s: %s %s", clip.name, status.status, status.reason)

@@ -1,0 +1,91 @@
+"""The whole path on a generated dataset: needs nothing but this repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import make_clip
+
+import flowgrad
+from flowgrad.errors import InputError
+
+SIZE = (160, 96)
+
+
+def moving_square(root: Path, *clips: str) -> Path:
+    """Lay out a dataset in Urbansas form whose vehicle is the square that :func:`conftest.make_clip` moves."""
+    (root / "clips").mkdir(parents=True, exist_ok=True)
+    (root / "annotations").mkdir(exist_ok=True)
+    boxes = ["filename,time,x,y,w,h,visibility,label"]
+    events = ["filename,start,end,label,non_identifiable_vehicle_sound"]
+    for clip in clips:
+        seed = ord(clip[0]) - ord("a")
+        if not (root / f"clips/{clip}.mp4").exists():
+            make_clip(root / f"clips/{clip}.mp4", seconds=3, size=SIZE, seed=seed)
+        for half_second in range(6):
+            left = (5 + 3 * (12 * half_second) + 11 * seed) % (SIZE[0] - 30)
+            boxes.append(f"{clip},{half_second / 2},{left},30,30,30,1,car")
+        events.append(f"{clip},0.2,2.9,car,0")
+    (root / "annotations/video_annotations.csv").write_text("\n".join(boxes) + "\n")
+    (root / "annotations/audio_annotations.csv").write_text("\n".join(events) + "\n")
+    return root
+
+
+def test_the_whole_path(workflow, tmp_path):
+    root = moving_square(tmp_path / "data", "apple", "berry")
+    config = {"dataset": {"root": str(root)}, "models": ["flow"], "clips_per_job": 1}
+    run = workflow(config)
+    assert run.status == 0, run.output
+    assert "2 clips: 2 ok" in run.output
+    summary = pd.read_csv(run.folder / "results/metrics/summary.csv").set_index("protocol")
+    assert list(summary["frames"]) == [10, 10], "five half seconds of each clip lie within the sound event"
+    whole_frame = 30 * 30 / (SIZE[0] * SIZE[1])
+    assert (summary["mean_ciou"] > 2 * whole_frame).all(), "the only thing that moves is found"
+    assert summary.loc["paper", "mean_ciou"] > 0.2
+    frames = pd.read_csv(run.folder / "results/metrics/frames.csv")
+    assert set(frames["status"]) == {"ok"}
+    assert sorted(set(frames["time_s"])) == [0.5, 1.0, 1.5, 2.0, 2.5]
+    assert workflow(config).nothing_to_do
+
+    moving_square(root, "apple", "berry", "cherry")
+    added = workflow(config)
+    assert added.status == 0, added.output
+    assert added.jobs == {
+        "decode": 1,
+        "flow": 1,
+        "heatmaps": 2,
+        "release": 1,
+        "score": 1,
+        "summary": 1,
+        "clips": 1,
+    }
+    assert len(pd.read_csv(run.folder / "results/metrics/frames.csv")) == 30
+
+
+def test_the_flow_follows_the_square(workflow, tmp_path):
+    """The brightest part of the flow map lies in the annotated box, and the picture can be shown."""
+    from flowgrad.cli import main
+
+    root = moving_square(tmp_path / "data", "apple", "berry")
+    run = workflow({"dataset": {"root": str(root)}, "models": ["flow"], "protocols": ["paper"]})
+    assert run.status == 0, run.output
+    results = flowgrad.open_results(run.folder / "results")
+    maps, times = results.heatmaps("apple", "flow")
+    assert maps.shape == (23, 224, 224)
+    row = int(np.flatnonzero(times == 1.0)[0])
+    _, x = np.unravel_index(maps[row].argmax(), maps[row].shape)
+    left = (5 + 3 * 24) % (SIZE[0] - 30)
+    assert left - 8 <= x / 224 * SIZE[0] <= left + 38
+
+    arguments = ["show", "apple", "--results", str(run.folder / "results"), "-o", str(tmp_path / "p.png")]
+    assert main([*arguments, "--video", str(root / "clips/apple.mp4"), "--time", "1.0"]) == 0
+    assert (tmp_path / "p.png").stat().st_size > 5_000
+    assert main([*arguments, "--video", str(root / "clips/berry.mp4")]) == 1, "another clip's video is refused"
+    assert main([*arguments, "--video", str(root / "clips/apple.mp4"), "--time", "99"]) == 1
+    with pytest.raises(InputError, match="did you mean 'apple'"):
+        results.heatmaps("aple", "flow")
+    with pytest.raises(InputError, match="there are paper flow"):
+        results.heatmaps("apple", "rcgrad")
