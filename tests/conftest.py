@@ -152,3 +152,19 @@ def dataset(tmp_path: Path, mini: Path) -> Callable[..., Path]:
 
 
 KNOWN_CLIPS = ("lyon1029_40200", "lisbon1076_40113", "london270_8218", "prague1033_43918")
+
+
+def settings(root: Path, **change) -> dict:
+    """Optical flow alone on annotated frames: the whole path without a network, in seconds."""
+    base = {"dataset": {"format": "urbansas", "root": str(root)}, "models": ["flow"], "frames": "annotated"}
+    return base | {"clips_per_job": 1, **change}
+
+
+def network_settings(root: Path, checkpoints: Path, **change) -> dict:
+    return settings(
+        root,
+        models=["flow", "rcgrad", "flowgrad-h"],
+        protocols=["paper"],
+        checkpoints={"rcgrad": str(checkpoints / "rc_grad.pt")},
+        **change,
+    )

@@ -39,7 +39,7 @@ def urbansas(tmp_path: Path, boxes: str | None = None, events: str | None = None
 
 def problems(root: Path, **settings) -> list[str]:
     config = {"dataset": {"format": "urbansas", "root": str(root)}, "models": ["flow"], **settings}
-    return check(parse(config), download=False).problems
+    return check(parse(config), download="never").problems
 
 
 def test_a_good_dataset_has_no_problems(tmp_path):
@@ -91,30 +91,32 @@ def test_two_frames_a_second_are_not_enough(tmp_path):
 
 def test_available_leaves_out_what_has_no_weights_and_says_so(tmp_path):
     config = {"dataset": {"format": "urbansas", "root": str(urbansas(tmp_path))}, "models": "available"}
-    findings = check(parse(config), download=False)
+    findings = check(parse(config), download="never")
     assert findings.problems == []
-    assert findings.models == ["flow", "yolo-baseline", "yolo-topline"]
-    assert any("yolov8n.pt is nowhere here; a run will try to download it" in note for note in findings.notes)
+    assert findings.models == ["flow"]
+    promised = check(parse(config), download="promise")
+    assert promised.models == ["flow", "yolo-baseline", "yolo-topline"]
+    assert any("yolov8n.pt is nowhere here; a run will try to download it" in note for note in promised.notes)
     assert any("rcgrad, flowgrad-h" in note and "rc_grad.pt" in note for note in findings.notes)
 
 
 def test_a_path_that_was_given_is_never_left_out(tmp_path):
     """'available' leaves out what nobody named; a typing error in a path is a problem all the same."""
     config = {"dataset": {"format": "urbansas", "root": str(urbansas(tmp_path))}, "models": "available"}
-    findings = check(parse(config | {"checkpoints": {"rcgrad": "typo/rc_grad.pt"}}), download=False)
+    findings = check(parse(config | {"checkpoints": {"rcgrad": "typo/rc_grad.pt"}}), download="never")
     assert "typo/rc_grad.pt not found" in findings.problems[0]
 
 
 def test_a_configuration_fault_hides_no_other(tmp_path):
     raw = {"dataset": {"root": str(tmp_path / "nowhere")}, "models": ["rcgrad"], "clips_per_job": 0, "modles": "red"}
     raw |= {"protocols": ["paper", "strict", "mine"], "custom_protocols": {"mine": {"change": {"map_treshold": 1}}}}
-    text = check_raw(raw, download=False).report()
+    text = check_raw(raw, download="never").report()
     for part in ("clips_per_job", "did you mean models?", "nowhere is not", "rc_grad.pt", "map_treshold"):
         assert part in text
     raw["custom_protocols"] = {}
-    assert "unknown protocol 'strict'" in check_raw(raw, download=False).report()
+    assert "unknown protocol 'strict'" in check_raw(raw, download="never").report()
     raw["models"] = []
-    text = check_raw(raw, download=False).report()
+    text = check_raw(raw, download="never").report()
     assert "at least one model" in text
     assert "rc_grad.pt" not in text, "models that nobody named bring no faults"
 
@@ -154,7 +156,7 @@ def test_weights_are_found_by_name(tmp_path, reference):
     (tmp_path / "weights").mkdir()
     shutil.copy(reference / "weights/yolov8n.pt", tmp_path / "weights")
     config = {"dataset": {"format": "urbansas", "root": str(urbansas(tmp_path))}, "models": ["yolo-baseline"]}
-    assert check(parse(config), download=False).problems == []
+    assert check(parse(config), download="never").problems == []
 
 
 FILES = {"rcgrad": "rc_grad.pt", "flowgrad-ic": "flowgrad_IC.ckpt", "flowgrad-en": "flowgrad_EN.ckpt"}

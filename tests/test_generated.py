@@ -65,6 +65,21 @@ def test_the_whole_path(workflow, tmp_path):
     assert len(pd.read_csv(run.folder / "results/metrics/frames.csv")) == 30
 
 
+def test_what_has_no_weights_is_left_out_everywhere(workflow, tmp_path):
+    """models: available, with an empty weights folder: the engine and the jobs agree on which rows there are."""
+    root = moving_square(tmp_path / "data", "apple")
+    run = workflow(
+        {"dataset": {"root": str(root)}, "models": "available", "protocols": ["paper"], "frames": "annotated"},
+        # a proxy that refuses: the attempt to download the detector stays on this machine
+        environment={"FLOWGRAD_WEIGHTS": str(tmp_path / "none"), "https_proxy": "http://127.0.0.1:9"},
+    )
+    assert run.status == 0, run.output
+    assert "left out rcgrad, flowgrad-h: checkpoints.rcgrad" in run.output
+    models = set(pd.read_csv(run.folder / "results/metrics/summary.csv")["model"])
+    assert models == {"flow"}
+    assert "the download failed" in run.output
+
+
 def test_the_flow_follows_the_square(workflow, tmp_path):
     """The brightest part of the flow map lies in the annotated box, and the picture can be shown."""
     from flowgrad.cli import main

@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import REPOSITORY, make_clip
+from conftest import REPOSITORY, make_clip, network_settings, settings
 
 import flowgrad
 from flowgrad import media
@@ -19,142 +18,6 @@ from flowgrad.errors import InputError
 TABLES = ("metrics/frames.csv", "metrics/summary.csv", "clips.csv")
 PER_SHARD = {"decode": 1, "flow": 1, "heatmaps": 2, "score": 1, "release": 1}
 TABLE_JOBS = {"summary": 1, "clips": 1}
-
-
-def settings(root: Path, **change) -> dict:
-    """Optical flow alone on annotated frames: the whole path without a network, in seconds."""
-    base = {"dataset": {"format": "urbansas", "root": str(root)}, "models": ["flow"], "frames": "annotated"}
-    return base | {"clips_per_job": 1, **change}
-
-
-def network_settings(root: Path, checkpoints: Path, **change) -> dict:
-    return settings(
-        root,
-        models=["flow", "rcgrad", "flowgrad-h"],
-        protocols=["paper"],
-        checkpoints={"rcgrad": str(checkpoints / "rc_grad.pt")},
-        **change,
-    )
-
-
-@pytest.fixture(scope="module")
-def released(mini, reference, checkpoints, tmp_path_factory):
-    """All seven rows on all 27 clips under protocol released."""
-    import os
-
-    import yaml
-
-    folder = tmp_path_factory.mktemp("released")
-    config = {
-        "dataset": {"format": "urbansas", "root": str(mini)},
-        "protocols": ["released"],
-        "frames": "annotated",
-        "checkpoints": {
-            "rcgrad": str(checkpoints / "rc_grad.pt"),
-            "flowgrad-ic": str(checkpoints / "flowgrad_IC.ckpt"),
-            "flowgrad-en": str(checkpoints / "flowgrad_EN.ckpt"),
-        },
-        "detector": {"weights": str(reference / "weights/yolov8n.pt")},
-    }
-    (folder / "c.yaml").write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", folder]
-    command += ["--configfile", folder / "c.yaml", "--cores", "2", "all"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=os.environ, check=False)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return folder / "results", done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def published(mini):
-    """What the released code gives on the same files, its names brought to ours."""
-    tables = []
-    for name in ("frames", "summary"):
-        table = pd.read_csv(mini / f"reference/released_{name}.csv")
-        table["model"] = table["model"].str.lower().str.replace("_", "-")
-        tables.append(table)
-    return tables
-
-
-FIGURES = ["success_at_0_3", "success_at_0_5", "auc", "mean_ciou"]
-
-
-class TestReleasedTable:
-    """results/metrics/summary.csv equals what the released code computes."""
-
-    def test_same_frames(self, released, published):
-        ours = pd.read_csv(released[0] / "metrics/summary.csv").set_index("model")
-        theirs = published[1].set_index("model")
-        assert set(ours.index) == set(theirs.index)
-        assert (ours.loc[theirs.index, "frames"] == theirs["frames"]).all()
-        assert (ours["frames"] + ours["skipped"] == 103).all()
-
-    def test_flow_per_frame(self, released, published):
-        ours = pd.read_csv(released[0] / "metrics/frames.csv")
-        both = published[0].merge(ours, on=["model", "video", "frame"])
-        flow = both[both["model"] == "flow"]
-        assert len(flow) == 103
-        assert (flow["iou"] - flow["ciou"]).abs().max() < 1e-4
-
-    @pytest.mark.parametrize("model", ["yolo-baseline", "yolo-topline"])
-    def test_detections_per_frame(self, released, published, model):
-        """Better than the 0.02 that was asked for: every frame to the sixth digit."""
-        ours = pd.read_csv(released[0] / "metrics/frames.csv")
-        both = published[0].merge(ours, on=["model", "video", "frame"])
-        rows = both[both["model"] == model]
-        assert len(rows) == 98
-        assert (rows["iou"] - rows["ciou"]).abs().max() < 1e-4
-
-    @pytest.mark.parametrize("model", ["flow", "rcgrad", "flowgrad-h", "flowgrad-ic", "flowgrad-en"])
-    def test_every_figure(self, released, published, model):
-        ours = pd.read_csv(released[0] / "metrics/summary.csv").set_index("model").loc[model]
-        theirs = published[1].set_index("model").loc[model]
-        for figure in FIGURES:
-            assert ours[figure] == pytest.approx(theirs[figure], abs=0.01), figure
-
-    def test_what_is_left_is_the_released_file_lookup(self, released, published):
-        """Of 412 network frames a handful differ by more than 0.02: those whose picture the released code looks up by
-        substring (frame _4 also matches _40) and so takes from another frame."""
-        ours = pd.read_csv(released[0] / "metrics/frames.csv")
-        both = published[0].merge(ours, on=["model", "video", "frame"])
-        networks = both[both["model"].str.contains("rcgrad|flowgrad")]
-        far = networks[(networks["iou"] - networks["ciou"]).abs() > 0.02]
-        assert set(zip(far["video"], far["frame"], strict=True)) <= {("london271_8256", 4)}
-        assert (networks["iou"] - networks["ciou"]).abs().median() < 2e-4
-
-    def test_the_run_ends_with_the_table_and_the_count(self, released):
-        assert "27 clips: 27 ok" in released[1]
-        assert "yolo-topline" in released[1]
-
-    def test_results_are_read_from_python(self, released, mini):
-        results = flowgrad.open_results(released[0])
-        maps, times = results.heatmaps("london271_8256", model="rcgrad", protocol="released")
-        rows = results.frames.query("model == 'rcgrad' and video == 'london271_8256'")
-        np.testing.assert_allclose(times, rows["time_s"])
-        assert maps.shape == (19, 224, 224)
-        assert results.summary.shape[0] == 7
-        assert {"x1", "moving"} <= set(results.detections("london271_8256", protocol="released").columns)
-        with pytest.raises(InputError, match="no clip 'nowhere'"):
-            results.heatmaps("nowhere", "rcgrad", "released")
-        with pytest.raises(InputError, match="there are no paper rcgrad maps"):
-            results.heatmaps("london271_8256", "rcgrad", "paper")
-
-    def test_provenance_is_in_the_files(self, released, checkpoints):
-        import hashlib
-
-        from flowgrad import artifacts
-
-        path = released[0] / "heatmaps/released/rcgrad/00001.h5"
-        with artifacts.open_artifact(path, "heatmaps") as reader:
-            known = reader.attributes()
-        digest = hashlib.sha256((checkpoints / "rc_grad.pt").read_bytes()).hexdigest()
-        assert known["weights_sha256"] == digest
-        assert known["method"] == "rcgrad"
-        assert known["version_torch"]
-
-    def test_frames_are_gone(self, released):
-        sizes = [path.stat().st_size for path in (released[0] / "frames").glob("*.h5")]
-        assert sizes
-        assert max(sizes) < 10_000
 
 
 def test_only_what_changed_is_done_again(workflow, dataset, mini):
@@ -287,69 +150,6 @@ def test_a_row_or_a_protocol_more_redoes_no_other(workflow, dataset, checkpoints
     added = workflow(config)
     assert added.status == 0, added.output
     assert added.jobs == {"heatmaps": 2, "release": 1, "score": 1} | TABLE_JOBS
-
-
-OWN_MODEL = """
-import numpy as np
-
-
-class Centre:
-    def __init__(self, checkpoint, protocol, device, precision, batch_size):
-        self.level = float(np.load(checkpoint)["level"]) if str(checkpoint).endswith(".npz") else 1.0
-
-    def __call__(self, frames, audio, sample_rate, flow):
-        assert frames.shape[1:] == (224, 224, 3) and audio.shape[1] == 5 * sample_rate and flow.shape[1:] == (224, 224)
-        y, x = np.mgrid[-1:1:224j, -1:1:224j]
-        return np.broadcast_to(self.level * np.exp(-4 * (x**2 + y**2)), (len(frames), 224, 224)).astype(np.float32)
-"""
-
-
-def test_a_model_of_ones_own(dataset, checkpoints, tmp_path):
-    """One module and one registry line, as docs/models.md says, in a copy of the repository."""
-    import yaml
-
-    clone = tmp_path / "clone"
-    ignored = shutil.ignore_patterns(".git", ".venv", ".snakemake", "results", "__pycache__", ".*_cache", ".hypothesis")
-    shutil.copytree(REPOSITORY, clone, ignore=ignored)
-    (clone / "src/my_models.py").write_text(OWN_MODEL)
-    registry = clone / "src/flowgrad/models/registry.py"
-    line = 'ModelSpec("centre", "network", sound=True, flow=True, checkpoint="centre", file="centre.pt",'
-    line += ' code="my_models:Centre"),\n    '
-    text = registry.read_text()
-    registry.write_text(text.replace('ModelSpec("yolo-baseline"', line + 'ModelSpec("yolo-baseline"', 1))
-    root = dataset("lyon1029_40200")
-    config = network_settings(root, checkpoints)
-    folder = tmp_path / "work"
-    folder.mkdir()
-
-    def run(snakefile: Path) -> str:
-        (folder / "c.yaml").write_text(yaml.safe_dump(config))
-        command = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--snakefile",
-            snakefile,
-            "--configfile",
-            "c.yaml",
-            "--cores",
-            "2",
-        ]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
-
-    run(REPOSITORY / "Snakefile")
-    config["models"] = [*config["models"], "centre"]
-    config["checkpoints"] = config["checkpoints"] | {"centre": str(checkpoints / "flowgrad_IC.ckpt")}
-    output = run(clone / "Snakefile")
-    assert "rule heatmaps" in output
-    assert "rule decode" not in output
-    assert "rule flow:" not in output
-    assert output.count("rule heatmaps:") == 1
-    summary = pd.read_csv(folder / "results/metrics/summary.csv").set_index("model")
-    assert summary.loc["centre", "frames"] == summary.loc["rcgrad", "frames"]
-    assert summary.loc["centre", "mean_ciou"] > 0
 
 
 def test_cores_and_shards_do_not_change_a_byte(workflow, dataset, checkpoints, tmp_path):

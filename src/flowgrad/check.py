@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from flowgrad import weights
 from flowgrad.config import Config, ConfigurationError, DetectorConfig, parse
@@ -41,7 +41,11 @@ class Findings:
         return "\n".join([*lines, *(f"  - {problem}" for problem in self.problems)])
 
 
-def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), download: bool = True) -> Findings:
+Download = Literal["fetch", "promise", "never"]
+"""What to do about known weights that are nowhere: fetch them, say that a run would, or call them absent."""
+
+
+def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), download: Download = "fetch") -> Findings:
     """Check a configuration as it was read: its own faults, and whatever can be checked beside them.
 
     A key that cannot be used takes its default for the rest of the check, so that everything is listed at once.
@@ -64,13 +68,15 @@ def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), download:
             return findings
 
 
-def check(config: Config, results: Path = Path("results"), download: bool = True, dataset: bool = True) -> Findings:
+def check(
+    config: Config, results: Path = Path("results"), download: Download = "fetch", dataset: bool = True
+) -> Findings:
     """Check dataset, weights, ffmpeg and the results folder against the configuration.
 
     Args:
         config: the parsed configuration.
         results: folder that will be written.
-        download: fetch known detector weights that are nowhere on disk.
+        download: what to do about known detector weights that are nowhere on disk.
         dataset: read the dataset as well (single jobs need only the weights).
     """
     findings = Findings()
@@ -101,7 +107,7 @@ class _Fault:
     absent: bool = False
 
 
-def _check_models(config: Config, findings: Findings, download: bool) -> None:
+def _check_models(config: Config, findings: Findings, download: Download) -> None:
     names = list(MODELS) if isinstance(config.models, str) else config.models
     wrong: dict[_Fault, list[str]] = {}
     for name in names:
@@ -135,22 +141,23 @@ def _fault(spec: ModelSpec, config: Config, findings: Findings) -> _Fault | None
     return None
 
 
-def _detector_fault(config: Config, findings: Findings, download: bool) -> _Fault | None:
+def _detector_fault(config: Config, findings: Findings, download: Download) -> _Fault | None:
     """Locate, or fetch, and check the detector's weights."""
     if findings.detector is not None:
         return None
     name = config.detector.weights
     path, default = weights.find(name), DetectorConfig.model_fields["weights"].default
     if path is None and name in weights.DOWNLOADS:
-        if not download:
+        if download == "promise":
             note = f"detector.weights: {name} is nowhere here; a run will try to download it before the first job"
             findings.notes += [note] if note not in findings.notes else []
             return None
-        try:
-            path = weights.fetch(name)
-            findings.notes.append(f"downloaded {path} and verified its SHA-256")
-        except InputError as error:
-            return _Fault(f"{weights.absent('detector.weights', name)}; {error}", absent=name == default)
+        if download == "fetch":
+            try:
+                path = weights.fetch(name)
+                findings.notes.append(f"downloaded {path} and verified its SHA-256")
+            except InputError as error:
+                return _Fault(f"{weights.absent('detector.weights', name)}; {error}", absent=name == default)
     if path is None:
         return _Fault(weights.absent("detector.weights", name), absent=name == default)
     try:

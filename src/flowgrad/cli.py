@@ -63,7 +63,7 @@ def _check(options: argparse.Namespace) -> int:
     if not options.directory.is_dir():
         raise InputError(f"--directory: {options.directory} is not a folder")
     os.chdir(options.directory)
-    findings = check_raw(raw, download=False)
+    findings = check_raw(raw, download="promise")
     for note in findings.notes:
         print(f"note: {note}")
     if findings.problems:

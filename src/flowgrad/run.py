@@ -306,7 +306,7 @@ def prepare(raw: Mapping[str, Any], main: bool) -> Run:
     Raises:
         InputError: the configuration, the dataset or the weights are not usable; all that is wrong is listed.
     """
-    findings = check_raw(raw, RESULTS) if main else check(parse(raw), RESULTS, download=False, dataset=False)
+    findings = check_raw(raw, RESULTS) if main else check(parse(raw), RESULTS, download="never", dataset=False)
     if findings.problems:
         raise InputError(findings.report())
     config = parse(raw)
