@@ -152,11 +152,13 @@ def test_a_row_or_a_protocol_more_redoes_no_other(workflow, dataset, checkpoints
     assert added.jobs == {"heatmaps": 2, "release": 1, "score": 1} | TABLE_JOBS
 
 
-def test_cores_and_shards_do_not_change_a_byte(workflow, dataset, checkpoints, tmp_path):
+def test_cores_and_shards_do_not_change_a_byte(workflow, dataset, checkpoints, reference, tmp_path):
     root = dataset("lyon1029_40200", "lisbon1076_40113", "london270_8218")
     runs = []
     for cores, clips_per_job in ((1, 1), (2, 16)):
         config = network_settings(root, checkpoints, clips_per_job=clips_per_job)
+        config |= {"models": [*config["models"], "yolo-topline"], "protocols": ["paper", "released"]}
+        config["detector"] = {"weights": str(reference / "weights/yolov8n.pt")}
         run = workflow(config, folder=tmp_path / f"cores{cores}", cores=cores)
         assert run.status == 0, run.output
         runs.append(run)
