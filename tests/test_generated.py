@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_clip
+import yaml
+from conftest import REPOSITORY, make_clip
 
 import flowgrad
 from flowgrad.errors import InputError
@@ -104,3 +108,29 @@ def test_the_flow_follows_the_square(workflow, tmp_path):
         results.heatmaps("aple", "flow")
     with pytest.raises(InputError, match="there are paper flow"):
         results.heatmaps("apple", "rcgrad")
+
+
+def test_the_engine_itself_is_killed(workflow, tmp_path):
+    """SIGKILL in the middle of a run: --unlock and the same command end it, to the same tables as a clean run."""
+    root = moving_square(tmp_path / "data", "apple", "berry", "cherry")
+    config = {"dataset": {"root": str(root)}, "models": ["flow"], "clips_per_job": 1}
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    (folder / "c.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--configfile", "c.yaml"]
+    with (folder / "log").open("w") as log:
+        engine = subprocess.Popen([*command, "--cores", "2"], cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 60
+        while not list((folder / "results/frames").glob("*.h5")) and time.monotonic() < deadline:
+            assert engine.poll() is None, (folder / "log").read_text()
+        engine.kill()
+        engine.wait()
+    locked = workflow(config, folder=folder)
+    assert locked.status == 1
+    assert "lock" in locked.output.lower()
+    assert workflow(config, "--unlock", folder=folder).status == 0
+    again = workflow(config, folder=folder)
+    assert again.status == 0, again.output
+    clean = workflow(config, folder=tmp_path / "clean")
+    for name in ("metrics/frames.csv", "metrics/summary.csv", "clips.csv"):
+        assert again.bytes_of(name) == clean.bytes_of(name), name
