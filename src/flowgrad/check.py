@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from flowgrad import weights
 from flowgrad.config import Config, ConfigurationError, DetectorConfig, parse
-from flowgrad.datasets import open_dataset
+from flowgrad.datasets import Dataset, open_dataset
 from flowgrad.errors import InputError
 from flowgrad.media import ffmpeg_program
 from flowgrad.models.checkpoint_file import check_checkpoint, check_detector
@@ -27,6 +27,7 @@ class Findings:
         models: the models that will run, in the configuration's order.
         checkpoints: the file of every checkpoint that they need, by its key.
         detector: the detector's weights, None where no model needs it.
+        dataset: the dataset, opened and read; None where it was not looked at.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -34,6 +35,7 @@ class Findings:
     models: list[str] = field(default_factory=list)
     checkpoints: dict[str, Path] = field(default_factory=dict)
     detector: Path | None = None
+    dataset: Dataset | None = None
 
     def report(self) -> str:
         """Return the problems as one text."""
@@ -91,7 +93,8 @@ def check(
 
 
 def _check_dataset(config: Config, findings: Findings) -> None:
-    findings.problems += open_dataset(config.dataset.format, config.dataset.root).problems()
+    findings.dataset = open_dataset(config.dataset.format, config.dataset.root)
+    findings.problems += findings.dataset.problems()
 
 
 def has_gpu() -> bool:

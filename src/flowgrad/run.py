@@ -15,7 +15,7 @@ from typing import Any
 from flowgrad import artifacts, selection
 from flowgrad.check import Findings, check, check_raw, has_gpu
 from flowgrad.config import Config, parse
-from flowgrad.datasets import FORMATS, open_dataset
+from flowgrad.datasets import FORMATS
 from flowgrad.detection.base import Detector
 from flowgrad.errors import InputError
 from flowgrad.models.registry import ModelSpec, get_model, required
@@ -82,17 +82,16 @@ class Run:
     # what a rule's result depends on besides its input files: given to the engine as parameters
 
     @cached_property
-    def _fingerprints(self) -> FingerprintCache:
-        return FingerprintCache(self.plan.folder / "fingerprints.json")
-
-    def weights_sha256(self, key: str) -> str:
-        """Return the SHA-256 of the checkpoint with this key in the configuration, or of the ``detector``."""
-        path = self.findings.detector if key == "detector" else self.findings.checkpoints.get(key)
-        if path is None:
-            return ""
-        digest = self._fingerprints.digest(path)
-        self._fingerprints.save()
-        return digest
+    def weights_sha256(self) -> dict[str, str]:
+        """Return the SHA-256 of every checkpoint that is used, by its key, and of the ``detector``."""
+        files = dict(self.findings.checkpoints)
+        if self.findings.detector is not None:
+            files["detector"] = self.findings.detector
+        # once a run: the engine asks for the parameters of every job, and the cache lists every clip
+        cache = FingerprintCache(self.plan.folder / "fingerprints.json")
+        digests = {key: cache.digest(path) for key, path in files.items()}
+        cache.save()
+        return digests
 
     def decode_params(self) -> dict[str, Any]:
         """Return what decoding depends on."""
@@ -124,24 +123,19 @@ class Run:
             "selection": self._selection(),
         }
         if spec.kind == "network" and spec.checkpoint:
-            params |= {"weights": self.weights_sha256(spec.checkpoint), "precision": self.config.precision}
+            params |= {"weights": self.weights_sha256[spec.checkpoint], "precision": self.config.precision}
         return params
 
     def detect_params(self) -> dict[str, Any]:
         """Return what detection depends on."""
-        settings = self.config.detector.model_dump(exclude={"weights"})
-        return {
-            "code": code_digest(*DETECT, DECODE),
-            "weights": self.weights_sha256("detector"),
-            **settings,
-        } | (self._selection())
+        made_by = {"code": code_digest(*DETECT, DECODE), "weights": self.weights_sha256.get("detector", "")}
+        return made_by | self.config.detector.model_dump(exclude={"weights"}) | self._selection()
 
     def stationary_params(self, protocol: str) -> dict[str, Any]:
         """Return what the stationary filter depends on."""
-        rules = self.protocols[protocol].model_dump()
-        fields = {name: value for name, value in rules.items() if name in ("stationary_iou", "stationary_gap")}
-        drop = {"stationary_drop": rules["stationary_drop"]}
-        return {"code": code_digest(DETECT[0])} | fields | drop | self._selection()
+        fields = {"stationary_iou", "stationary_gap", "stationary_drop"}
+        rules = self.protocols[protocol].model_dump(include=fields)
+        return {"code": code_digest(DETECT[0])} | rules | self._selection()
 
     def score_params(self) -> dict[str, Any]:
         """Return what scores depend on besides maps and detections."""
@@ -316,7 +310,8 @@ def prepare(raw: Mapping[str, Any], main: bool) -> Run:
         if any(Path(".snakemake/locks").glob("*.lock")) and run.plan.shards():
             findings.notes.append("this folder is locked by another run: its plan is left as it is")
         else:
-            run.plan.update(open_dataset(config.dataset.format, config.dataset.root), config.clips_per_job)
+            assert findings.dataset is not None
+            run.plan.update(findings.dataset, config.clips_per_job)
         # jobs find the package of this clone in whatever environment they run
         source = str(Path(__file__).parents[1])
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))

@@ -63,9 +63,9 @@ class Urbansas:
             if count > 1:
                 places = " and ".join(str(path) for path in self._files if path.stem == name)
                 found.append(f"{self.root}: {count} videos are called {name!r} ({places}); keep one of them")
-        for read in (self._boxes, self._events):
+        for table in ("_boxes", "_events"):
             try:
-                read()
+                getattr(self, table)
             except InputError as error:
                 found.append(str(error))
         return found
@@ -82,7 +82,7 @@ class Urbansas:
     def _annotations(self) -> dict[str, Annotations]:
         boxes: dict[str, list[Box]] = {}
         events: dict[str, list[SoundEvent]] = {}
-        for row in self._boxes().itertuples(index=False):
+        for row in self._boxes.itertuples(index=False):
             clip = boxes.setdefault(row.filename, [])
             if row.time >= 0:
                 clip.append(
@@ -96,7 +96,7 @@ class Urbansas:
                         visible=float(row.visibility) == 1,
                     )
                 )
-        for row in self._events().itertuples(index=False):
+        for row in self._events.itertuples(index=False):
             events.setdefault(row.filename, []).append(
                 SoundEvent(
                     start=float(row.start),
@@ -117,6 +117,7 @@ class Urbansas:
         """
         return self._annotations
 
+    @cached_property
     def _boxes(self) -> pd.DataFrame:
         path = self.root / "annotations/video_annotations.csv"
         table, faults = _read(path, BOX_COLUMNS)
@@ -129,6 +130,7 @@ class Urbansas:
                 faults += _cells(boxes.index[boxes[name] < 0], name, "is negative")
         return _accepted(path, table, faults)
 
+    @cached_property
     def _events(self) -> pd.DataFrame:
         path = self.root / "annotations/audio_annotations.csv"
         table, faults = _read(path, EVENT_COLUMNS)

@@ -96,6 +96,7 @@ def run(
                     if (reason := _not_computable(number, clip, made, listens=listens, needs_flow=needs_flow))
                 }
                 numbers = [number for number in truth if number not in absent]
+                every = frozenset(numbers)
                 scored: dict[str, Scored] = {
                     spec.name: {number: (np.nan, reason) for number, reason in absent.items()} for spec in specs
                 }
@@ -105,7 +106,7 @@ def run(
                     masks = np.stack([_mask(truth[number], clip, protocol) for number in batch])
                     for spec in specs:
                         scored[spec.name] |= (
-                            _score_boxes(spec, clip, batch, numbers, masks, boxes[name], protocol)
+                            _score_boxes(spec, clip, batch, every, masks, boxes[name], protocol)
                             if spec.kind == "boxes"
                             else _score_maps(maps[spec.name, name], clip, batch, masks, protocol)
                         )
@@ -205,7 +206,7 @@ def _score_boxes(
     spec: ModelSpec,
     clip: _Clip,
     numbers: list[int],
-    all_numbers: list[int],
+    every: frozenset[int],
     masks: npt.NDArray[np.float32],
     detections: _Detections,
     protocol: Protocol,
@@ -219,7 +220,7 @@ def _score_boxes(
             continue
         if moving and protocol.topline_successor == "scored":
             successor = number + protocol.stationary_gap
-            if successor not in all_numbers or not detections.boxes(clip.name, successor, moving=False):
+            if successor not in every or not detections.boxes(clip.name, successor, moving=False):
                 boxes = []
         mask = rasterise(boxes, clip.width, clip.height, protocol)
         scored |= _ciou([number], mask[None], masks[row : row + 1], protocol)
