@@ -14,7 +14,7 @@ from flowgrad.datasets import Dataset, open_dataset
 from flowgrad.errors import InputError
 from flowgrad.media import ffmpeg_program
 from flowgrad.models.checkpoint_file import check_checkpoint, check_detector
-from flowgrad.models.registry import MODELS, ModelSpec, get_model
+from flowgrad.models.registry import DEFAULT_MODELS, ModelSpec, get_model
 
 
 @dataclass
@@ -111,7 +111,7 @@ class _Fault:
 
 
 def _check_models(config: Config, findings: Findings, download: Download) -> None:
-    names = list(MODELS) if isinstance(config.models, str) else config.models
+    names = DEFAULT_MODELS if isinstance(config.models, str) else config.models
     wrong: dict[_Fault, list[str]] = {}
     for name in names:
         spec = get_model(name)

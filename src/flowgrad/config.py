@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from flowgrad.datasets import FORMATS
 from flowgrad.errors import InputError
-from flowgrad.models.registry import MODELS, checkpoint_names
+from flowgrad.models.registry import DEFAULT_MODELS, MODELS, checkpoint_names
 from flowgrad.protocols import BUILT_IN, Protocol
 
 
@@ -60,8 +60,9 @@ class Config(_Strict):
 
     dataset: DatasetConfig
     models: list[str] | str = Field(
-        list(MODELS),
-        description="rows of the table; 'available': those whose weights are found, the rest is named",
+        DEFAULT_MODELS,
+        description="rows of the table, controls too if named; 'available': those whose weights are found,"
+        " the rest is named",
     )
     custom_protocols: dict[str, CustomProtocol] = Field(
         default_factory=dict, description="protocols of your own, by name; list the name under protocols too"

@@ -67,7 +67,7 @@ class Run:
     @cached_property
     def map_models(self) -> list[str]:
         """Return the models whose maps are made, those included that another derives from."""
-        return [spec.name for spec in required(self.findings.models) if spec.kind != "boxes"]
+        return [spec.name for spec in required(self.findings.models) if spec.makes_maps]
 
     @property
     def listens(self) -> bool:
@@ -140,10 +140,14 @@ class Run:
     def score_params(self) -> dict[str, Any]:
         """Return what scores depend on besides maps and detections."""
         return {
-            "code": code_digest("flowgrad.stages.score"),
+            "code": code_digest("flowgrad.stages.score", *self._control_code()),
             "models": self.findings.models,
             "protocols": {name: protocol.model_dump() for name, protocol in self.protocols.items()},
         }
+
+    def _control_code(self) -> list[str]:
+        """Return the modules of the controls, which the stages load by name."""
+        return [spec.code.split(":")[0] for spec in self.table_models if spec.kind == "control" and spec.code]
 
     def summary_params(self) -> dict[str, Any]:
         """Return what the summary depends on besides the scores."""
@@ -163,7 +167,7 @@ class Run:
     @property
     def scored_map_models(self) -> list[str]:
         """Return the models of the table that are scored from their maps."""
-        return [spec.name for spec in self.table_models if spec.kind != "boxes"]
+        return [spec.name for spec in self.table_models if spec.makes_maps]
 
     @property
     def gpus(self) -> int:

@@ -88,6 +88,8 @@ def load_model(
     spec, rules = get_model(name), get_protocol(protocol)
     if spec.kind == "boxes":
         raise InputError(f"{name} scores detected boxes and makes no maps; see flowgrad.detection")
+    if spec.kind == "control":
+        raise InputError(f"{name} is a control: it scores a fixed box and makes no maps; see flowgrad.models.controls")
     if spec.checkpoint is None:
         return LocalizationModel(spec, rules, None)
     if checkpoint is None:

@@ -19,19 +19,20 @@ class ModelSpec:
 
     Attributes:
         name: as in the configuration and the tables.
-        kind: ``network`` (a checkpoint, pictures), ``arithmetic`` (other artifacts only) or ``boxes`` (detections).
+        kind: ``network`` (a checkpoint, pictures), ``arithmetic`` (other artifacts only), ``boxes``
+            (detections) or ``control`` (looks at nothing; in the table only where it is named).
         sound: needs the sound around the frame.
         flow: needs the flow from the frame to its successor.
         checkpoint: the key in ``checkpoints`` of the configuration, for networks and what derives from them.
         file: the checkpoint's published file name, looked for in the weights folder.
         source: where that file is published, for people.
-        code: ``module:attribute`` of the builder (network) or the function (arithmetic).
+        code: ``module:attribute`` of the builder (network) or the function (arithmetic, control).
         derived_from: the model whose maps it starts from.
         boxes: for ``boxes``: ``all`` detections, or the ``moving`` ones.
     """
 
     name: str
-    kind: Literal["network", "arithmetic", "boxes"]
+    kind: Literal["network", "arithmetic", "boxes", "control"]
     sound: bool = False
     flow: bool = False
     checkpoint: str | None = None
@@ -40,6 +41,11 @@ class ModelSpec:
     code: str | None = None
     derived_from: str | None = None
     boxes: Literal["all", "moving"] | None = None
+
+    @property
+    def makes_maps(self) -> bool:
+        """Return whether it has localization maps; the others are scored from boxes."""
+        return self.kind in ("network", "arithmetic")
 
     def load(self) -> Callable[..., Any]:
         """Import and return what ``code`` names."""
@@ -50,6 +56,7 @@ class ModelSpec:
 
 _RCGRAD = "flowgrad.models.rcgrad"
 _HYBRID = "flowgrad.models.hybrid"
+_CONTROLS = "flowgrad.models.controls"
 _RC_FILE, _RC_SOURCE = (
     "rc_grad.pt",
     "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization",
@@ -69,8 +76,13 @@ MODELS: dict[str, ModelSpec] = {spec.name: spec for spec in (
               file="flowgrad_EN.ckpt", source=_LFS, code=f"{_RCGRAD}:FlowGradEN"),
     ModelSpec("yolo-baseline", "boxes", boxes="all"),
     ModelSpec("yolo-topline", "boxes", boxes="moving"),
+    ModelSpec("whole-frame", "control", code=f"{_CONTROLS}:whole_frame"),
+    ModelSpec("centre-box", "control", code=f"{_CONTROLS}:centre_box"),
 )}
 # fmt: on
+
+DEFAULT_MODELS = [spec.name for spec in MODELS.values() if spec.kind != "control"]
+"""The rows of the table where nothing else is said; ``available`` chooses from these."""
 
 
 def checkpoint_names() -> list[str]:

@@ -105,15 +105,17 @@ def run(
                     batch = numbers[start : start + BATCH]
                     masks = np.stack([_mask(truth[number], clip, protocol) for number in batch])
                     for spec in specs:
-                        scored[spec.name] |= (
-                            _score_boxes(spec, clip, batch, every, masks, boxes[name], protocol)
-                            if spec.kind == "boxes"
-                            else _score_maps(maps[spec.name, name], clip, batch, masks, protocol)
-                        )
+                        if spec.kind == "boxes":
+                            found = _score_boxes(spec, clip, batch, every, masks, boxes[name], protocol)
+                        elif spec.kind == "control":
+                            found = _score_control(spec, clip, batch, masks, protocol)
+                        else:
+                            found = _score_maps(maps[spec.name, name], clip, batch, masks, protocol)
+                        scored[spec.name] |= found
                 rows += [
-                    (model, name, clip.name, number, number / FRAMES_PER_SECOND, *found[number])
-                    for model, found in scored.items()
-                    for number in sorted(found)
+                    (model, name, clip.name, number, number / FRAMES_PER_SECOND, *values[number])
+                    for model, values in scored.items()
+                    for number in sorted(values)
                 ]
     table = pd.DataFrame(rows, columns=list(FRAME_COLUMNS))
     # every digit: success is decided on these values, only the published table is rounded
@@ -225,3 +227,10 @@ def _score_boxes(
         mask = rasterise(boxes, clip.width, clip.height, protocol)
         scored |= _ciou([number], mask[None], masks[row : row + 1], protocol)
     return scored
+
+
+def _score_control(
+    spec: ModelSpec, clip: _Clip, numbers: list[int], masks: npt.NDArray[np.float32], protocol: Protocol
+) -> Scored:
+    mask = rasterise(spec.load()(clip.width, clip.height), clip.width, clip.height, protocol)
+    return _ciou(numbers, np.broadcast_to(mask, masks.shape), masks, protocol)
