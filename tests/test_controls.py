@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import wave
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import make_clip, network_settings
 from test_generated import SIZE, moving_square
 
 import flowgrad
+from flowgrad.cli import main
+from flowgrad.datasets.controls import derangement
 from flowgrad.errors import InputError
 from flowgrad.evaluation.ground_truth import rasterise
 from flowgrad.models.controls import centre_box, whole_frame
@@ -56,3 +62,75 @@ def test_they_are_no_models_that_run_by_themselves():
     assert not {"whole-frame", "centre-box"} & set(DEFAULT_MODELS)
     with pytest.raises(InputError, match="whole-frame is a control"):
         flowgrad.load_model("whole-frame")
+
+
+def pitch(path: Path) -> float:
+    """The loudest frequency of a 16-bit mono WAV file."""
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 44100)
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    return float(np.abs(np.fft.rfft(samples)).argmax() * 44100 / len(samples))
+
+
+def test_every_clip_sounds_like_another(tmp_path, capsys):
+    """What is heard is the donor's tone; who has no sound stays without; the dataset itself is not touched."""
+    root = moving_square(tmp_path / "data", "apple", "berry", "cherry")
+    make_clip(root / "clips/mute.mp4", sound=False)
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    out = tmp_path / "shuffled"
+    assert main(["shuffle-sound", str(root), str(out), "--seed", "3"]) == 0
+    *lines, closing = capsys.readouterr().out.splitlines()
+    assert "3 clips with another's sound, 1 without sound" in closing
+    donors = dict(line.split(" sounds like ") for line in lines)
+    assert donors.keys() == set(donors.values()) == {"apple", "berry", "cherry"}
+    for name, donor in donors.items():
+        assert name != donor
+        # conftest.make_clip: the tone rises by 40 Hz a letter
+        assert pitch(out / f"audio/{name}.wav") == pytest.approx(220 + 40 * (ord(donor[0]) - ord("a")), abs=1)
+        assert (out / f"video/video_24fps/{name}.mp4").resolve() == root / f"clips/{name}.mp4"
+    assert not (out / "audio/mute.wav").exists()
+    assert (out / "video/video_24fps/mute.mp4").is_symlink()
+    for table in ("video_annotations.csv", "audio_annotations.csv"):
+        assert (out / "annotations" / table).read_bytes() == (root / "annotations" / table).read_bytes()
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+    assert main(["shuffle-sound", str(root), str(tmp_path / "again"), "--seed", "3"]) == 0
+    assert capsys.readouterr().out.splitlines()[:-1] == lines, "the seed decides"
+
+
+def test_what_cannot_be_shuffled_is_refused(tmp_path, capsys):
+    root = moving_square(tmp_path / "data", "apple")
+    make_clip(root / "clips/mute.mp4", sound=False)
+    out = tmp_path / "out"
+    out.mkdir()
+    assert main(["shuffle-sound", str(root), str(out)]) == 1
+    assert "1 of its clips have sound; a swap needs two" in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == [root, out], "nothing is left behind"
+    (out / "mine.txt").write_text("mine")
+    assert main(["shuffle-sound", str(root), str(out)]) == 1
+    assert "exists and is not an empty folder" in capsys.readouterr().err
+    assert main(["shuffle-sound", str(tmp_path / "nowhere"), str(tmp_path / "new")]) == 1
+    assert "nowhere is not a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", [2, 3, 27])
+def test_nothing_keeps_its_place(count):
+    orders = {tuple(derangement(count, seed)) for seed in range(20)}
+    for order in orders:
+        assert sorted(order) == list(range(count))
+        assert all(place != number for number, place in enumerate(order))
+    assert len(orders) > 1 or count == 2
+
+
+def test_what_listens_changes_and_what_does_not_stays(workflow, dataset, checkpoints, tmp_path):
+    root = dataset("lyon1029_40200", "lisbon1076_40113")
+    assert main(["shuffle-sound", str(root), str(tmp_path / "shuffled")]) == 0
+    tables = []
+    for place in (root, tmp_path / "shuffled"):
+        run = workflow(network_settings(place, checkpoints), folder=tmp_path / f"work {place.name}")
+        assert run.status == 0, run.output
+        tables.append(pd.read_csv(run.folder / "results/metrics/frames.csv").set_index("model"))
+    right, wrong = tables
+    assert set(right["status"]) == set(wrong["status"]) == {"ok"}
+    pd.testing.assert_frame_equal(right.loc["flow"], wrong.loc["flow"])
+    assert (right.loc["rcgrad", "ciou"] != wrong.loc["rcgrad", "ciou"]).mean() > 0.5

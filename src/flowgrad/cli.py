@@ -1,4 +1,4 @@
-"""The command line beside Snakemake: ``flowgrad check``, ``flowgrad table``, ``flowgrad show``, ``flowgrad schema``."""
+"""The command line beside Snakemake: ``flowgrad check``, ``table``, ``show``, ``shuffle-sound`` and ``schema``."""
 
 from __future__ import annotations
 
@@ -50,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--video", type=Path, required=True, help="the clip's video file")
     show.add_argument("--output", "-o", type=Path, help="PNG file; default: CLIP_MODEL_TIME.png")
     show.set_defaults(run=_show)
+
+    shuffle = commands.add_parser("shuffle-sound", help="write a control dataset: each clip with the sound of another")
+    shuffle.add_argument("dataset", type=Path, help="an Urbansas folder")
+    shuffle.add_argument("out", type=Path, help="the folder to write, absent or empty")
+    shuffle.add_argument("--seed", type=int, default=0, help="of the order; default: %(default)s")
+    shuffle.set_defaults(run=_shuffle_sound)
 
     schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
     schema.set_defaults(run=_schema)
@@ -142,6 +148,18 @@ def _show(options: argparse.Namespace) -> int:
     output = options.output or Path(f"{options.clip}_{options.model}_{times[row]:.3f}.png")
     Image.fromarray(captioned(overlay(picture.rgb(), maps[row]), name)).save(output)
     print(output)
+    return 0
+
+
+def _shuffle_sound(options: argparse.Namespace) -> int:
+    from flowgrad.datasets.controls import shuffle_sound
+
+    if options.seed < 0:
+        raise InputError(f"--seed: expected 0 or more, got {options.seed}")
+    done = shuffle_sound(options.dataset, options.out, options.seed)
+    for name, donor in done.donors.items():
+        print(f"{name} sounds like {donor}")
+    print(f"{options.out}: {len(done.donors)} clips with another's sound, {len(done.mute)} without sound as before")
     return 0
 
 
