@@ -45,6 +45,7 @@ include: "workflow/rules/heatmaps.smk"
 include: "workflow/rules/detect.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/pictures.smk"
 
 
 rule all:
@@ -55,6 +56,7 @@ rule all:
         rules.detections.input,
         rules.released.input,
         rules.metrics.input if RUN.labelled else [],
+        rules.pictures.input,
         "results/.accepted" if RUN.config.on_bad_clip == "fail" else [],
 
 

@@ -155,9 +155,9 @@ KNOWN_CLIPS = ("lyon1029_40200", "lisbon1076_40113", "london270_8218", "prague10
 
 
 def settings(root: Path, **change) -> dict:
-    """Optical flow alone on annotated frames: the whole path without a network, in seconds."""
+    """Optical flow alone on annotated frames: the path to the table without a network, in seconds."""
     base = {"dataset": {"format": "urbansas", "root": str(root)}, "models": ["flow"], "frames": "annotated"}
-    return base | {"clips_per_job": 1, **change}
+    return base | {"clips_per_job": 1, "pictures": 0, **change}
 
 
 def network_settings(root: Path, checkpoints: Path, **change) -> dict:

@@ -39,6 +39,7 @@ def test_the_shipped_file_holds_defaults_only():
         ({"clips_per_job": 0}, "clips_per_job"),
         ({"clips_per_job": "many"}, "clips_per_job"),
         ({"frames": "some"}, "frames"),
+        ({"pictures": 65}, "pictures"),
         ({"detector": {"confidence": 1.5}}, "detector.confidence"),
         ({"checkpoints": {"rcgrab": "x.pt"}}, "checkpoints.rcgrab"),
         ({"dataset": {"root": "x", "format": "videos"}, "frames": "annotated"}, "'annotated' needs annotations"),

@@ -36,7 +36,7 @@ def test_they_cover_what_they_say_to_the_pixel(size, protocol):
 def test_rows_that_look_at_nothing(workflow, tmp_path):
     """Added by name, they redo no map, are scored on the same frames, and score what arithmetic says they must."""
     root = moving_square(tmp_path / "data", "apple")
-    config = {"dataset": {"root": str(root)}, "models": ["flow"], "frames": "annotated"}
+    config = {"dataset": {"root": str(root)}, "models": ["flow"], "frames": "annotated", "pictures": 0}
     before = workflow(config)
     assert before.status == 0, before.output
     alone = pd.read_csv(before.folder / "results/metrics/frames.csv")

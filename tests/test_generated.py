@@ -65,6 +65,7 @@ def test_the_whole_path(workflow, tmp_path):
         "score": 1,
         "summary": 1,
         "clips": 1,
+        "sheet": 2,
     }
     assert len(pd.read_csv(run.folder / "results/metrics/frames.csv")) == 30
 

@@ -78,6 +78,7 @@ class Config(_Strict):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the encoders")
     batch_size: int = Field(16, ge=1, le=4096, description="frames that pass through a network at once")
+    pictures: int = Field(4, ge=0, le=64, description="clips of a shard that are pictured; 0 for none")
     on_bad_clip: Literal["continue", "fail"] = Field(
         "continue",
         description="fail: a run with a failed clip ends with an error, after all tables are written",

@@ -149,6 +149,15 @@ class Run:
         """Return the modules of the controls, which the stages load by name."""
         return [spec.code.split(":")[0] for spec in self.table_models if spec.kind == "control" and spec.code]
 
+    def picture_params(self, protocol: str) -> dict[str, Any]:
+        """Return what the pictures under a protocol depend on besides maps, detections and scores."""
+        return {
+            "code": code_digest("flowgrad.stages.pictures", *self._control_code()),
+            "models": self.findings.models,
+            "protocol": self.protocols[protocol].model_dump(),
+            "pictures": self.config.pictures,
+        }
+
     def summary_params(self) -> dict[str, Any]:
         """Return what the summary depends on besides the scores."""
         return {
@@ -223,6 +232,20 @@ class Run:
         """Return the detections that are scored, by protocol."""
         names = self.protocols if self.detects else ()
         return {protocol: RESULTS / "detections" / protocol / f"{shard}.csv" for protocol in names}
+
+    def picture_sources(self, protocol: str, shard: str) -> dict[str, Any]:
+        """Return the arguments of stage ``pictures`` that say what is drawn from what."""
+        return {
+            "shard_in": self.plan.shard_file(shard),
+            "root": self.config.dataset.root,
+            "status_in": RESULTS / "status" / f"{shard}.csv",
+            "specs": self.table_models,
+            "protocol": self.protocols[protocol],
+            "maps_in": {model: path for (model, name), path in self.score_maps(shard).items() if name == protocol},
+            "detections_in": self.score_detections(shard).get(protocol),
+            "annotations_in": self.plan.annotation_file(shard) if self.labelled else None,
+            "scores_in": RESULTS / "scores" / f"{shard}.csv" if self.labelled else None,
+        }
 
     def detector(self, threads: int) -> Detector:
         """Return the configured detector, loaded."""

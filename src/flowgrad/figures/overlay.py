@@ -14,17 +14,22 @@ OPACITY = 0.55
 
 
 def overlay(
-    frame: npt.NDArray[np.uint8], localization_map: npt.NDArray[Any], threshold: float | None = 0.5
+    frame: npt.NDArray[np.uint8],
+    localization_map: npt.NDArray[Any],
+    threshold: float | None = 0.5,
+    normalised: bool = True,
 ) -> npt.NDArray[np.uint8]:
     """Return a frame with a map laid over it, (H, W, 3) uint8 RGB.
 
-    The map is min-max normalised and coloured; where it is low the frame shines through. The outline is where it
+    The map is min-max normalised and coloured; where it is low the frame shines through. The outline is where the map
     reaches ``threshold``: what the metrics count.
 
     Args:
         frame: (H, W, 3) uint8 RGB.
         localization_map: (S, S), any scale.
         threshold: of the outline, None for none.
+        normalised: whether the outline is that of the normalised map, or of the map as it is (``normalise_maps`` of
+            a protocol).
     """
     height, width = frame.shape[:2]
     heat = cv2.resize(normalise(np.asarray(localization_map)[None])[0], (width, height))
@@ -32,7 +37,9 @@ def overlay(
     weight = (OPACITY * np.sqrt(heat))[..., None]
     picture = np.ascontiguousarray((frame * (1 - weight) + colours * weight).astype(np.uint8))
     if threshold is not None:
-        contours, _ = cv2.findContours((heat >= threshold).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        counted = heat if normalised else cv2.resize(np.asarray(localization_map, np.float32), (width, height))
+        reached = (counted >= threshold).astype(np.uint8)
+        contours, _ = cv2.findContours(reached, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         cv2.drawContours(picture, contours, -1, (255, 255, 255), max(1, height // 300), cv2.LINE_AA)
     return picture
 
