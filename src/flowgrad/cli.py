@@ -1,4 +1,4 @@
-"""The command line beside Snakemake: ``flowgrad check``, ``table``, ``show``, ``shuffle-sound`` and ``schema``."""
+"""The command line beside Snakemake: ``flowgrad check``, ``table``, ``show``, ``synth``, ``shuffle-sound``, ``schema``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,16 @@ from flowgrad.errors import InputError
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
 """The clone's own configuration file, which the workflow reads first."""
+
+
+SYNTH_OPTIONS = {
+    "seed": "seed",
+    "seconds": "seconds",
+    "width": "width",
+    "height": "height",
+    "fps": "frames_per_second",
+}
+"""Options of ``flowgrad synth`` and the settings that they set."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,6 +66,16 @@ def _parser() -> argparse.ArgumentParser:
     shuffle.add_argument("out", type=Path, help="the folder to write, absent or empty")
     shuffle.add_argument("--seed", type=int, default=0, help="of the order; default: %(default)s")
     shuffle.set_defaults(run=_shuffle_sound)
+    synth = commands.add_parser("synth", help="write a data set of synthetic streets (docs/streets.md)")
+    synth.add_argument("output", type=Path, help="the folder: labelled/ and unlabelled/ are written in it")
+    synth.add_argument("--labelled", type=int, default=8, help="clips with annotations; default: %(default)s")
+    synth.add_argument("--unlabelled", type=int, default=0, help="clips without; default: %(default)s")
+    for name, field in SYNTH_OPTIONS.items():
+        synth.add_argument(f"--{name}", dest=field, metavar="VALUE", help=f"the setting {field}")
+    synth.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of docs/streets.md")
+    synth.add_argument("--cores", type=int, default=1, help="clips rendered at once; default: %(default)s")
+    synth.add_argument("--preview", type=Path, metavar="PNG", help="write a contact sheet of the clips instead")
+    synth.set_defaults(run=_synth)
 
     schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
     schema.set_defaults(run=_schema)
@@ -160,6 +180,32 @@ def _shuffle_sound(options: argparse.Namespace) -> int:
     for name, donor in done.donors.items():
         print(f"{name} sounds like {donor}")
     print(f"{options.out}: {len(done.donors)} clips with another's sound, {len(done.mute)} without sound as before")
+
+
+def _synth(options: argparse.Namespace) -> int:
+    from flowgrad.synthetic import clip_names, write_dataset
+    from flowgrad.synthetic.preview import write_preview
+    from flowgrad.synthetic.settings import street_settings
+
+    given = {field: getattr(options, field) for field in SYNTH_OPTIONS.values() if getattr(options, field) is not None}
+    for pair in options.set:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--set {pair}: expected NAME=VALUE")
+        given[name] = value
+    for name in ("labelled", "unlabelled", "cores"):
+        if getattr(options, name) < (1 if name == "cores" else 0):
+            raise InputError(f"--{name}: {getattr(options, name)} is too small")
+    settings = street_settings(given)
+    if options.preview:
+        names = clip_names("labelled", options.labelled) + clip_names("unlabelled", options.unlabelled)
+        if not names:
+            raise InputError("--preview: there are no clips; ask for some with --labelled")
+        write_preview(options.preview, settings, names)
+        print(options.preview)
+        return 0
+    write_dataset(options.output, settings, options.labelled, options.unlabelled, options.cores, done=print)
+    print(f"{options.labelled + options.unlabelled} clips of {settings.seconds:g} s in {options.output}")
     return 0
 
 

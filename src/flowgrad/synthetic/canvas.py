@@ -13,6 +13,9 @@ from flowgrad.synthetic.scene import Colour
 
 Image = npt.NDArray[np.uint8]
 
+CLIP_M = 0.25
+"""What is nearer to the camera than this is cut off."""
+
 SHIFT = 4
 """Fractional bits of polygon corners."""
 
@@ -54,7 +57,7 @@ class Canvas:
 
     def __init__(self, camera: Camera, image: Image, margin: float, zoom: float = 1.0):
         self.camera, self.image = camera, image
-        self._offset, self._zoom = margin, zoom
+        self.margin, self._zoom = margin, zoom
         scale = np.array([[zoom, 0, margin * zoom], [0, zoom, margin * zoom], [0, 0, 1.0]])
         # pixel centres: the picture coordinate 0.5 is the middle of pixel 0
         self._matrix = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]]) @ scale @ camera.matrix
@@ -62,7 +65,22 @@ class Canvas:
     def pixels(self, points: Floats) -> tuple[Floats, Floats]:
         """Return where world points (..., 3) lie in the image (..., 2), and their depths (...)."""
         seen = self.camera.project(points)
-        return (seen[..., :2] + self._offset) * self._zoom - 0.5, seen[..., 2]
+        return (seen[..., :2] + self.margin) * self._zoom - 0.5, seen[..., 2]
+
+    def seen(self, corners: Floats) -> Floats | None:
+        """Return the image pixels of the part of a flat polygon (N, 3) before the camera; None where all is behind."""
+        depth = corners @ self.camera.matrix[2, :3] + self.camera.matrix[2, 3] - CLIP_M
+        if (depth <= 0).all():
+            return None
+        if (depth < 0).any():
+            kept = []
+            for here, there, a, b in zip(corners, np.roll(corners, -1, 0), depth, np.roll(depth, -1), strict=True):
+                if a >= 0:
+                    kept.append(here)
+                if (a < 0) != (b < 0):
+                    kept.append(here + (there - here) * (a / (a - b)))
+            corners = np.array(kept)
+        return self.pixels(corners)[0]
 
     def polygon(self, corners: Floats, colour: tuple[float, float, float] | Colour) -> None:
         """Fill a convex polygon, corners (N, 2) in image pixels."""
@@ -94,11 +112,9 @@ class Canvas:
         """Lay a texture over the world plane origin + u * along + v * up; mode ``add`` adds its light."""
         corners = texture.corners
         world = origin + corners[:, :1] * along + corners[:, 1:] * up
-        pixels, depth = self.pixels(world)
-        if depth.max() <= 0.2:
-            return
-        area = self.region(pixels)
-        if area is None:
+        pixels = self.seen(world)
+        area = None if pixels is None else self.region(pixels)
+        if pixels is None or area is None:
             return
         columns = np.stack([along, up, origin], axis=-1)
         plane = self._matrix[:, :3] @ columns
@@ -120,9 +136,11 @@ class Canvas:
         shift = np.array([[1, 0, -cols.start], [0, 1, -rows.start], [0, 0, 1.0]])
         size = (cols.stop - cols.start, rows.stop - rows.start)
         warped = cv2.warpPerspective(copy, shift @ plane @ metres, size, flags=cv2.INTER_LINEAR)
-        if depth.min() <= 0.2:  # what lies behind the camera must not come back mirrored
+        if len(pixels) != 4:  # what lies behind the camera must not come back mirrored
             mask = np.zeros(warped.shape[:2], np.uint8)
-            cv2.fillConvexPoly(mask, cv2.convexHull((pixels - (cols.start, rows.start)).astype(np.int32)), 1)
+            cv2.fillConvexPoly(
+                mask, np.round(np.clip(pixels - (cols.start, rows.start), -8000, 8000)).astype(np.int32), 1
+            )
             warped *= mask[..., None]
         self.blend(warped, area, mode)
 

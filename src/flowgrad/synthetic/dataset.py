@@ -37,7 +37,7 @@ def clip_names(part: str, count: int) -> list[str]:
 
 
 def write_annotations(root: Path, settings: StreetSettings, names: Iterable[str]) -> None:
-    """Write ``annotations/video_annotations.csv`` and ``audio_annotations.csv`` under a folder, as Urbansas has them."""
+    """Write ``annotations/video_annotations.csv`` and ``audio_annotations.csv`` below a folder, as in Urbansas."""
     scenes = [make_scene(settings, name) for name in sorted(names)]
     boxes = [row for scene in scenes for row in _box_rows(scene)]
     events = [row for scene in scenes for row in _event_rows(scene)]

@@ -70,8 +70,24 @@ def _row(
             texture = railing(float(np.hypot(*(b - a))), light)
         way = (b - a) / np.hypot(*(b - a))
         foot = np.array([a[0], 0.0, a[1]])
+        along = np.array([way[0], 0.0, way[1]])
         for canvas, drawn in zip(canvases, (texture, _black(texture)), strict=True):
-            canvas.plane(drawn, foot, np.array([way[0], 0.0, way[1]]), UP)
+            if kind == "houses":
+                _gables(canvas, foot, along, float(np.hypot(*(b - a))), height, facing, drawn)
+            canvas.plane(drawn, foot, along, UP)
+
+
+def _gables(
+    canvas: Canvas, foot: Floats, along: Floats, width: float, height: float, facing: float, front: Texture
+) -> None:
+    """Draw the walls at both ends of a house, in a shade of its front."""
+    corner = front.levels[0][20, 2, :3]
+    back = np.array([-along[2], 0.0, along[0]]) * 9.0 * facing
+    for start in (foot, foot + along * width):
+        wall_corners = np.array([start, start + UP * height, start + UP * height + back, start + back])
+        pixels = canvas.seen(wall_corners)
+        if pixels is not None:
+            canvas.polygon(pixels, lit(tuple(corner), 0.8))
 
 
 def _black(texture: Texture) -> Texture:
@@ -92,7 +108,7 @@ def _grain(rng: np.random.Generator, image: Image, strength: float) -> Image:
     rows, columns = image.shape[:2]
     grain = rng.standard_normal((rows // 3 + 1, columns // 3 + 1, 1)).astype(np.float32) * strength
     grain = cv2.resize(grain, (columns, rows), interpolation=cv2.INTER_LINEAR)[..., None]
-    return np.clip(image + grain, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image + grain, 0, 255).astype(np.uint8))
 
 
 def facade(rng: np.random.Generator, width: float, height: float, light: Floats, night: bool) -> Texture:
@@ -168,7 +184,7 @@ def leaves(rng: np.random.Generator, rows: int, columns: int, light: Floats) -> 
 def hedge(rng: np.random.Generator, width: float, height: float, light: Floats) -> Texture:
     """Return bushes with a ragged top."""
     image, alpha = _sheet(width, height)
-    image = leaves(rng, *alpha.shape, light)
+    image = leaves(rng, alpha.shape[0], alpha.shape[1], light)
     columns = np.arange(alpha.shape[1])
     rag = sum(np.sin(columns / k + rng.uniform(0, 6)) * a for k, a in ((70, 0.09), (23, 0.05), (9, 0.03)))
     top = ((0.2 + rag) * alpha.shape[0]).astype(int)

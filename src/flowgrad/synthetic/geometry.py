@@ -22,7 +22,7 @@ FAR_PIXELS = 20000.0
 
 @dataclass(frozen=True)
 class Road:
-    """An arc on the ground: ``distance`` m from the camera, with ``heading`` (radians from X) and ``curvature`` (1/m)."""
+    """An arc on the ground, ``distance`` m from the camera; ``heading`` in radians from X, ``curvature`` in 1/m."""
 
     heading: float
     distance: float
@@ -77,8 +77,8 @@ class Wave:
 class Camera:
     """A pinhole camera ``elevation`` m above the ground, pitched down, that may shake in the hand.
 
-    ``focal`` is in pixels; the shake moves the picture by ``shake_x``, ``shake_y`` pixels and turns it by ``shake_roll``
-    radians about its middle.
+    ``focal`` is in pixels; the shake moves the picture by ``shake_x``, ``shake_y`` pixels and turns it by
+    ``shake_roll`` radians about its middle.
     """
 
     width: int
@@ -106,9 +106,8 @@ class Camera:
         """Return the (3, 4) projection of homogeneous world points into the unshaken picture."""
         cos, sin = np.cos(self.pitch), np.sin(self.pitch)
         turn = np.array([[1, 0, 0], [0, -cos, -sin], [0, -sin, cos]])  # right, down, forward
-        roll = np.array(
-            [[np.cos(self.roll), -np.sin(self.roll), 0], [np.sin(self.roll), np.cos(self.roll), 0], [0, 0, 1]]
-        )
+        roll = np.eye(3)
+        roll[:2, :2] = [[np.cos(self.roll), -np.sin(self.roll)], [np.sin(self.roll), np.cos(self.roll)]]
         inner = np.array([[self.focal, 0, self.width / 2], [0, self.focal, self.height / 2], [0, 0, 1]])
         shift = np.array([[0], [-self.elevation], [0]])
         return np.asarray(inner @ roll @ turn @ np.hstack([np.eye(3), shift]))

@@ -9,6 +9,9 @@ from flowgrad.synthetic.scene import Scene, Vehicle
 
 SPEED_OF_SOUND = 343.0
 REFERENCE_M = 10.0
+EXCESS_M = 35.0
+"""Way (m) on which ground, air and what stands between take away 8.7 dB beside the spreading."""
+
 TOWN_SPEED = 8.5
 """m/s at which loudness is stated."""
 
@@ -26,7 +29,7 @@ def position(scene: Scene, vehicle: Vehicle, times: Floats) -> Floats:
 
 def distance(scene: Scene, vehicle: Vehicle, times: Floats) -> Floats:
     """Return the distance (m) of a vehicle's middle, at least 2 m."""
-    return np.maximum(np.linalg.norm(position(scene, vehicle, times), axis=-1), 2.0)
+    return np.asarray(np.maximum(np.linalg.norm(position(scene, vehicle, times), axis=-1), 2.0))
 
 
 def pan(scene: Scene, vehicle: Vehicle, times: Floats) -> Floats:
@@ -45,7 +48,9 @@ def effort(vehicle: Vehicle, times: Floats) -> Floats:
 def amplitude(scene: Scene, vehicle: Vehicle, times: Floats) -> Floats:
     """Return the root mean square of a vehicle's sound at the microphone, when it left the source at these times."""
     at_reference = scene.ambience.level * 10 ** (vehicle.loudness / 20)
-    return at_reference * effort(vehicle, times) * REFERENCE_M / distance(scene, vehicle, times)
+    way = distance(scene, vehicle, times)
+    spread = REFERENCE_M / way * np.exp(-np.maximum(way - REFERENCE_M, 0) / EXCESS_M)
+    return np.asarray(at_reference * effort(vehicle, times) * spread)
 
 
 def wind_level(scene: Scene, times: Floats) -> Floats:
@@ -53,7 +58,7 @@ def wind_level(scene: Scene, times: Floats) -> Floats:
     gusts = scene.ambience.gusts
     if gusts is None:
         return np.zeros(np.shape(times))
-    return scene.ambience.level * 2.2 * np.clip(0.55 + gusts.at(times), 0.0, 1.6) ** 2
+    return np.asarray(scene.ambience.level * 2.2 * np.clip(0.55 + gusts.at(times), 0.0, 1.6) ** 2)
 
 
 def received_level(scene: Scene, vehicle: Vehicle, times: Floats) -> Floats:

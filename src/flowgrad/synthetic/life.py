@@ -34,7 +34,7 @@ class Walker:
         swing = np.sin(2 * np.pi * float(s) / person.stride) * (0.25 + 0.75 * abs(facing))
 
         def at(x: float, y: float) -> Floats:
-            return foot + np.array([x * np.sign(facing) * tall, -y * tall])
+            return np.asarray(foot + np.array([x * np.sign(facing) * tall, -y * tall]))
 
         canvas.shade(foot + np.array([(-0.2, -0.02), (0.2, -0.02), (0.2, 0.03), (-0.2, 0.03)]) * tall, 0.35)
         for sign, (trousers, coat) in ((-1, (self._shade[1], self._shade[0])), (1, (self._trousers, self._coat))):
@@ -65,7 +65,7 @@ class Foliage:
         self._sun = scene.look.sun
         rng = np.random.default_rng(tree.seed)
         canvas = Canvas(scene.camera, np.zeros((4, 4, 3), np.uint8), margin)
-        pixels, depth = canvas.pixels(np.array([self._foot, self._foot + (0, tree.height, 0)]))
+        pixels, depth = canvas.pixels(np.array([self._foot, self._foot + np.array([0, tree.height, 0])]))
         self._seen = bool(depth.min() > 1.0)
         self._pixels = pixels
         self._scale = scene.camera.focal / max(float(depth.min()), 1.0)
@@ -77,12 +77,12 @@ class Foliage:
         size = max(int(radius * 2.2), 8)
         rgb = leaves(rng, size, size, light)
         alpha = np.zeros((size, size), np.uint8)
-        for _ in range(26):
-            angle, away = rng.uniform(0, 2 * np.pi), radius * 0.72 * np.sqrt(rng.random())
+        for _ in range(70):
+            angle, away = rng.uniform(0, 2 * np.pi), radius * 0.8 * np.sqrt(rng.random())
             place = (int(size / 2 + away * np.cos(angle)), int(size / 2 + away * np.sin(angle) * 0.9))
-            cv2.circle(alpha, place, int(radius * rng.uniform(0.14, 0.3)), 255, -1, cv2.LINE_AA)
+            cv2.circle(alpha, place, int(radius * rng.uniform(0.1, 0.26)), 255, -1, cv2.LINE_AA)
         holes = cv2.GaussianBlur(rng.standard_normal((size, size)).astype(np.float32), (0, 0), max(radius / 14, 0.8))
-        alpha[holes > holes.std() * 1.5] = 0
+        alpha[holes > holes.std() * 1.9] = 0
         alpha = cv2.GaussianBlur(alpha, (3, 3), 0)
         multiplied = (rgb.astype(np.uint16) * alpha[..., None] // 255).astype(np.uint8)
         return np.dstack([multiplied, alpha])

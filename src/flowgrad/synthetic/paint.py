@@ -142,8 +142,7 @@ def _windows(easel: Easel, vehicle: Vehicle, light: Floats, lamps: bool, rng: np
             x = rng.uniform(x0 + 0.25, max(x1 - 0.25, x0 + 0.26))
             head = lit((30, 28, 30), light) if not glow else (70, 60, 50)
             if y1 - y0 < 1.6:
-                easel.disc(float(x), y0 + 0.28, 0.11, head, cover=False)
-                easel.disc(float(x), y0 - 0.02, 0.2, head, cover=False) if y1 - y0 > 0.9 else None
+                easel.disc(float(x), y0 + 0.2, 0.1, head, cover=False)
 
 
 def rider_side(vehicle: Vehicle, scale: float, light: Floats, lamps: bool) -> Texture:

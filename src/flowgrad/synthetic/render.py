@@ -13,8 +13,8 @@ from flowgrad.synthetic.body import nearness
 from flowgrad.synthetic.canvas import Canvas, Image
 from flowgrad.synthetic.geometry import Floats
 from flowgrad.synthetic.life import Foliage, Walker
-from flowgrad.synthetic.scenery import ambient, background
 from flowgrad.synthetic.scene import Person, Scene, Tree, Vehicle
+from flowgrad.synthetic.scenery import ambient, background
 from flowgrad.synthetic.vehicles import Painted
 
 NOISES = 12
@@ -33,8 +33,8 @@ class Patch:
 
     def __init__(self, thing: Drawn, canvas: Canvas):
         height, width = canvas.image.shape[:2]
-        black = Canvas(canvas.camera, np.zeros((height, width, 3), np.uint8), canvas._offset)
-        white = Canvas(canvas.camera, np.full((height, width, 3), 255, np.uint8), canvas._offset)
+        black = Canvas(canvas.camera, np.zeros((height, width, 3), np.uint8), canvas.margin)
+        white = Canvas(canvas.camera, np.full((height, width, 3), 255, np.uint8), canvas.margin)
         thing.draw(black, 0.0)
         thing.draw(white, 0.0)
         clear = cv2.subtract(white.image, black.image)
@@ -86,7 +86,7 @@ class Renderer:
         ]
 
     def frame(self, time: float, noise: int | None = None) -> Image:
-        """Return the frame at a time (s): (H, W, 3) uint8 RGB. ``noise`` chooses the field of sensor noise, None: none."""
+        """Return the frame at a time (s): (H, W, 3) uint8 RGB, with one of NOISES fields of sensor noise or none."""
         scene = self.scene
         image = self._still.copy()
         if self._clouds is not None:
@@ -150,7 +150,7 @@ def _clouds(scene: Scene, width: int, rows: int) -> Image:
     total = total / total.std() - rng.uniform(-0.2, 0.7)
     cover = (np.clip(total * 1.1, 0, 1) * 220).astype(np.uint8)
     cover = np.concatenate([cover, cover[:, : width + 2]], axis=1)
-    return cv2.cvtColor(cover, cv2.COLOR_GRAY2RGB)
+    return np.asarray(cv2.cvtColor(cover, cv2.COLOR_GRAY2RGB))
 
 
 def without(scene: Scene, track: int) -> Scene:

@@ -18,14 +18,14 @@ ZOOM = 2
 def ambient(scene: Scene) -> Floats:
     """Return the light (3,) in which everything is seen: 1 by day."""
     if scene.look.night:
-        return np.array([0.40, 0.36, 0.33]) * scene.look.exposure
+        return np.array([0.52, 0.46, 0.43]) * scene.look.exposure
     warm = np.random.default_rng(scene.look.seed + 1).uniform(-0.06, 0.06)
     sun = 1.0 if scene.look.sunlight else 0.88
     return np.array([1 + warm, 1.0, 1 - warm]) * scene.look.exposure * sun
 
 
 def background(scene: Scene, margin: int) -> tuple[Image, npt.NDArray[np.uint8]]:
-    """Return the still background and where its sky is: (H, W, 3) uint8 RGB and (H, W) uint8 0..255, with the margin."""
+    """Return the still background (H, W, 3) uint8 RGB and the share of sky (H, W) uint8, both with the margin."""
     camera = scene.camera
     height, width = (camera.height + 2 * margin) * ZOOM, (camera.width + 2 * margin) * ZOOM
     columns, rows = np.meshgrid(
@@ -73,7 +73,7 @@ def _noise(rng: np.random.Generator, octaves: int = 5) -> npt.NDArray[np.float32
         zoomed = cv2.resize(grid, None, fx=512 / size, fy=512 / size, interpolation=cv2.INTER_LINEAR)
         edge = 2 * 512 // size
         total += zoomed[edge : edge + 512, edge : edge + 512] * 0.8**octave
-    return total / total.std()
+    return np.asarray(total / total.std())
 
 
 def _ground(scene: Scene, ground: Floats, reach: Floats) -> Floats:
@@ -85,7 +85,7 @@ def _ground(scene: Scene, ground: Floats, reach: Floats) -> Floats:
 
     def sample(metres: float) -> Floats:
         x, z = (np.mod(ground / metres, 1) * 512).astype(int).T % 512
-        return noise[z, x] * np.clip(1.2 - reach * 4 / metres / scene.camera.width, 0.15, 1)
+        return np.asarray(noise[z, x] * np.clip(1.2 - reach * 4 / metres / scene.camera.width, 0.15, 1))
 
     fine, coarse = sample(3.0), sample(40.0)
     asphalt = rng.uniform(72, 128) + 5 * fine + 6 * coarse
@@ -135,7 +135,7 @@ def _ground(scene: Scene, ground: Floats, reach: Floats) -> Floats:
         glow = np.zeros(len(n))
         for place in lamps:
             glow += np.exp(-((ground - place) ** 2).sum(axis=1) / (2 * 4.5**2))
-        return np.asarray(colour * light * (0.45 + 1.35 * np.minimum(glow, 1.3)[:, None] * np.array([1.25, 1.0, 0.62])))
+        return np.asarray(colour * light * (0.55 + 1.2 * np.minimum(glow, 1.3)[:, None] * np.array([1.25, 1.0, 0.62])))
     if look.sunlight:
         colour *= 1.06
         if rng.random() < 0.5:  # the shade of something outside the picture

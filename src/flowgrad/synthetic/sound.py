@@ -75,7 +75,7 @@ def background(scene: Scene) -> Floats:
         total += level * np.stack([band(rng, samples, SAMPLE_RATE, 25.0, 180.0, 1.0) for _ in range(2)]) / np.sqrt(2)
     for sounds in (_birds, _steps, _bells):
         sounds(ambience, total)
-    return total
+    return np.asarray(total)
 
 
 def _add(total: Floats, start: float, sound: Floats, place: float, level: float) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import cv2
 import numpy as np
 
 from flowgrad.synthetic import paint
@@ -88,8 +91,8 @@ class Painted:
             self._wheels(canvas, origin, forward, left, near, time, far=False)
 
     def _face(self, canvas: Canvas, corners: Floats, colour: Colour) -> None:
-        pixels, depth = canvas.pixels(corners)
-        if depth.max() > 0.25:
+        pixels = canvas.seen(corners)
+        if pixels is not None:
             canvas.polygon(pixels, colour)
 
     def _skin(
@@ -182,7 +185,7 @@ class Painted:
             canvas.polygon(disc, tyre)
             if far or size < 4:
                 continue
-            canvas.polygon(at(rim * 0.64), lit((168, 170, 174), self.light))
+            canvas.polygon(at(rim * 0.6), lit((138, 140, 144), self.light))
             turn = -float(s) * self.vehicle.direction / radius
             if size > 7:
                 for k in range(5):
@@ -195,9 +198,7 @@ class Painted:
                     )
                     canvas.polygon(at(wedge * radius), lit((52, 53, 56), self.light))
 
-    def _spokes(self, canvas: Canvas, at, radius: float, way: float) -> None:  # type: ignore[no-untyped-def]
-        import cv2
-
+    def _spokes(self, canvas: Canvas, at: Callable[[Floats], Floats], radius: float, way: float) -> None:
         ring = at(np.column_stack([CIRCLE, np.zeros(24)]) * radius * 0.95)
         fixed = np.round(np.clip(ring, -8000, 8000) * 16).astype(np.int32)
         thick = max(1, round(float(np.ptp(ring[:, 1])) / 16))
