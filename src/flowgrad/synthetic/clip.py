@@ -15,6 +15,9 @@ from flowgrad.synthetic.sound import SAMPLE_RATE, stereo
 AUDIO_BLOCK = 1024
 """Samples that an AAC packet holds."""
 
+X264 = {"preset": "veryfast", "crf": "20", "x264-params": "threads=1:cpu-independent=1"}
+"""Without the last one x264's fast arithmetic gives other bits from one call to the next."""
+
 
 def write_clip(scene: Scene, path: Path) -> None:
     """Render a scene into an MP4 file, in one thread; the file appears under its name only when it is whole."""
@@ -28,8 +31,7 @@ def write_clip(scene: Scene, path: Path) -> None:
             rate = scene.settings.frames_per_second
             video: Any = container.add_stream("libx264", rate=rate)
             video.width, video.height, video.pix_fmt = scene.camera.width, scene.camera.height, "yuv420p"
-            video.options = {"preset": "veryfast", "crf": "20", "threads": "1"}
-            video.thread_count = 1
+            video.options = X264
             audio: Any = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
             audio.bit_rate = 128_000
             sound, sent = stereo(scene), 0
