@@ -7,6 +7,7 @@ in metres with 0 nearest to the camera, and n is the distance to the left of the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -101,7 +102,7 @@ class Camera:
         """Return how many pixels around the frame are drawn, so that a shaken frame is full."""
         return max(2, round(0.035 * self.width)) if self.shakes else 0
 
-    @property
+    @cached_property
     def matrix(self) -> Floats:
         """Return the (3, 4) projection of homogeneous world points into the unshaken picture."""
         cos, sin = np.cos(self.pitch), np.sin(self.pitch)

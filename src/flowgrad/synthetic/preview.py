@@ -15,7 +15,7 @@ from flowgrad.synthetic.scene import Scene, make_scene
 from flowgrad.synthetic.settings import StreetSettings
 
 COLUMNS = 3
-COLOURS = 128
+COLOURS = 256
 """Colours in the sheet's palette: a small file."""
 
 
@@ -32,7 +32,7 @@ def busiest(scene: Scene) -> float:
 def contact_sheet(settings: StreetSettings, names: list[str]) -> Image:
     """Return a picture of all clips, (H, W, 3) uint8 RGB, COLUMNS a row."""
     scenes = [make_scene(settings, name) for name in names]
-    tiles = [Renderer(scene).frame(busiest(scene), 0) for scene in scenes]
+    tiles = [Renderer(scene).frame(busiest(scene)) for scene in scenes]
     blank = np.full_like(tiles[0], 255)
     tiles += [blank] * (-len(tiles) % COLUMNS)
     rows = [np.concatenate(tiles[start : start + COLUMNS], axis=1) for start in range(0, len(tiles), COLUMNS)]
@@ -45,6 +45,6 @@ def write_preview(path: Path, settings: StreetSettings, names: list[str]) -> Non
 
     sheet = Pillow.fromarray(contact_sheet(settings, names))
     data = io.BytesIO()
-    sheet.quantize(COLOURS, dither=Pillow.Dither.NONE).save(data, "PNG", optimize=True)
+    sheet.quantize(COLOURS, kmeans=2, dither=Pillow.Dither.NONE).save(data, "PNG", optimize=True)
     with replacing(path) as temporary:
         temporary.write_bytes(data.getvalue())

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from flowgrad.synthetic import paint
-from flowgrad.synthetic.body import CIRCLE, axes, half_width, world
-from flowgrad.synthetic.canvas import Canvas, lit
+from flowgrad.synthetic.body import CIRCLE, axes, half_width, hull_points, world
+from flowgrad.synthetic.canvas import CLIP_M, Canvas, lit
 from flowgrad.synthetic.geometry import Floats
 from flowgrad.synthetic.scene import Colour, Scene, Vehicle
 
@@ -39,6 +39,8 @@ class Painted:
     def draw(self, canvas: Canvas, time: float) -> None:
         """Draw the vehicle as it is at a time (s)."""
         origin, forward, left = (axis[0] for axis in axes(self.vehicle, np.array([time])))
+        if self._outside(canvas, origin, forward, left):
+            return
         eye = np.array([0.0, canvas.camera.elevation, 0.0]) - origin
         view = (float(eye @ forward), float(eye[1]), float(eye @ left))
         self._shade(canvas, origin, forward, left)
@@ -48,6 +50,14 @@ class Painted:
             self._body(canvas, origin, forward, left, view, time)
         if self.lamps:
             self._lights(canvas, origin, forward, left, view)
+
+    def _outside(self, canvas: Canvas, origin: Floats, forward: Floats, left: Floats) -> bool:
+        """Return whether neither the vehicle nor its shadow or light can lie in the image."""
+        pixels, depth = canvas.pixels(world(hull_points(self.vehicle.shape_name), origin, forward, left))
+        if depth.max() <= CLIP_M:
+            return True
+        reach = 4.0 * canvas.camera.focal / max(float(depth.min()), 1.0)
+        return canvas.region(pixels, border=round(min(reach, 10000))) is None
 
     def _shade(self, canvas: Canvas, origin: Floats, forward: Floats, left: Floats) -> None:
         shape = self.vehicle.shape
