@@ -89,7 +89,7 @@ class Painted:
         near = 1.0 if view[2] > 0 else -1.0
         slope = shape.width / 2 * (shape.lean - 1) / shape.height
         self._wheels(canvas, origin, forward, left, -near, time, far=True)
-        bottom = [(shape.outline[0][0], 0.22), (shape.outline[-1][0], 0.22)]
+        bottom = [(shape.outline[0][0] + 0.25, 0.24), (shape.outline[-1][0] - 0.25, 0.24)]
         floor = np.array([(x, y, z) for (x, y), z in zip(bottom * 2, (1, 1, -1, -1), strict=True)])[[0, 1, 3, 2]]
         floor[:, 2] *= shape.width / 2 - 0.1
         self._face(canvas, world(floor, origin, forward, left), (14, 14, 16))
