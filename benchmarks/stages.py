@@ -22,7 +22,7 @@ import torch
 from flowgrad import artifacts, frames, media
 from flowgrad.models.cam import clean, localization_map
 from flowgrad.models.checkpoint_file import check_checkpoint
-from flowgrad.models.layout import CHECKPOINTS
+from flowgrad.models.encoders import build_encoders
 from flowgrad.models.rcgrad import FlowGradEN, FlowGradIC, RCGrad
 from flowgrad.protocols import PAPER, RELEASED, Protocol
 from flowgrad.stages import detect, flow
@@ -47,17 +47,8 @@ def seconds(call: Callable[[], object], repeats: int = 3) -> float:
 
 
 def random_checkpoint(folder: Path, method: str) -> Path:
-    state = {}
-    for encoder in CHECKPOINTS[method]:
-        for key, shape in encoder.layout().items():
-            if key.endswith("running_var"):
-                state[key] = torch.ones(shape)
-            elif len(shape) > 1:
-                state[key] = torch.randn(shape) * (2 / np.prod(shape[1:])) ** 0.5
-            else:
-                state[key] = torch.rand(shape) if shape else torch.zeros((), dtype=torch.long)
     path = folder / f"{method}.pt"
-    torch.save(state, path)
+    torch.save(build_encoders(method).state_dict(), path)
     check_checkpoint(path, method)
     return path
 

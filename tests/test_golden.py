@@ -62,11 +62,9 @@ def test_audio_embedding(mode, expected, checkpoints):
     import torch
 
     from flowgrad.models.checkpoints import load_encoders
-    from flowgrad.models.encoders import AudioEncoder, Encoder, use_clip_statistics
+    from flowgrad.models.encoders import use_clip_statistics
 
-    encoders = torch.nn.ModuleDict({"image_encoder": Encoder(3), "audio_encoder": AudioEncoder()})
-    load_encoders(checkpoints / "rc_grad.pt", "rcgrad", encoders)
-    audio = encoders["audio_encoder"]
+    audio = load_encoders(checkpoints / "rc_grad.pt", "rcgrad")["audio_encoder"]
     if mode == "train":
         use_clip_statistics(audio)
     with torch.inference_mode():

@@ -1,6 +1,7 @@
 """The layout of the published checkpoints: which keys they hold, of which shape. No torch.
 
-All encoders are ResNet-18 with four BasicBlock stages; the first convolution differs. The image encoder of the
+All encoders are ResNet-18 with four BasicBlock stages of ``width`` (published: 64) to 8 ``width`` channels; the first
+convolution differs. The image encoder of the
 reference code declares layers that it does not use (``conv1_a``, ``fc`` and, beside ``conv1``, a ``conv1_flow``):
 published files carry them, ours do not need them, and nothing else may be left over.
 """
@@ -8,11 +9,14 @@ published files carry them, ours do not need them, and nothing else may be left 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 Shape = tuple[int, ...]
 Layout = dict[str, Shape]
 
-STAGES = ((64, 64), (64, 128), (128, 256), (256, 512))
+PUBLISHED_WIDTH = 64
+GROWTH = (1, 2, 4, 8)
+"""Channels of the four stages, in units of the width."""
 WINDOW = 512
 
 
@@ -22,67 +26,88 @@ def _batch_norm(prefix: str, channels: int) -> Layout:
     return layout
 
 
-def resnet18(first: str, channels: int) -> Layout:
+def resnet18(first: str, channels: int, width: int) -> Layout:
     """Return the keys and shapes of a ResNet-18 without its classifier, whose first convolution is ``first``."""
-    layout: Layout = {f"{first}.weight": (64, channels, 7, 7)} | _batch_norm("bn1", 64)
-    for number, (before, after) in enumerate(STAGES, start=1):
+    layout: Layout = {f"{first}.weight": (width, channels, 7, 7)} | _batch_norm("bn1", width)
+    before = width
+    for number, growth in enumerate(GROWTH, start=1):
+        after = growth * width
         for block in (0, 1):
             prefix = f"layer{number}.{block}"
-            width = before if block == 0 else after
-            layout[f"{prefix}.conv1.weight"] = (after, width, 3, 3)
+            incoming = before if block == 0 else after
+            layout[f"{prefix}.conv1.weight"] = (after, incoming, 3, 3)
             layout |= _batch_norm(f"{prefix}.bn1", after)
             layout[f"{prefix}.conv2.weight"] = (after, after, 3, 3)
             layout |= _batch_norm(f"{prefix}.bn2", after)
-            if width != after:
-                layout[f"{prefix}.downsample.0.weight"] = (after, width, 1, 1)
+            if incoming != after:
+                layout[f"{prefix}.downsample.0.weight"] = (after, incoming, 1, 1)
                 layout |= _batch_norm(f"{prefix}.downsample.1", after)
+        before = after
     return layout
 
 
 @dataclass(frozen=True)
 class EncoderLayout:
-    """One encoder of a checkpoint: its key prefix, first convolution, and what may stand there unused."""
+    """One encoder of a checkpoint: its key prefix, its first convolution and what that takes in."""
 
-    prefix: str
-    first: str
+    prefix: Literal["image_encoder", "flow_encoder", "audio_encoder"]
+    first: Literal["conv1", "conv1_flow"]
     channels: int
-    unused: Layout
 
-    def layout(self) -> Layout:
+    def layout(self, width: int) -> Layout:
         """Return the keys that the encoder needs, prefix included."""
-        return {f"{self.prefix}.{key}": shape for key, shape in resnet18(self.first, self.channels).items()}
+        return self._prefixed(resnet18(self.first, self.channels, width))
+
+    def unused(self, width: int) -> Layout:
+        """Return the keys that published files carry and the encoder does not use, prefix included."""
+        if self.prefix == "audio_encoder":
+            return self._prefixed({"spectrogram.window": (WINDOW,)})
+        # the reference class declares a first convolution for pictures and one for pairs of flow fields
+        other: Layout = {"conv1.weight": (width, 3, 7, 7)}
+        if self.first == "conv1":
+            other = {"conv1_flow.weight": (width, 6, 7, 7)}
+        features = GROWTH[-1] * width
+        spare: Layout = {"conv1_a.weight": (width, 1, 7, 7), "fc.weight": (1000, features), "fc.bias": (1000,)}
+        return self._prefixed(spare | other)
+
+    def _prefixed(self, layout: Layout) -> Layout:
+        return {f"{self.prefix}.{key}": shape for key, shape in layout.items()}
 
 
-_SPARE: Layout = {"conv1_a.weight": (64, 1, 7, 7), "fc.weight": (1000, 512), "fc.bias": (1000,)}
-_PICTURES: Layout = {"conv1.weight": (64, 3, 7, 7)}
-_FLOW_PAIR: Layout = {"conv1_flow.weight": (64, 6, 7, 7)}
-_AUDIO = EncoderLayout("audio_encoder", "conv1", 1, {"spectrogram.window": (WINDOW,)})
+_AUDIO = EncoderLayout("audio_encoder", "conv1", 1)
 
 CHECKPOINTS: dict[str, tuple[EncoderLayout, ...]] = {
     "rcgrad": (
-        EncoderLayout("image_encoder", "conv1", 3, _SPARE | _FLOW_PAIR),
+        EncoderLayout("image_encoder", "conv1", 3),
         _AUDIO,
     ),
     "flowgrad-ic": (
-        EncoderLayout("image_encoder", "conv1_flow", 4, _SPARE | _PICTURES),
+        EncoderLayout("image_encoder", "conv1_flow", 4),
         _AUDIO,
     ),
     "flowgrad-en": (
-        EncoderLayout("image_encoder", "conv1", 3, _SPARE | _FLOW_PAIR),
-        EncoderLayout("flow_encoder", "conv1_flow", 1, _SPARE | _PICTURES),
+        EncoderLayout("image_encoder", "conv1", 3),
+        EncoderLayout("flow_encoder", "conv1_flow", 1),
         _AUDIO,
     ),
 }
 UNUSED_ANYWHERE: Layout = {"loss_fn.logit_scale": ()}
 
 
+def width_of(found: Layout) -> int | None:
+    """Return the width of the network that a file holds; None where it holds no audio encoder."""
+    shape = found.get("audio_encoder.layer1.0.conv1.weight")
+    return shape[0] if shape else None
+
+
 def compare(method: str, found: Layout) -> list[str]:
     """Compare the keys and shapes of a file with what ``method`` needs; return the differences, empty if it fits."""
     needed: Layout = {}
     known: Layout = dict(UNUSED_ANYWHERE)
+    width = width_of(found) or PUBLISHED_WIDTH
     for encoder in CHECKPOINTS[method]:
-        needed |= encoder.layout()
-        known |= {f"{encoder.prefix}.{key}": shape for key, shape in encoder.unused.items()}
+        needed |= encoder.layout(width)
+        known |= encoder.unused(width)
     known |= needed
     missing = sorted(needed.keys() - found.keys())
     unexpected = sorted(found.keys() - known.keys())

@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from flowgrad.flow.magnitude import network_input
 from flowgrad.models.cam import clean, localization_map
 from flowgrad.models.checkpoints import load_encoders
-from flowgrad.models.encoders import AudioEncoder, Encoder, use_clip_statistics
+from flowgrad.models.encoders import use_clip_statistics
 from flowgrad.models.inputs import fitted_sound, resized, standardised
 from flowgrad.protocols import MAP_SIZE, Protocol
 
@@ -48,14 +48,10 @@ class RCGrad:
         self.protocol, self.batch_size = protocol, batch_size
         self.device = torch.device(device)
         self._dtype = torch.bfloat16 if precision == "bfloat16" else None
-        self._encoders = self._build()
-        load_encoders(Path(checkpoint), self.name, self._encoders)
+        self._encoders = load_encoders(Path(checkpoint), self.name)
         if protocol.audio_batch_norm == "clip":
             use_clip_statistics(self._encoders["audio_encoder"])
         self._encoders.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def _build(self) -> nn.ModuleDict:
-        return nn.ModuleDict({"image_encoder": Encoder(3), "audio_encoder": AudioEncoder()})
 
     def __call__(
         self,
@@ -126,9 +122,6 @@ class FlowGradIC(RCGrad):
     name = "flowgrad-ic"
     needs_flow = True
 
-    def _build(self) -> nn.ModuleDict:
-        return nn.ModuleDict({"image_encoder": Encoder(4, "conv1_flow"), "audio_encoder": AudioEncoder()})
-
     def _maps(self, image: Tensor, flow: Tensor | None, embedding: Tensor) -> Tensor:
         assert flow is not None
         stacked = torch.cat((image, flow), dim=1).contiguous(memory_format=torch.channels_last)
@@ -140,15 +133,6 @@ class FlowGradEN(RCGrad):
 
     name = "flowgrad-en"
     needs_flow = True
-
-    def _build(self) -> nn.ModuleDict:
-        return nn.ModuleDict(
-            {
-                "image_encoder": Encoder(3),
-                "flow_encoder": Encoder(1, "conv1_flow"),
-                "audio_encoder": AudioEncoder(),
-            }
-        )
 
     def _maps(self, image: Tensor, flow: Tensor | None, embedding: Tensor) -> Tensor:
         seen = localization_map(self._encoders["image_encoder"](image), embedding)
