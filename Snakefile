@@ -13,6 +13,7 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
+from flowgrad.config import TRAINABLE
 from flowgrad.errors import InputError
 from flowgrad.run import prepare
 
@@ -37,8 +38,12 @@ wildcard_constraints:
     model="|".join(RUN.map_models) or "none",
     protocol="|".join(RUN.protocols),
     storage="exact|jpeg",
+    part="labelled|unlabelled",
+    method="|".join(TRAINABLE),
 
 
+include: "workflow/rules/streets.smk"
+include: "workflow/rules/training.smk"
 include: "workflow/rules/decode.smk"
 include: "workflow/rules/flow.smk"
 include: "workflow/rules/heatmaps.smk"
@@ -57,6 +62,7 @@ rule all:
         rules.released.input,
         rules.metrics.input if RUN.labelled else [],
         rules.pictures.input,
+        rules.street_annotations.output if RUN.config.dataset.format == "streets" else [],
         "results/.accepted" if RUN.config.on_bad_clip == "fail" else [],
 
 

@@ -10,7 +10,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from flowgrad.synthetic import StreetSettings, annotate, clip_names, make_scene, write_dataset
+from flowgrad.synthetic.annotate import annotate
+from flowgrad.synthetic.dataset import clip_names, write_dataset
+from flowgrad.synthetic.scene import make_scene
+from flowgrad.synthetic.settings import StreetSettings
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ with job(snakemake) as run:
             **run.heatmap_sources(model, protocol, shard),
             frames_in=frames,
             out=Path(snakemake.output.maps),
-            checkpoint_sha256=snakemake.params.depends.get("weights", ""),
             device=run.config.device,
             precision=run.config.precision,
             batch_size=run.config.batch_size,

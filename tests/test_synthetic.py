@@ -14,20 +14,14 @@ from conftest import REPOSITORY
 from flowgrad import cli, media
 from flowgrad.datasets import open_dataset
 from flowgrad.errors import InputError
-from flowgrad.synthetic import (
-    StreetSettings,
-    annotate,
-    clip_names,
-    make_scene,
-    vehicle_boxes,
-    write_annotations,
-    write_clip,
-    write_dataset,
-)
 from flowgrad.synthetic import sound as sounds
+from flowgrad.synthetic.annotate import annotate, vehicle_boxes
+from flowgrad.synthetic.clip import write_clip
+from flowgrad.synthetic.dataset import clip_names, write_annotations, write_dataset
 from flowgrad.synthetic.hearing import distance, pan, received_level
 from flowgrad.synthetic.render import Renderer, without
-from flowgrad.synthetic.settings import street_settings
+from flowgrad.synthetic.scene import make_scene
+from flowgrad.synthetic.settings import StreetSettings, street_settings
 
 NUISANCES = [
     name

@@ -134,8 +134,10 @@ class ClipWriter:
     def __init__(self, group: Any):
         self._group = group
 
-    def append(self, **arrays: npt.NDArray[Any]) -> None:
+    def append(self, chunk: int | None = None, compress: bool = True, **arrays: npt.NDArray[Any]) -> None:
         """Append arrays of equal length to the datasets of these names, creating them on first use.
+
+        ``chunk`` and ``compress`` are those of :meth:`extend`.
 
         Raises ``ValueError`` for unequal lengths or a value that is not finite.
         """
@@ -145,10 +147,10 @@ class ClipWriter:
         for name, array in arrays.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise ValueError(f"{self._group.name}/{name}: a value is not finite")
-            self.extend(name, array)
+            self.extend(name, array, chunk, compress)
 
-    def extend(self, name: str, array: npt.NDArray[Any], chunk: int | None = None) -> None:
-        """Append to one dataset alone (packed bytes, samples), ``chunk`` elements a chunk."""
+    def extend(self, name: str, array: npt.NDArray[Any], chunk: int | None = None, compress: bool = True) -> None:
+        """Append to one dataset alone (packed bytes, samples), ``chunk`` rows a chunk; packed bytes do not shrink."""
         if name not in self._group:
             rows = chunk or (CHUNK_FRAMES if array.ndim > 1 else 1024)
             self._group.create_dataset(
@@ -158,8 +160,7 @@ class ClipWriter:
                 chunks=(rows, *array.shape[1:]),
                 dtype=array.dtype,
                 fletcher32=True,
-                # packed bytes do not shrink; maps do
-                **({} if array.dtype == np.uint8 and array.ndim == 1 else {"compression": "gzip", "shuffle": True}),
+                **({"compression": "gzip", "shuffle": True} if compress else {}),
             )
         _require_space(Path(self._group.file.filename), array.nbytes)
         dataset = self._group[name]

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flowgrad import weights
-from flowgrad.config import Config, ConfigurationError, DetectorConfig, parse
-from flowgrad.datasets import Dataset, open_dataset
+from flowgrad.config import TRAINED, Config, ConfigurationError, DetectorConfig, is_demo, parse, with_demo
+from flowgrad.datasets import Dataset
 from flowgrad.errors import InputError
 from flowgrad.media import ffmpeg_program
 from flowgrad.models.checkpoint_file import check_checkpoint, check_detector
 from flowgrad.models.registry import DEFAULT_MODELS, ModelSpec, get_model
+from flowgrad.training_run import start_file
+from flowgrad.weights import TRAINED_DETECTOR, trained_checkpoint
 
 
 @dataclass
@@ -25,7 +27,7 @@ class Findings:
         problems: what must be mended before a run, one sentence each.
         notes: what a person should know, one sentence each.
         models: the models that will run, in the configuration's order.
-        checkpoints: the file of every checkpoint that they need, by its key.
+        checkpoints: the file of every checkpoint that they need, by its key; trained ones may not be there yet.
         detector: the detector's weights, None where no model needs it.
         dataset: the dataset, opened and read; None where it was not looked at.
     """
@@ -53,7 +55,7 @@ def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), download:
     A key that cannot be used takes its default for the rest of the check, so that everything is listed at once.
     """
     faults: list[str] = []
-    sound = dict(raw)
+    sound = with_demo(raw)
     while True:
         try:
             config = parse(sound)
@@ -67,6 +69,8 @@ def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), download:
         else:
             findings = check(config, results, download)
             findings.problems[:0] = faults
+            if is_demo(raw):
+                findings.notes.insert(0, "no dataset is configured: this is the demo (docs/demo.md)")
             return findings
 
 
@@ -93,7 +97,7 @@ def check(
 
 
 def _check_dataset(config: Config, findings: Findings) -> None:
-    findings.dataset = open_dataset(config.dataset.format, config.dataset.root)
+    findings.dataset = config.open_dataset()
     findings.problems += findings.dataset.problems()
 
 
@@ -133,6 +137,13 @@ def _fault(spec: ModelSpec, config: Config, findings: Findings) -> _Fault | None
     if spec.checkpoint is None or spec.checkpoint in findings.checkpoints:
         return None
     key, given = f"checkpoints.{spec.checkpoint}", config.checkpoints.get(spec.checkpoint)
+    if given == TRAINED:
+        findings.checkpoints[spec.checkpoint] = trained_checkpoint(spec.checkpoint)
+        try:
+            start_file(config, spec.checkpoint)
+        except InputError as error:
+            return _Fault(str(error))
+        return None
     path = weights.find(given or spec.file or "")
     if path is None:
         return _Fault(weights.absent(key, given or spec.file or "", spec.source), absent=given is None)
@@ -149,6 +160,9 @@ def _detector_fault(config: Config, findings: Findings, download: Download) -> _
     if findings.detector is not None:
         return None
     name = config.detector.weights
+    if name == TRAINED:
+        findings.detector = TRAINED_DETECTOR
+        return None
     path, default = weights.find(name), DetectorConfig.model_fields["weights"].default
     if path is None and name in weights.DOWNLOADS:
         if download == "promise":

@@ -1,4 +1,4 @@
-"""The command line beside Snakemake: ``flowgrad check``, ``table``, ``show``, ``synth``, ``shuffle-sound``, ``schema``."""
+"""The command line beside Snakemake: ``flowgrad check``, ``table``, ``show``, ``synth``, ``shuffle-sound`` ..."""
 
 from __future__ import annotations
 
@@ -103,6 +103,8 @@ def _read_configuration(files: list[Path]) -> dict[str, Any]:
     """Return the configuration as the workflow reads it: later files overlay earlier ones, key by key."""
     import yaml
 
+    from flowgrad.config import overlay
+
     merged: dict[str, Any] = {}
     for path in files:
         try:
@@ -113,16 +115,8 @@ def _read_configuration(files: list[Path]) -> dict[str, Any]:
             raise InputError(f"{path}: cannot be read as YAML: {error}") from error
         if not isinstance(content, dict):
             raise InputError(f"{path}: expected keys and values")
-        _overlay(merged, content)
+        merged = overlay(merged, content)
     return merged
-
-
-def _overlay(base: dict[str, Any], top: dict[str, Any]) -> None:
-    for key, value in top.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _overlay(base[key], value)
-        else:
-            base[key] = value
 
 
 def _table(options: argparse.Namespace) -> int:
@@ -180,10 +174,11 @@ def _shuffle_sound(options: argparse.Namespace) -> int:
     for name, donor in done.donors.items():
         print(f"{name} sounds like {donor}")
     print(f"{options.out}: {len(done.donors)} clips with another's sound, {len(done.mute)} without sound as before")
+    return 0
 
 
 def _synth(options: argparse.Namespace) -> int:
-    from flowgrad.synthetic import clip_names, write_dataset
+    from flowgrad.synthetic.dataset import clip_names, write_dataset
     from flowgrad.synthetic.preview import write_preview
     from flowgrad.synthetic.settings import street_settings
 

@@ -10,10 +10,19 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from flowgrad.datasets import FORMATS
+from flowgrad.datasets import FORMATS, Dataset, open_dataset
+from flowgrad.datasets.streets import ROOT as STREETS_ROOT
+from flowgrad.datasets.streets import Streets
 from flowgrad.errors import InputError
+from flowgrad.models.layout import CHECKPOINTS
 from flowgrad.models.registry import DEFAULT_MODELS, MODELS, checkpoint_names
 from flowgrad.protocols import BUILT_IN, Protocol
+from flowgrad.synthetic.settings import StreetSettings
+
+DEMO = Path(__file__).with_name("demo.yaml")
+TRAINED = "trained"
+"""Stands for weights that the run itself trains, where a file could be named."""
+TRAINABLE = tuple(CHECKPOINTS)
 
 
 class _Strict(BaseModel):
@@ -23,20 +32,96 @@ class _Strict(BaseModel):
 class DatasetConfig(_Strict):
     """Where the clips are."""
 
-    format: Literal["urbansas", "videos"] = Field(
+    format: Literal["urbansas", "videos", "streets"] = Field(
         "urbansas",
-        description="urbansas: the dataset's folders with annotations; videos: any folder of videos",
+        description="urbansas: the dataset's folders with annotations; videos: any folder of videos; streets: rendered",
     )
-    root: Path = Field(description="the dataset's folder")
+    root: Path = Field(description="the dataset's folder; streets have none, they are rendered under results/streets")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _streets_have_a_place(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or value.get("format") != "streets":
+            return value
+        if value.get("root", STREETS_ROOT) != STREETS_ROOT:
+            raise ValueError(f"dataset.root: streets are rendered under {STREETS_ROOT}; leave it out")
+        return value | {"root": STREETS_ROOT}
+
+    @property
+    def labelled(self) -> bool:
+        """Return whether the format has annotations."""
+        return self.format == "streets" or FORMATS[self.format].labelled
+
+
+class StreetsConfig(StreetSettings):
+    """The streets that are rendered with ``format: streets``: how many, and everything that can vary in them."""
+
+    labelled: int = Field(8, ge=0, le=100_000, description="clips with annotations, which are scored")
+    unlabelled: int = Field(40, ge=0, le=100_000, description="clips without, from which is learnt")
+
+    def settings(self) -> StreetSettings:
+        """Return what the streets look and sound like."""
+        return StreetSettings.model_validate(self.model_dump(exclude={"labelled", "unlabelled"}))
 
 
 class DetectorConfig(_Strict):
     """The YOLO detector of the vision-only rows."""
 
-    weights: str = Field("yolov8n.pt", description="a path, or a file name in the weights folder")
+    weights: str = Field(
+        "yolov8n.pt", description="a path, a file name in the weights folder, or (with rendered streets) 'trained'"
+    )
     image_size: int = Field(640, ge=32, le=4096, multiple_of=32, description="longer side of its input, pixels")
     confidence: float = Field(0.25, ge=0, le=1, description="detections below are dropped")
     iou: float = Field(0.7, gt=0, le=1, description="overlap at which non-maximum suppression drops the weaker box")
+
+
+class TrainingConfig(_Strict):
+    """How ``snakemake train`` trains RCGrad, FlowGrad-IC and FlowGrad-EN. The defaults are RCGrad's own."""
+
+    root: Path | None = Field(
+        None, description="folder of videos to learn from; default: the dataset's clips without annotations"
+    )
+    methods: list[str] = Field(
+        list(TRAINABLE), description="what the target train makes, besides checkpoints that are 'trained'"
+    )
+    # torch 2.14 corrupts its memory in the backward pass of narrower convolutions on a CPU
+    width: int = Field(
+        64, ge=16, le=512, multiple_of=16, description="channels of the first stage; 64 is the published size"
+    )
+    start: dict[str, str] = Field(
+        default_factory=dict,
+        description="where a method starts: imagenet, nothing, rcgrad (the RCGrad of this run) or an RCGrad file",
+    )
+    frames_per_second: Literal[1, 2, 4, 8] = Field(2, description="pictures a second that can be picked")
+    passes: int = Field(1, ge=1, le=10_000, description="times that an epoch goes through all windows of every clip")
+    held_out: float = Field(0.1, gt=0, lt=1, description="share of the videos that decide when training ends")
+    batch_size: int = Field(256, ge=2, le=65_536, description="samples that are contrasted with each other")
+    epochs: int = Field(100, ge=1, le=100_000, description="at most this many")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam, at the start")
+    shrink_after: int = Field(5, ge=1, description="epochs without a better held-out loss; then a tenth of the rate")
+    stop_after: int = Field(10, ge=1, description="epochs without a better held-out loss; then training ends")
+    seed: int = Field(2021, ge=0, lt=2**32, description="of everything that is drawn")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the encoders")
+    threads: int = Field(8, ge=1, le=1024, description="cores of a training, where the run has so many")
+
+    @field_validator("methods")
+    @classmethod
+    def _methods_are_known(cls, value: list[str]) -> list[str]:
+        return _distinct(value, TRAINABLE, "method")
+
+    @field_validator("start")
+    @classmethod
+    def _starts_are_known(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if name not in TRAINABLE:
+                raise ValueError(f"training.start.{name}: unknown key; known: {', '.join(TRAINABLE)}")
+        if value.get("rcgrad") == "rcgrad":
+            raise ValueError("training.start.rcgrad: is imagenet, nothing or a file")
+        return value
+
+    def start_of(self, method: str) -> str:
+        """Return where a method starts."""
+        return self.start.get(method, "imagenet" if method == "rcgrad" else "rcgrad")
 
 
 class CustomProtocol(_Strict):
@@ -59,6 +144,7 @@ class Config(_Strict):
     """Everything that a run can be told. A relative path is relative to the working folder."""
 
     dataset: DatasetConfig
+    streets: StreetsConfig = Field(default_factory=lambda: StreetsConfig.model_validate({}))
     models: list[str] | str = Field(
         DEFAULT_MODELS,
         description="rows of the table, controls too if named; 'available': those whose weights are found,"
@@ -68,10 +154,11 @@ class Config(_Strict):
         default_factory=dict, description="protocols of your own, by name; list the name under protocols too"
     )
     protocols: list[str] = Field(["paper", "released"], description="how inputs are prepared and maps are scored")
-    checkpoints: dict[str, Path] = Field(
+    checkpoints: dict[str, Path | Literal["trained"]] = Field(
         default_factory=dict,
-        description="network weights; without an entry the published name in the weights folder",
+        description="network weights, or 'trained'; without an entry the published name in the weights folder",
     )
+    training: TrainingConfig = Field(default_factory=lambda: TrainingConfig.model_validate({}))
     detector: DetectorConfig = Field(default_factory=lambda: DetectorConfig.model_validate({}))
     clips_per_job: int = Field(16, ge=1, le=100_000, description="clips in a new shard; shards that exist stay")
     frames: Literal["all", "annotated"] = Field("all", description="annotated: only the frames that are scored")
@@ -95,10 +182,12 @@ class Config(_Strict):
 
     @field_validator("checkpoints")
     @classmethod
-    def _checkpoints_are_known(cls, value: dict[str, Path]) -> dict[str, Path]:
-        for name in value:
+    def _checkpoints_are_known(cls, value: dict[str, Path | str]) -> dict[str, Path | str]:
+        for name, file in value.items():
             if name not in checkpoint_names():
                 raise ValueError(f"checkpoints.{name}: unknown key; known: {', '.join(checkpoint_names())}")
+            if file == TRAINED and name not in TRAINABLE:
+                raise ValueError(f"checkpoints.{name}: cannot be trained here; that can {', '.join(TRAINABLE)}")
         return value
 
     @field_validator("custom_protocols")
@@ -122,9 +211,21 @@ class Config(_Strict):
     @classmethod
     def _annotated_needs_annotations(cls, value: str, info: ValidationInfo) -> str:
         dataset = info.data.get("dataset")
-        if value == "annotated" and dataset and not FORMATS[dataset.format].labelled:
+        if value == "annotated" and dataset and not dataset.labelled:
             raise ValueError(f"frames: 'annotated' needs annotations, which format {dataset.format!r} has not")
         return value
+
+    @model_validator(mode="after")
+    def _detector_can_be_trained(self) -> Config:
+        if self.detector.weights == TRAINED and self.dataset.format != "streets":
+            raise ValueError("detector.weights: only rendered streets have boxes to train a detector from; name a file")
+        return self
+
+    def open_dataset(self) -> Dataset:
+        """Return the dataset that is run."""
+        if self.dataset.format == "streets":
+            return Streets(self.streets.settings(), "labelled", self.streets.labelled)
+        return open_dataset(self.dataset.format, self.dataset.root)
 
     def protocol(self, name: str) -> Protocol:
         """Return a protocol of this configuration by name."""
@@ -146,13 +247,34 @@ def _distinct(names: list[str], known: Any, what: str) -> list[str]:
     return names
 
 
+def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``top`` laid over it, key by key at every depth, as the workflow engine does."""
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        merged[key] = overlay(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+    return merged
+
+
+def is_demo(raw: Mapping[str, Any]) -> bool:
+    """Return whether a raw configuration names no dataset, so that the demo's settings lie under it."""
+    return "dataset" not in raw
+
+
+def with_demo(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a raw configuration; where it is the demo's, laid over those settings (``demo.yaml``)."""
+    import yaml
+
+    return overlay(yaml.safe_load(DEMO.read_text(encoding="utf-8")), raw) if is_demo(raw) else dict(raw)
+
+
 def parse(raw: Mapping[str, Any]) -> Config:
-    """Return the checked configuration.
+    """Return the checked configuration; without a dataset it is the demo's (:func:`with_demo`).
 
     Raises ``InputError`` that names every wrong key and says what was expected.
     """
     try:
-        return Config.model_validate(dict(raw))
+        return Config.model_validate(with_demo(raw))
     except ValidationError as error:
         faults = error.errors()
         keys = {str(fault["loc"][0]) for fault in faults if fault["loc"]}

@@ -102,7 +102,7 @@ class PictureEncoder:
 
     def _flush(self) -> None:
         numbers, ends = zip(*self._rows, strict=True)
-        self._clip.extend("packets", np.concatenate(self._packets), chunk=1 << 18)
+        self._clip.extend("packets", np.concatenate(self._packets), chunk=1 << 18, compress=False)
         self._clip.append(
             frame=np.array(numbers, np.int32),
             packet_end=np.array(ends, np.int64),

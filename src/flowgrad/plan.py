@@ -33,13 +33,22 @@ HASHING_THREADS = 4
 
 @dataclass(frozen=True)
 class PlannedClip:
-    """A clip in a shard: paths relative to the dataset's root, and the SHA-256 of each file."""
+    """A clip in a shard: paths relative to the dataset's root, and the SHA-256 of each file.
+
+    A video that the run renders itself has no file yet: ``video_sha256`` is then a digest of what it is rendered from.
+    """
 
     name: str
     video: str
     video_sha256: str
     sound: str | None = None
     sound_sha256: str | None = None
+    rendered: bool = False
+
+    def source_sha256(self, root: Path) -> str:
+        """Return the SHA-256 of the video file below ``root``."""
+        path = root / self.video
+        return file_sha256(path) if self.rendered and path.is_file() else self.video_sha256
 
 
 class Plan:
@@ -168,6 +177,8 @@ class Plan:
 def _planned(root: Path, clip: Clip, cache: FingerprintCache) -> PlannedClip:
     assert clip.video is not None
     clip.video.encode("utf-8")
+    if clip.made_from is not None:
+        return PlannedClip(clip.name, clip.video, clip.made_from, rendered=True)
     return PlannedClip(
         clip.name,
         clip.video,

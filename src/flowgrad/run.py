@@ -14,15 +14,17 @@ from typing import Any
 
 from flowgrad import artifacts, selection
 from flowgrad.check import Findings, check, check_raw, has_gpu
-from flowgrad.config import Config, parse
-from flowgrad.datasets import FORMATS
+from flowgrad.config import TRAINED, Config, parse
+from flowgrad.datasets.streets import ROOT as STREETS_ROOT
 from flowgrad.detection.base import Detector
 from flowgrad.errors import InputError
 from flowgrad.models.registry import ModelSpec, get_model, required
-from flowgrad.plan import FingerprintCache, Plan, read_annotations
+from flowgrad.plan import FingerprintCache, Plan, file_sha256, read_annotations
 from flowgrad.protocols import Protocol
 from flowgrad.provenance import code_digest
 from flowgrad.stages.decode import Recipe, at_hand
+from flowgrad.training_run import TrainingRun
+from flowgrad.weights import TRAINED_DETECTOR
 
 RESULTS = Path("results")
 DECODE = "flowgrad.stages.decode"
@@ -38,6 +40,12 @@ class Run:
 
     config: Config
     findings: Findings
+    main: bool = False
+
+    @cached_property
+    def training(self) -> TrainingRun:
+        """Return the training part of the run."""
+        return TrainingRun(self.config, self.plan, self.main)
 
     @cached_property
     def plan(self) -> Plan:
@@ -57,7 +65,7 @@ class Run:
     @property
     def labelled(self) -> bool:
         """Return whether there is anything to score."""
-        return FORMATS[self.config.dataset.format].labelled
+        return self.config.dataset.labelled
 
     @cached_property
     def table_models(self) -> list[ModelSpec]:
@@ -83,9 +91,12 @@ class Run:
 
     @cached_property
     def weights_sha256(self) -> dict[str, str]:
-        """Return the SHA-256 of every checkpoint that is used, by its key, and of the ``detector``."""
-        files = dict(self.findings.checkpoints)
-        if self.findings.detector is not None:
+        """Return the SHA-256 of every checkpoint that is used, by its key, and of the ``detector``.
+
+        What the run trains itself has none yet: the engine sees it as a file that other files are made from.
+        """
+        files = {key: path for key, path in self.findings.checkpoints.items() if not self.is_trained(key)}
+        if self.findings.detector not in (None, TRAINED_DETECTOR):
             files["detector"] = self.findings.detector
         # once a run: the engine asks for the parameters of every job, and the cache lists every clip
         cache = FingerprintCache(self.plan.folder / "fingerprints.json")
@@ -123,12 +134,13 @@ class Run:
             "selection": self._selection(),
         }
         if spec.kind == "network" and spec.checkpoint:
-            params |= {"weights": self.weights_sha256[spec.checkpoint], "precision": self.config.precision}
+            weights = self.weights_sha256.get(spec.checkpoint, TRAINED)
+            params |= {"weights": weights, "precision": self.config.precision}
         return params
 
     def detect_params(self) -> dict[str, Any]:
         """Return what detection depends on."""
-        made_by = {"code": code_digest(*DETECT, DECODE), "weights": self.weights_sha256.get("detector", "")}
+        made_by = {"code": code_digest(*DETECT, DECODE), "weights": self.weights_sha256.get("detector", TRAINED)}
         return made_by | self.config.detector.model_dump(exclude={"weights"}) | self._selection()
 
     def stationary_params(self, protocol: str) -> dict[str, Any]:
@@ -195,6 +207,8 @@ class Run:
         inputs = {}
         if spec.kind == "network":
             inputs["frames"] = f"{RESULTS}/frames/{shard}.h5"
+            if spec.checkpoint and self.is_trained(spec.checkpoint):
+                inputs["checkpoint"] = str(self.findings.checkpoints[spec.checkpoint])
         if spec.flow:
             inputs["flow"] = f"{RESULTS}/flow/{shard}.h5"
         if spec.derived_from:
@@ -205,7 +219,7 @@ class Run:
         """Return the arguments of stage ``heatmaps`` that say what is made from what."""
         spec = get_model(model)
         inputs = self.heatmap_inputs(model, protocol, shard)
-        network = spec.kind == "network" and spec.checkpoint
+        checkpoint = self.findings.checkpoints[spec.checkpoint] if spec.kind == "network" and spec.checkpoint else None
         return {
             "spec": spec,
             "protocol_name": protocol,
@@ -213,7 +227,36 @@ class Run:
             "flow_in": Path(inputs["flow"]) if "flow" in inputs else None,
             "maps_in": Path(inputs["maps"]) if "maps" in inputs else None,
             "wanted": self.scored_frames(shard, protocol),
-            "checkpoint": self.findings.checkpoints[network] if network else None,
+            "checkpoint": checkpoint,
+            "checkpoint_sha256": file_sha256(checkpoint) if checkpoint else "",
+        }
+
+    def is_trained(self, key: str) -> bool:
+        """Return whether the run makes a checkpoint itself."""
+        return self.config.checkpoints.get(key) == TRAINED
+
+    @property
+    def trained_detector(self) -> list[str]:
+        """Return the detector's weights where the run makes them itself."""
+        return [str(TRAINED_DETECTOR)] if self.findings.detector == TRAINED_DETECTOR else []
+
+    def rendered(self, part: str, shard: str) -> list[str]:
+        """Return the mark that the videos of a shard are rendered, where the run renders them itself.
+
+        ``part``: ``labelled`` (the clips that are scored) or ``unlabelled`` (those that are learnt from).
+        """
+        rendering = self.config.dataset.format == "streets" and (part == "labelled" or not self.config.training.root)
+        return [f"{STREETS_ROOT}/{part}/{shard}.rendered"] if rendering else []
+
+    def shard_of(self, part: str, shard: str) -> Path:
+        """Return the file that lists the clips of a shard of rendered streets."""
+        return (self.plan if part == "labelled" else self.training.plan).shard_file(shard)
+
+    def street_params(self) -> dict[str, Any]:
+        """Return what the annotations of rendered streets depend on besides their names."""
+        return {
+            "code": code_digest("flowgrad.synthetic.dataset"),
+            "settings": self.config.streets.settings().model_dump(),
         }
 
     def boxes_file(self, protocol: str, shard: str) -> str:
@@ -237,7 +280,7 @@ class Run:
         """Return the arguments of stage ``pictures`` that say what is drawn from what."""
         return {
             "shard_in": self.plan.shard_file(shard),
-            "root": self.config.dataset.root,
+            "root": self.config.open_dataset().root,
             "status_in": RESULTS / "status" / f"{shard}.csv",
             "specs": self.table_models,
             "protocol": self.protocols[protocol],
@@ -271,7 +314,7 @@ class Run:
         """Return what the frames of a shard are decoded from, and how."""
         return Recipe(
             shard=self.plan.shard_file(shard),
-            root=self.config.dataset.root,
+            root=self.config.open_dataset().root,
             sample_rates=tuple(sorted({protocol.sample_rate for protocol in self.protocols.values()})),
             wanted=self.decoded_frames(shard),
         )
@@ -331,7 +374,7 @@ def prepare(raw: Mapping[str, Any], main: bool) -> Run:
     if findings.problems:
         raise InputError(findings.report())
     config = parse(raw)
-    run = Run(config, findings)
+    run = Run(config, findings, main)
     if main:
         # what another run works from must not change under it; the engine will refuse this one anyway
         if any(Path(".snakemake/locks").glob("*.lock")) and run.plan.shards():

@@ -1,4 +1,4 @@
-"""Finding weights: by path, else by name in the weights folder, else (known files only) downloaded once.
+"""Finding weights: by path, else by name in the weights folder, else (known files only) downloaded once; or trained.
 
 The weights folder is ``$FLOWGRAD_WEIGHTS``, or ``weights/`` in the working folder. A download happens before any job
 and never inside one; it is kept only if its SHA-256 is the one known here.
@@ -17,6 +17,8 @@ from flowgrad.artifacts import replacing
 from flowgrad.errors import InputError
 
 TIMEOUT_S = 20
+TRAINING = Path("results/training")
+TRAINED_DETECTOR = TRAINING / "detector/detector.pt"
 DOWNLOADS = {
     "yolov8n.pt": (
         "https://github.com/ultralytics/assets/releases/download/v8.3.0/yolov8n.pt",
@@ -24,6 +26,11 @@ DOWNLOADS = {
     ),
 }
 """Files that can be verified: name -> address, SHA-256."""
+
+
+def trained_checkpoint(method: str) -> Path:
+    """Return where training puts the checkpoint of a method."""
+    return TRAINING / method / f"{method}.ckpt"
 
 
 def weights_folder() -> Path:

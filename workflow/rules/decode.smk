@@ -11,6 +11,7 @@ frames.release() says why the frames are not temp().
 rule decode:
     input:
         shard="results/plan/shards/{shard}.json",
+        rendered=lambda wildcards: RUN.rendered("labelled", wildcards.shard),
         annotations=[] if RUN.config.frames == "all" else "results/plan/annotations/{shard}.json",
     output:
         frames="results/frames/{shard}.h5",

@@ -9,6 +9,7 @@ out  results/boxes/{storage}/{shard}.csv                 every box, on exact or 
 rule detect:
     input:
         frames="results/frames/{shard}.h5",
+        weights=RUN.trained_detector,
     output:
         boxes="results/boxes/{storage}/{shard}.csv",
     log:

@@ -27,11 +27,15 @@ VIDEO_SUFFIXES = (
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip: its name, its video and, where the sound is a file of its own, that file (relative to the root)."""
+    """A clip: its name, its video and, where the sound is a file of its own, that file (relative to the root).
+
+    ``made_from`` is set where the run renders the video itself: a digest of everything that decides its pixels.
+    """
 
     name: str
     video: str | None
     sound: str | None = None
+    made_from: str | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from flowgrad.detection.base import CLASSES, Detections
 from flowgrad.errors import InputError, first_line
 
 
-def _import_yolo() -> Any:
+def import_yolo() -> Any:
     """Import ultralytics with its network calls, self-installation and settings file switched off."""
     os.environ["YOLO_OFFLINE"] = "true"
     os.environ["YOLO_AUTOINSTALL"] = "false"
@@ -55,7 +55,7 @@ class Yolo:
         iou: float = 0.7,
         device: str = "cpu",
     ):
-        yolo = _import_yolo()
+        yolo = import_yolo()
         try:
             self._model = yolo(str(weights), task="detect")
             names: dict[int, str] = self._model.names

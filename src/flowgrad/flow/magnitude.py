@@ -15,6 +15,8 @@ from flowgrad.protocols import MAP_SIZE, FlowStorage
 KIND = "flow"
 DATASETS: dict[FlowStorage, str] = {"float16": "magnitude", "jpeg": "magnitude_jpeg"}
 """The flow artifact, and its dataset for each form in which a protocol wants flow."""
+INPUT_OFFSET, INPUT_SCALE = 5, 200
+"""The networks see (magnitude + 5) / 200."""
 
 
 class FlowEstimator(Protocol):
@@ -60,7 +62,7 @@ def network_input(
     ``wrap`` rounds to 8 bits and adds there as the released code does: magnitudes of 251..255 px come out as 0..0.02.
     """
     if arithmetic == "wrap":
-        magnitude = np.clip(np.rint(magnitude), 0, 255).astype(np.uint8) + np.uint8(5)
+        magnitude = np.clip(np.rint(magnitude), 0, 255).astype(np.uint8) + np.uint8(INPUT_OFFSET)
     else:
-        magnitude = np.asarray(magnitude, np.float32) + 5
-    return (magnitude / np.float32(200)).astype(np.float32)
+        magnitude = np.asarray(magnitude, np.float32) + INPUT_OFFSET
+    return (magnitude / np.float32(INPUT_SCALE)).astype(np.float32)

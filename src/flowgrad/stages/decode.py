@@ -133,7 +133,8 @@ def _pictures(
     status: ClipStatus,
     keep: Collection[int] | None,
 ) -> None:
-    group = output.clip(clip.name, source_sha256=clip.video_sha256, sound_sha256=clip.sound_sha256 or clip.video_sha256)
+    source = clip.source_sha256(root)
+    group = output.clip(clip.name, source_sha256=source, sound_sha256=clip.sound_sha256 or source)
     encoder, report = frames.PictureEncoder(group), media.DecodeReport()
     for picture in media.pictures(root / clip.video, report):
         if not status.width:

@@ -21,7 +21,7 @@ class StreetSettings(BaseModel):
 
     seed: int = Field(1, ge=0, description="another seed gives other streets")
     seconds: float = Field(10.0, ge=1, le=120, description="length of a clip")
-    frames_per_second: Literal[24, 30] = Field(24, description="pictures a second")
+    frames_per_second: Literal[8, 24, 30] = Field(24, description="pictures a second; 8 is all that a run looks at")
     width: int = Field(400, ge=160, le=1280, multiple_of=2, description="pixels; even, as H.264 4:2:0 needs")
     height: int = Field(224, ge=90, le=720, multiple_of=2, description="pixels; even, as H.264 4:2:0 needs")
     traffic: float = Field(3.0, ge=0, le=8, description="vehicles that pass in ten seconds, on average")

@@ -1,0 +1,18 @@
+"""Rule ``fit``."""
+
+from pathlib import Path
+
+from flowgrad.run import job
+from flowgrad.stages import fit
+
+with job(snakemake) as run:
+    fit.run(
+        **run.training.fit_settings(snakemake.wildcards.method),
+        samples_in=[Path(path) for path in snakemake.input.samples],
+        clips_in=Path(snakemake.input.clips),
+        device=run.config.device,
+        threads=snakemake.threads,
+        checkpoint_out=Path(snakemake.output.checkpoint),
+        log_out=Path(snakemake.output.log),
+        curves_out=Path(snakemake.output.curves),
+    )

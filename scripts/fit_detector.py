@@ -1,0 +1,17 @@
+"""Rule ``fit_detector``."""
+
+from pathlib import Path
+
+from flowgrad.run import job
+from flowgrad.stages import fit_detector
+
+with job(snakemake) as run:
+    streets = run.training.dataset()
+    fit_detector.run(
+        settings=streets.settings,
+        videos={clip.name: streets.root / clip.video for clip in streets.clips()},
+        device=run.config.device,
+        threads=snakemake.threads,
+        weights_out=Path(snakemake.output.weights),
+        log_out=Path(snakemake.output.log),
+    )

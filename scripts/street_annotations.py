@@ -1,0 +1,8 @@
+"""Rule ``street_annotations``."""
+
+from flowgrad.run import job
+from flowgrad.synthetic.dataset import write_annotations
+
+with job(snakemake) as run:
+    streets = run.config.open_dataset()
+    write_annotations(streets.root, streets.settings, streets.names)

@@ -1,0 +1,125 @@
+"""Stage ``fit``: the checkpoint of one method from samples, its log and its curves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import torch
+from torch import nn
+
+from flowgrad import artifacts
+from flowgrad.errors import InputError
+from flowgrad.figures.curves import curves
+from flowgrad.models.checkpoint_file import check_checkpoint
+from flowgrad.models.checkpoints import load_encoders, read_state
+from flowgrad.models.encoders import build_encoders
+from flowgrad.plan import file_sha256
+from flowgrad.stages.samples import LEFT_OUT, STATUS_COLUMNS
+from flowgrad.training.checkpointing import save
+from flowgrad.training.loop import Schedule, fit
+from flowgrad.training.objectives import start_from_imagenet, start_from_rcgrad
+from flowgrad.training.samples import SampleSet
+
+log = logging.getLogger(__name__)
+
+Start = Literal["imagenet", "nothing", "rcgrad"]
+
+
+def run(
+    *,
+    method: str,
+    samples_in: Sequence[Path],
+    clips_in: Path,
+    start: Start,
+    start_file: Path | None,
+    width: int,
+    schedule: Schedule,
+    device: str,
+    threads: int,
+    checkpoint_out: Path,
+    log_out: Path,
+    curves_out: Path,
+) -> None:
+    """Train one method.
+
+    Args:
+        method: ``rcgrad``, ``flowgrad-ic`` or ``flowgrad-en``.
+        samples_in: what stage ``samples`` wrote.
+        clips_in: what rule ``training_clips`` wrote.
+        start: what ``start_file`` holds: an ImageNet ResNet-18, or RCGrad's encoders.
+        start_file: None for new weights.
+        width: channels of the encoders' first stage.
+        schedule: how.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        threads: CPU threads.
+        checkpoint_out: the best epoch, in the published layout. The state of an unfinished training lies in ``state``
+            beside it, and the next call goes on from there.
+        log_out: CSV, a row an epoch.
+        curves_out: PNG of the losses.
+
+    Raises:
+        InputError: see :func:`flowgrad.training.loop.fit`; or a start that does not fit.
+    """
+    from flowgrad.models import resolve_device
+
+    torch.set_num_threads(threads)
+    clips = artifacts.read_table(clips_in, STATUS_COLUMNS)
+    left_out = clips[clips["status"] == LEFT_OUT]
+    samples = SampleSet(samples_in, without=left_out["video"])
+    torch.manual_seed(schedule.seed)
+    encoders = started(method, start, start_file, width)
+
+    def say(words: str) -> None:
+        log.info("%s", words)
+        print(f"{method}: {words}", file=sys.stderr, flush=True)  # noqa: T201
+
+    say(f"{len(samples.clips)} clips, {len(left_out)} left out ({clips_in})")
+    # another start, other clips or settings: another training, which must not go on from this one's state
+    facts = [method, width, asdict(schedule), samples.clips, start_file and file_sha256(start_file)]
+    identity = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    states = checkpoint_out.parent / "state"
+    for other in states.glob("*"):
+        if other.name != identity:
+            shutil.rmtree(other)
+    outcome = fit(
+        method,
+        encoders,
+        samples,
+        schedule,
+        folder=states / identity,
+        device=resolve_device(device),
+        say=say,
+        bar=sys.stderr.isatty() and threads > 1,
+    )
+    content = outcome.state if method == "rcgrad" else {"state_dict": outcome.state, "epoch": outcome.best_epoch}
+    save(content, checkpoint_out)
+    check_checkpoint(checkpoint_out, method)
+    history = pd.DataFrame(outcome.history)
+    artifacts.write_table(log_out, history)
+    with artifacts.replacing(curves_out) as temporary:
+        curves(history, outcome.best_epoch, method, temporary)
+    shutil.rmtree(states)
+    say(f"keeps epoch {outcome.best_epoch + 1}")
+
+
+def started(method: str, start: Start, file: Path | None, width: int) -> nn.ModuleDict:
+    """Return the encoders of a method where training starts.
+
+    Raises ``InputError`` naming the file that does not fit.
+    """
+    if file is None:
+        return build_encoders(method, width)
+    try:
+        rcgrad = start_from_imagenet(read_state(file)) if start == "imagenet" else load_encoders(file, "rcgrad")
+        return start_from_rcgrad(method, rcgrad, width)
+    except InputError as error:
+        raise InputError(f"training.start.{method}: {file}: {error}") from error

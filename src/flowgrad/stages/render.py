@@ -1,0 +1,29 @@
+"""Stage ``render``: the videos of a shard of synthetic streets."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from flowgrad import artifacts
+from flowgrad.plan import read_shard
+from flowgrad.synthetic.clip import write_clip
+from flowgrad.synthetic.scene import make_scene
+from flowgrad.synthetic.settings import StreetSettings
+
+log = logging.getLogger(__name__)
+
+
+def run(*, shard: Path, settings: StreetSettings, mark: Path) -> None:
+    """Render every clip of a shard.
+
+    Args:
+        shard: the shard's file.
+        settings: of the streets.
+        mark: text file that names what lies rendered beside it; its folder is the root of the clips' paths.
+    """
+    clips = read_shard(shard)
+    for clip in clips:
+        write_clip(make_scene(settings, clip.name), mark.parent / clip.video)
+        log.info("%s: rendered", clip.name)
+    artifacts.write_text(mark, "".join(f"{clip.name}\n" for clip in clips))

@@ -1,0 +1,135 @@
+"""Stage ``samples``: what training reads of the clips of a shard, and what became of each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from flowgrad import artifacts, media
+from flowgrad.errors import MediaError
+from flowgrad.flow import Farneback, map_magnitude
+from flowgrad.models.inputs import resized
+from flowgrad.plan import PlannedClip, read_shard
+from flowgrad.protocols import FRAMES_PER_SECOND
+from flowgrad.training.samples import KIND, SAMPLE_RATE, WINDOW_S, has_whole_window
+
+log = logging.getLogger(__name__)
+
+STATUS_COLUMNS = {"video": "str", "status": "str", "reason": "str", "samples": "int64"}
+USED, LEFT_OUT = "used", "left out"
+IN_LABELLED_PART = "is an annotated clip of the dataset"
+
+
+@dataclass
+class SampleStatus:
+    """What became of a clip: ``used`` or ``left out``, and why."""
+
+    video: str
+    status: str
+    reason: str
+    samples: int
+
+
+def run(*, shard: Path, root: Path, frames_per_second: int, samples_out: Path, status_out: Path) -> None:
+    """Write the samples of every clip of a shard.
+
+    Args:
+        shard: the shard's file.
+        root: the folder that its paths are relative to.
+        frames_per_second: how many samples a second of video gives; divides 8.
+        samples_out: HDF5; per clip ``frame`` (T,) int32, ``picture`` (T, 224, 224, 3) uint8, ``magnitude``
+            (T, 224, 224) float16 and ``sound`` (S,) float32 at 16 kHz. Clips that cannot be used are absent.
+        status_out: CSV, a row a clip.
+    """
+    import pandas as pd
+
+    cv2.setNumThreads(1)
+    rows = []
+    versions = artifacts.library_versions("av", "ffmpeg-python", "opencv-python")
+    with artifacts.create(samples_out, KIND, frames_per_second=frames_per_second, **versions) as output:
+        for clip in read_shard(shard):
+            group = output.clip(clip.name, source_sha256=clip.source_sha256(root))
+            try:
+                count = _clip(clip, root, group, FRAMES_PER_SECOND // frames_per_second)
+                rows.append(SampleStatus(clip.name, USED, "", count))
+            except MediaError as error:
+                output.drop(clip.name)
+                rows.append(SampleStatus(clip.name, LEFT_OUT, str(error), 0))
+            log.info("%s: %s %s", clip.name, rows[-1].status, rows[-1].reason)
+    table = pd.DataFrame([asdict(row) for row in rows], columns=list(STATUS_COLUMNS))
+    artifacts.write_table(status_out, table.sort_values("video"))
+
+
+def run_clips(*, statuses_in: Sequence[Path], labelled_in: Path, out: Path) -> None:
+    """Write one row for every clip that was offered to training.
+
+    Args:
+        statuses_in: what :func:`run` wrote, a file a shard.
+        labelled_in: JSON list of the clips that are annotated ones of the dataset: nothing is learnt from them.
+        out: CSV with ``video, status, reason, samples``.
+    """
+    import pandas as pd
+
+    labelled = set(artifacts.read_json(labelled_in))
+    table = pd.concat([artifacts.read_table(path, STATUS_COLUMNS) for path in statuses_in])
+    rows = table["video"].isin(labelled)
+    table.loc[rows, ["status", "reason", "samples"]] = [LEFT_OUT, IN_LABELLED_PART, 0]
+    artifacts.write_table(out, table.sort_values("video"))
+
+
+def _clip(clip: PlannedClip, root: Path, group: artifacts.ClipWriter, every: int) -> int:
+    """Write one clip and return how many samples it has; raises ``MediaError`` where it cannot be used."""
+    sound_end = _sound(root / (clip.sound or clip.video), group)
+    report = media.DecodeReport()
+    numbers: list[int] = []
+    for number, picture, magnitude in _pairs(root / clip.video, report, every, sound_end):
+        numbers.append(number)
+        group.append(
+            chunk=1,
+            compress=False,
+            frame=np.array([number], np.int32),
+            picture=picture[None],
+            magnitude=magnitude[None],
+        )
+    end = min(sound_end, report.frames / FRAMES_PER_SECOND)
+    usable = sum(has_whole_window(number, end) for number in numbers)
+    if not usable:
+        raise MediaError(f"{end:.2f} s with sound, a window has {WINDOW_S:g} s")
+    group.attributes(end_s=end)
+    return usable
+
+
+def _pairs(
+    path: Path, report: media.DecodeReport, every: int, end: float
+) -> Iterator[tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.float16]]]:
+    """Yield number, picture, and flow to its successor of every ``every``-th frame that has a whole window."""
+    estimator = Farneback()
+    waiting = None
+    for picture in media.pictures(path, report):
+        wanted = picture.number % every == 0 and has_whole_window(picture.number, end)
+        rgb = picture.rgb() if wanted or waiting is not None else None
+        if waiting is not None and rgb is not None:
+            magnitude = map_magnitude(estimator.magnitude(estimator.grey(waiting), estimator.grey(rgb)))
+            yield picture.number - 1, resized(waiting), magnitude
+        waiting = rgb if wanted else None
+
+
+def _sound(path: Path, group: artifacts.ClipWriter) -> float:
+    """Write a clip's sound and return its length in seconds; raises ``MediaError`` where there is none."""
+    channels = media.sound_channels(path)
+    if channels == 0:
+        raise MediaError("no sound track")
+    samples, peak, faults = 0, 0.0, list[str]()
+    for block in media.sound_blocks(path, channels, SAMPLE_RATE, faults):
+        group.extend("sound", block, chunk=1 << 14, compress=False)
+        samples += block.size
+        peak = max(peak, float(np.abs(block).max(initial=0)))
+    if peak == 0:
+        raise MediaError("the sound is digital silence")
+    return samples / SAMPLE_RATE

@@ -1,0 +1,109 @@
+"""A small detector for rendered streets, trained by ultralytics' own trainer (AGPL-3.0, as the detector itself)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+from PIL import Image
+
+from flowgrad.detection.base import CLASSES
+from flowgrad.detection.yolo import import_yolo
+from flowgrad.errors import InputError
+
+log = logging.getLogger(__name__)
+
+ARCHITECTURE = Path(__file__).with_name("detector.yaml")
+IMAGE_SIZE = 320
+EPOCHS = 12
+BATCH = 16
+SEED = 2021
+
+Labelled = tuple[int, float, float, float, float]
+"""A box: number of its class in ``CLASSES``, then its centre, width and height as shares of the picture."""
+
+
+class PictureFolder:
+    """Pictures and boxes in the files that ultralytics' trainer reads.
+
+    Args:
+        folder: an empty folder.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._counts = {"train": 0, "val": 0}
+        for part in self._counts:
+            for kind in ("images", "labels"):
+                (folder / kind / part).mkdir(parents=True)
+
+    def add(self, part: str, name: str, rgb: npt.NDArray[np.uint8], boxes: Sequence[Labelled]) -> None:
+        """Add an (H, W, 3) uint8 RGB picture to ``train`` or ``val``."""
+        Image.fromarray(rgb).save(self.folder / f"images/{part}/{name}.jpg", quality=95)
+        lines = [" ".join([str(number), *(f"{value:.6f}" for value in box)]) for number, *box in boxes]
+        (self.folder / f"labels/{part}/{name}.txt").write_text("\n".join(lines))
+        self._counts[part] += 1
+
+    def description(self) -> Path:
+        """Write and return the file that names the folders and classes.
+
+        Raises ``InputError`` where a part is empty.
+        """
+        empty = [part for part, count in self._counts.items() if not count]
+        if empty:
+            raise InputError("the detector has too few pictures to learn from; raise streets.unlabelled")
+        path = self.folder / "pictures.yaml"
+        content = {"path": str(self.folder), "names": dict(enumerate(CLASSES))}
+        path.write_text(yaml.safe_dump(content | {part: f"images/{part}" for part in self._counts}))
+        return path
+
+
+def train_detector(pictures: PictureFolder, scratch: Path, device: str, say: Any) -> tuple[Path, Path]:
+    """Train the small detector.
+
+    Args:
+        pictures: what it learns from, and what it is judged by.
+        scratch: a folder for the trainer's own files.
+        device: torch device string.
+        say: told a line an epoch.
+
+    Returns:
+        The weights of the last epoch (stripped of the optimiser's state), and the trainer's table of figures.
+    """
+    yolo = import_yolo()
+    model = yolo(str(ARCHITECTURE), task="detect")
+    model.add_callback(
+        "on_fit_epoch_end",
+        lambda trainer: say(
+            f"epoch {trainer.epoch + 1} of {trainer.epochs}: box loss {float(trainer.tloss[0]):.3f}, on other videos"
+            f" mAP at 0.5 {trainer.metrics.get('metrics/mAP50(B)', float('nan')):.3f}"
+        ),
+    )
+    model.train(
+        data=str(pictures.description()),
+        epochs=EPOCHS,
+        imgsz=IMAGE_SIZE,
+        batch=BATCH,
+        device=device,
+        workers=0,
+        project=str(scratch),
+        name="run",
+        seed=SEED,
+        rect=False,
+        mosaic=0.5,
+        close_mosaic=EPOCHS // 3,
+        warmup_epochs=1,
+        optimizer="AdamW",
+        lr0=2e-3,
+        cos_lr=True,
+        cache="ram",
+        plots=False,
+        verbose=False,
+        amp=False,
+    )
+    return scratch / "run/weights/last.pt", scratch / "run/results.csv"

@@ -1,0 +1,192 @@
+"""Lightning's loop around one method: held-out videos decide when it ends and which epoch is kept."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from torch import nn
+
+from flowgrad.errors import InputError
+from flowgrad.training.checkpointing import AtomicCheckpoints
+from flowgrad.training.data import EpochBatches, HeldOutBatches, loader
+from flowgrad.training.module import ContrastiveTraining
+from flowgrad.training.samples import WINDOW_S, SampleSet, split
+
+log = logging.getLogger(__name__)
+
+GPU_WORKERS = 4
+"""Processes that read ahead for a GPU; a CPU is busier with the networks than with reading."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a method is trained; the fields are those of ``training`` in the configuration."""
+
+    seed: int
+    held_out: float
+    batch_size: int
+    passes: int
+    epochs: int
+    learning_rate: float
+    shrink_after: int
+    stop_after: int
+    precision: Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to.
+
+    Attributes:
+        state: tensors of the best epoch, by the keys of the published checkpoints.
+        best_epoch: its number, from 0.
+        history: a row an epoch: epoch, train_loss, held_out_loss, held_out_retrieval (share of held-out pictures whose
+            own sound is the nearest of its batch), learning_rate, samples_per_s.
+    """
+
+    state: dict[str, torch.Tensor]
+    best_epoch: int
+    history: list[dict[str, float]]
+
+
+class History(L.Callback):
+    """Remembers the figures of every epoch, across a resumption too, and says a line an epoch."""
+
+    def __init__(self, batch_size: int, say: Callable[[str], None]):
+        self.rows: list[dict[str, float]] = []
+        self._batch_size, self._say = batch_size, say
+        self._began = self._elapsed = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps; Lightning calls this."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up what a checkpoint kept; Lightning calls this."""
+        self.rows = list(state_dict["rows"])
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock; Lightning calls this."""
+        self._began = time.perf_counter()
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop the clock; Lightning calls this."""
+        self._elapsed = time.perf_counter() - self._began
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Note the epoch; Lightning calls this before it writes checkpoints."""
+        found = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        row: dict[str, float] = {"epoch": trainer.current_epoch}
+        row |= {name: found[name] for name in ("train_loss", "held_out_loss", "held_out_retrieval")}
+        row["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
+        row["samples_per_s"] = int(trainer.num_training_batches) * self._batch_size / self._elapsed
+        self.rows.append(row)
+        if trainer.is_global_zero:
+            self._say(
+                f"epoch {row['epoch'] + 1} of at most {trainer.max_epochs}: loss {row['train_loss']:.3f}, on held-out"
+                f" videos {row['held_out_loss']:.3f}, {row['samples_per_s']:.0f} samples a second"
+            )
+
+
+def check_enough(samples: SampleSet, kept: Sequence[str], aside: Sequence[str], batch_size: int) -> None:
+    """Raise ``InputError`` where the clips to learn from do not fill a batch, or nothing is held out."""
+    windows = sum(len(samples.apart(clip, 0)) for clip in kept)
+    if windows < batch_size or len(aside) < 2:
+        held = f"beside {len(aside)} that are held out" if aside else "and none to hold out"
+        raise InputError(
+            f"{len(kept)} usable clips with {windows} windows of {WINDOW_S:g} s, {held}, are too few for"
+            f" training.batch_size: {batch_size}; add videos"
+            + (f", or set it to {windows} or less" if windows > 1 and len(aside) > 1 else "")
+        )
+
+
+def fit(
+    method: str,
+    encoders: nn.ModuleDict,
+    samples: SampleSet,
+    schedule: Schedule,
+    *,
+    folder: Path,
+    device: str,
+    say: Callable[[str], None],
+    bar: bool = False,
+) -> Outcome:
+    """Train one method until held-out videos say that it is enough.
+
+    Args:
+        method: ``rcgrad``, ``flowgrad-ic`` or ``flowgrad-en``.
+        encoders: where they start.
+        samples: what is learnt from; some of its clips are held out.
+        schedule: how.
+        folder: keeps ``last.ckpt`` and ``best.ckpt``; where the former is there, training goes on after its epoch.
+        device: ``cpu`` or ``cuda``; all GPUs that are visible are used.
+        say: told a line an epoch.
+        bar: show Lightning's progress bar.
+
+    Raises:
+        InputError: too few clips, a loss that is no number, or a full disk.
+    """
+    kept, aside = split(samples.clips, schedule.held_out, schedule.seed)
+    check_enough(samples, kept, aside, schedule.batch_size)
+    L.seed_everything(schedule.seed, verbose=False)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    warnings.filterwarnings("ignore", ".*LeafSpec.*")
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    history = History(schedule.batch_size, say)
+    best = ModelCheckpoint(
+        dirpath=folder,
+        filename="best",
+        monitor="held_out_loss",
+        save_last=True,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    trainer = L.Trainer(
+        accelerator="gpu" if device == "cuda" else "cpu",
+        devices="auto" if device == "cuda" else 1,
+        precision="bf16-mixed" if schedule.precision == "bfloat16" else "32-true",
+        max_epochs=schedule.epochs,
+        callbacks=[
+            history,
+            EarlyStopping("held_out_loss", patience=schedule.stop_after, check_on_train_epoch_end=True),
+            best,
+            *([TQDMProgressBar()] if bar else []),
+        ],
+        plugins=[AtomicCheckpoints()],
+        logger=False,
+        enable_progress_bar=bar,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+    batches = EpochBatches(
+        samples,
+        kept,
+        schedule.batch_size,
+        schedule.passes,
+        schedule.seed,
+        trainer.global_rank,
+        trainer.world_size,
+    )
+    checks = HeldOutBatches(samples, aside, schedule.batch_size, schedule.passes)
+    workers, pinned = (GPU_WORKERS, True) if device == "cuda" else (0, False)
+    last = folder / "last.ckpt"
+    if last.is_file():
+        say(f"goes on from {last}")
+    trainer.fit(
+        ContrastiveTraining(method, encoders, schedule.learning_rate, schedule.shrink_after),
+        loader(samples, batches, workers, pinned),
+        loader(samples, checks, workers, pinned),
+        ckpt_path=last if last.is_file() else None,
+    )
+    kept_epoch = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
+    return Outcome(kept_epoch["state_dict"], int(kept_epoch["epoch"]), history.rows)

@@ -1,0 +1,129 @@
+"""The samples artifact: what training reads of a clip, ready to be picked at random.
+
+A sample is a picture, the flow from it to its successor, and the 5 s of sound around it (RCGrad: "random 5 s at
+16 kHz, frame at its centre"; FlowGrad, section 2.2, adds the flow). Pictures and flow are stretched to 224x224 as at
+inference, so that what is learnt is what is asked later. Everything is stored uncompressed, a frame a chunk: a random
+sample is three short reads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from flowgrad import artifacts
+from flowgrad.protocols import FRAMES_PER_SECOND, PAPER
+
+KIND = "samples"
+SAMPLE_RATE = PAPER.sample_rate
+WINDOW_S = PAPER.sound_seconds
+WINDOW = round(SAMPLE_RATE * WINDOW_S)
+"""Sound of a sample, samples."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the networks are shown together.
+
+    Attributes:
+        picture: (224, 224, 3) uint8 RGB.
+        magnitude: (224, 224) float16, flow in native pixels per 1/8 s.
+        sound: (80000,) float32, mono.
+    """
+
+    picture: npt.NDArray[np.uint8]
+    magnitude: npt.NDArray[np.float16]
+    sound: npt.NDArray[np.float32]
+
+
+def has_whole_window(frame: int, end: float) -> bool:
+    """Return whether the sound window around an 8 fps frame lies within a clip that ends at ``end`` s."""
+    time = frame / FRAMES_PER_SECOND
+    return WINDOW_S / 2 <= time <= end - WINDOW_S / 2
+
+
+class SampleSet:
+    """The samples of several artifacts as one set, by clip.
+
+    Args:
+        files: what stage ``samples`` wrote.
+        without: clips to leave out.
+
+    Files are opened when first read, and again in every process: an HDF5 handle does not survive a fork.
+    """
+
+    def __init__(self, files: Iterable[Path], without: Iterable[str] = ()):
+        excluded = set(without)
+        self._files: dict[str, Path] = {}
+        self._rows: dict[str, npt.NDArray[np.int64]] = {}
+        self._frames: dict[str, npt.NDArray[np.int32]] = {}
+        for path in files:
+            with artifacts.open_artifact(path, KIND) as artifact:
+                for clip in artifact.clips():
+                    if clip in excluded:
+                        continue
+                    frames = artifact.read(clip, "frame")
+                    end = float(artifact.attributes(clip)["end_s"])
+                    self._files[clip] = path
+                    self._frames[clip] = frames
+                    self._rows[clip] = np.flatnonzero([has_whole_window(int(frame), end) for frame in frames])
+        self.clips: list[str] = sorted(self._files)
+        self._stack = ExitStack()
+        self._open: dict[Path, artifacts.ArtifactReader] = {}
+        self._process = os.getpid()
+
+    def length(self, clip: str) -> int:
+        """Return the number of samples of a clip."""
+        return len(self._rows[clip])
+
+    def apart(self, clip: str, offset: float) -> list[int]:
+        """Return samples of a clip whose sound windows do not overlap.
+
+        ``offset`` in [0, 1) moves the windows along the clip, from one place where they fit to the next.
+        """
+        times = self._frames[clip][self._rows[clip]] / FRAMES_PER_SECOND
+        span = float(times[-1] - times[0])
+        # as many windows wherever they start
+        count = max(1, int(span / WINDOW_S))
+        slack = span - WINDOW_S * (count - 1)
+        wanted = times[0] + offset * slack + WINDOW_S * np.arange(count)
+        return [int(number) for number in np.searchsorted(times, wanted - 1e-9).clip(max=len(times) - 1)]
+
+    def read(self, clip: str, number: int) -> Sample:
+        """Return sample ``number`` of a clip."""
+        row = int(self._rows[clip][number])
+        start = round((int(self._frames[clip][row]) / FRAMES_PER_SECOND - WINDOW_S / 2) * SAMPLE_RATE)
+        artifact = self._artifact(self._files[clip])
+        sound = artifact.read(clip, "sound", slice(start, start + WINDOW))
+        # rounding can ask for a sample more than there is
+        sound = np.pad(sound, (0, WINDOW - len(sound)))
+        one = slice(row, row + 1)
+        return Sample(artifact.read(clip, "picture", one)[0], artifact.read(clip, "magnitude", one)[0], sound)
+
+    def _artifact(self, path: Path) -> artifacts.ArtifactReader:
+        if self._process != os.getpid():
+            self._stack, self._open, self._process = ExitStack(), {}, os.getpid()
+        if path not in self._open:
+            self._open[path] = self._stack.enter_context(artifacts.open_artifact(path, KIND))
+        return self._open[path]
+
+
+def split(clips: Sequence[str], held_out: float, seed: int) -> tuple[list[str], list[str]]:
+    """Split clips into those to learn from and those held out, at least two of the latter.
+
+    Whole videos are held out, by a digest of seed and name: a clip that is added moves no other.
+    """
+    import hashlib
+
+    def place(clip: str) -> bytes:
+        return hashlib.sha256(f"{seed}:{clip}".encode()).digest()
+
+    ordered = sorted(clips, key=place)
+    count = max(2, round(held_out * len(ordered)))
+    return sorted(ordered[count:]), sorted(ordered[:count])

@@ -1,0 +1,179 @@
+"""What the training rules need to know of a run: beside :mod:`flowgrad.run`, and as light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from flowgrad import artifacts, weights
+from flowgrad.config import TRAINED, Config
+from flowgrad.datasets import Dataset
+from flowgrad.datasets.streets import ROOT as STREETS_ROOT
+from flowgrad.datasets.streets import Streets
+from flowgrad.datasets.unlabelled import Unannotated
+from flowgrad.datasets.videos import Videos
+from flowgrad.errors import InputError
+from flowgrad.models.registry import get_model
+from flowgrad.plan import Plan, file_sha256, read_shard
+from flowgrad.provenance import code_digest
+from flowgrad.weights import TRAINING, trained_checkpoint
+
+IMAGENET = "resnet18-f37072fd.pth"
+SAMPLES = "flowgrad.stages.samples"
+FIT = "flowgrad.stages.fit"
+FIT_DETECTOR = "flowgrad.stages.fit_detector"
+NOT_SCHEDULE = {"root", "methods", "start", "threads", "frames_per_second"}
+
+
+def start_file(config: Config, method: str) -> Path | None:
+    """Return the file that the training of a method starts from; None where it starts from nothing.
+
+    Raises ``InputError`` where the file is nowhere.
+    """
+    start = config.training.start_of(method)
+    if start == "nothing":
+        return None
+    if start == "rcgrad":
+        given = config.checkpoints.get("rcgrad")
+        if given == TRAINED:
+            return trained_checkpoint("rcgrad")
+        found = weights.find(given or get_model("rcgrad").file or "")
+        if found is not None:
+            return found
+        raise InputError(
+            f"training.start.{method}: no RCGrad to start from; set checkpoints.rcgrad to a file or to {TRAINED}"
+        )
+    name = IMAGENET if start == "imagenet" else start
+    found = weights.find(name)
+    if found is None:
+        raise InputError(weights.absent(f"training.start.{method}", name) + "; or set it to nothing")
+    return found
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """The training part of a run. Its clips are planned when a rule first asks for them: most runs train nothing.
+
+    Attributes:
+        config: of the run.
+        labelled: the plan of the run itself, whose annotated clips nothing may learn from.
+        main: whether this is the process that a person started, which brings the plan up to date.
+    """
+
+    config: Config
+    labelled: Plan
+    main: bool
+
+    def dataset(self) -> Dataset:
+        """Return the clips to learn from."""
+        if self.config.training.root is not None:
+            return Videos(self.config.training.root)
+        if self.config.dataset.format == "streets":
+            return Streets(self.config.streets.settings(), "unlabelled", self.config.streets.unlabelled)
+        dataset = self.config.open_dataset()
+        if dataset.labelled:
+            return Unannotated(dataset)
+        return dataset
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Return the plan of the clips to learn from.
+
+        Raises ``InputError`` where there are none.
+        """
+        plan = Plan(TRAINING)
+        if self.main:
+            dataset = self.dataset()
+            problems = dataset.problems()
+            if not problems and not dataset.clips():
+                problems = [
+                    f"{dataset.root}: every clip is annotated, and nothing is learnt from those; name a folder of"
+                    " videos as training.root"
+                ]
+            if problems:
+                raise InputError("training: " + "; ".join(problems))
+            plan.update(dataset, self.config.clips_per_job)
+            artifacts.write_json(self.excluded_file, self._labelled_clips(plan))
+        return plan
+
+    @property
+    def root(self) -> Path:
+        """Return the folder that the clips' paths are relative to."""
+        return self.dataset().root
+
+    @property
+    def excluded_file(self) -> Path:
+        """Return the list of clips that are annotated clips of the dataset under whatever name."""
+        return TRAINING / "plan/labelled.json"
+
+    def _labelled_clips(self, plan: Plan) -> list[str]:
+        if not self.labelled.clips_file.is_file():
+            return []
+        scored = {clip.video_sha256 for clip in _clips(self.labelled)}
+        return sorted(clip.name for clip in _clips(plan) if clip.video_sha256 in scored) if self._scores else []
+
+    @property
+    def _scores(self) -> bool:
+        return self.config.dataset.format != "videos"
+
+    # rule samples
+
+    def samples(self) -> list[str]:
+        """Return the samples artifacts."""
+        return [f"{TRAINING}/samples/{shard}.h5" for shard in self.plan.shards()]
+
+    def statuses(self) -> list[str]:
+        """Return the tables of what became of each clip."""
+        return [f"{TRAINING}/status/{shard}.csv" for shard in self.plan.shards()]
+
+    def samples_params(self) -> dict[str, Any]:
+        """Return what samples depend on besides the clips."""
+        return {"code": code_digest(SAMPLES), "frames_per_second": self.config.training.frames_per_second}
+
+    # rules fit and fit_detector
+
+    def start_input(self, method: str) -> list[str]:
+        """Return the file that a method starts from, where this run makes it."""
+        start = start_file(self.config, method)
+        return [str(start)] if start == trained_checkpoint("rcgrad") else []
+
+    def train_params(self, method: str) -> dict[str, Any]:
+        """Return what a checkpoint depends on besides the samples."""
+        settings = self.config.training.model_dump(mode="json", exclude=NOT_SCHEDULE)
+        start = start_file(self.config, method)
+        made_here = start is None or start == trained_checkpoint("rcgrad")
+        known = str(start) if start is None or made_here else file_sha256(start)
+        return {"code": code_digest(FIT), "start": [self.config.training.start_of(method), known]} | settings
+
+    def fit_settings(self, method: str) -> dict[str, Any]:
+        """Return the arguments of stage ``fit`` that say what is trained and how."""
+        from flowgrad.training.loop import Schedule
+
+        training = self.config.training
+        start = training.start_of(method)
+        return {
+            "method": method,
+            "start": "imagenet" if start == "imagenet" else "rcgrad",
+            "start_file": start_file(self.config, method),
+            "width": training.width,
+            "schedule": Schedule(**training.model_dump(exclude={*NOT_SCHEDULE, "width"})),
+        }
+
+    def rendered_shards(self) -> list[str]:
+        """Return the marks of the rendered videos that a detector is trained from."""
+        return [f"{STREETS_ROOT}/unlabelled/{shard}.rendered" for shard in self.plan.shards()]
+
+    def detector_params(self) -> dict[str, Any]:
+        """Return what the trained detector depends on besides the videos."""
+        return {"code": code_digest(FIT_DETECTOR)}
+
+    def checkpoints(self) -> list[str]:
+        """Return the checkpoints that the target ``train`` makes."""
+        return [str(trained_checkpoint(method)) for method in self.config.training.methods]
+
+
+def _clips(plan: Plan) -> list[Any]:
+    present = plan.present()
+    return [clip for shard in plan.shards() for clip in read_shard(plan.shard_file(shard)) if clip.name in present]
