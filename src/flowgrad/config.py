@@ -100,6 +100,7 @@ class TrainingConfig(_Strict):
     learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam, at the start")
     shrink_after: int = Field(5, ge=1, description="epochs without a better held-out loss; then a tenth of the rate")
     stop_after: int = Field(10, ge=1, description="epochs without a better held-out loss; then training ends")
+    augment: bool = Field(False, description="crop, mirror, light and filter samples at random; the papers do not")
     seed: int = Field(2021, ge=0, lt=2**32, description="of everything that is drawn")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the encoders")
     threads: int = Field(8, ge=1, le=1024, description="cores of a training, where the run has so many")

@@ -92,7 +92,6 @@ def _clip(clip: PlannedClip, root: Path, group: artifacts.ClipWriter, every: int
         numbers.append(number)
         group.append(
             chunk=1,
-            compress=False,
             frame=np.array([number], np.int32),
             picture=picture[None],
             magnitude=magnitude[None],

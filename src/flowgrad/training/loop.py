@@ -39,6 +39,7 @@ class Schedule:
     learning_rate: float
     shrink_after: int
     stop_after: int
+    augment: bool
     precision: Literal["float32", "bfloat16"]
 
 
@@ -140,16 +141,14 @@ def fit(
     L.seed_everything(schedule.seed, verbose=False)
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*LeafSpec.*")
+    warnings.filterwarnings("ignore", ".*exists and is not empty.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     history = History(schedule.batch_size, say)
-    best = ModelCheckpoint(
-        dirpath=folder,
-        filename="best",
-        monitor="held_out_loss",
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
+    each_epoch: dict[str, Any] = {
+        "dirpath": folder,
+        "save_on_train_epoch_end": True,
+        "enable_version_counter": False,
+    }
     trainer = L.Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",
         devices="auto" if device == "cuda" else 1,
@@ -158,7 +157,9 @@ def fit(
         callbacks=[
             history,
             EarlyStopping("held_out_loss", patience=schedule.stop_after, check_on_train_epoch_end=True),
-            best,
+            # in this order: what goes on from the last knows of the best
+            ModelCheckpoint(filename="best", monitor="held_out_loss", **each_epoch),
+            ModelCheckpoint(filename="last", **each_epoch),
             *([TQDMProgressBar()] if bar else []),
         ],
         plugins=[AtomicCheckpoints()],
@@ -183,7 +184,9 @@ def fit(
     if last.is_file():
         say(f"goes on from {last}")
     trainer.fit(
-        ContrastiveTraining(method, encoders, schedule.learning_rate, schedule.shrink_after),
+        ContrastiveTraining(
+            method, encoders, schedule.learning_rate, schedule.shrink_after, schedule.augment, schedule.seed
+        ).to(memory_format=torch.channels_last),
         loader(samples, batches, workers, pinned),
         loader(samples, checks, workers, pinned),
         ckpt_path=last if last.is_file() else None,

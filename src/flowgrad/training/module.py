@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from flowgrad.errors import InputError
 from flowgrad.flow.magnitude import INPUT_OFFSET, INPUT_SCALE
 from flowgrad.models.inputs import PIXEL_DEVIATION, PIXEL_MEAN
+from flowgrad.training.augment import augmented
 from flowgrad.training.data import Batch
 from flowgrad.training.objectives import PAIRS, InfoNCE
 
@@ -26,26 +27,41 @@ class ContrastiveTraining(L.LightningModule):
         encoders: where they start, by the names of the published checkpoints.
         learning_rate: of Adam.
         shrink_after: epochs without a better held-out loss after which the learning rate shrinks to a tenth.
+        augment: change batches at random (:mod:`flowgrad.training.augment`).
+        seed: of those changes.
     """
 
-    def __init__(self, method: str, encoders: nn.ModuleDict, learning_rate: float, shrink_after: int):
+    def __init__(
+        self,
+        method: str,
+        encoders: nn.ModuleDict,
+        learning_rate: float,
+        shrink_after: int,
+        augment: bool = False,
+        seed: int = 0,
+    ):
         super().__init__()
-        self.method = method
+        self.method, self.augment, self.seed = method, augment, seed
         self.learning_rate, self.shrink_after = learning_rate, shrink_after
         for name, encoder in encoders.items():
             self.add_module(name, encoder)
         self.loss_fn = InfoNCE()
 
-    def embeddings(self, batch: Batch) -> dict[str, Tensor]:
-        """Return what each encoder makes of a batch, (N, 8 width) each."""
-        mean, deviation = batch["sound"].new_tensor(PIXEL_MEAN), batch["sound"].new_tensor(PIXEL_DEVIATION)
-        picture = ((batch["picture"].float() / 255 - mean) / deviation).permute(0, 3, 1, 2)
-        flow = (batch["magnitude"].unsqueeze(1).float() + INPUT_OFFSET) / INPUT_SCALE
+    def embeddings(self, batch: Batch, draws: torch.Generator | None = None) -> dict[str, Tensor]:
+        """Return what each encoder makes of a batch, (N, 8 width) each; ``draws`` says how it is changed before."""
+        sound = batch["sound"]
+        picture = batch["picture"].permute(0, 3, 1, 2).float() / 255
+        magnitude = batch["magnitude"].unsqueeze(1).float()
+        if draws is not None:
+            picture, magnitude, sound = augmented(picture, magnitude, sound, draws)
+        mean, deviation = (sound.new_tensor(values).view(1, 3, 1, 1) for values in (PIXEL_MEAN, PIXEL_DEVIATION))
+        picture = (picture - mean) / deviation
+        flow = (magnitude + INPUT_OFFSET) / INPUT_SCALE
         if self.method == "flowgrad-ic":
             picture = torch.cat((picture, flow), dim=1)
         found = {
             "image_encoder": self._encoded("image_encoder", picture),
-            "audio_encoder": self.audio_encoder(batch["sound"]),  # type: ignore[operator]
+            "audio_encoder": self.audio_encoder(sound),  # type: ignore[operator]
         }
         if self.method == "flowgrad-en":
             found["flow_encoder"] = self._encoded("flow_encoder", flow)
@@ -58,17 +74,23 @@ class ContrastiveTraining(L.LightningModule):
         encoder = getattr(self, name)
         return encoder(x.contiguous(memory_format=torch.channels_last)).mean(dim=(2, 3))  # type: ignore[no-any-return]
 
-    def _loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        found = self.embeddings(batch)
+    def _loss(self, batch: Batch, draws: torch.Generator | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        found = self.embeddings(batch, draws)
         losses = [self.loss_fn(found[first], found[second]) for first, second in PAIRS[self.method]]
         return torch.stack(losses).sum(), found
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
+    def training_step(self, batch: Batch, number: int) -> Tensor:
         """Return the loss of a batch; Lightning calls this."""
-        loss, _found = self._loss(batch)
+        draws = None
+        if self.augment:
+            # from the place in the training alone: a resumed one draws the same
+            draws = torch.Generator().manual_seed(
+                hash((self.seed, self.current_epoch, number, self.global_rank)) % 2**63
+            )
+        loss, _ = self._loss(batch, draws)
         if not torch.isfinite(loss):
             raise InputError(
-                f"{self.method}: the loss is {loss.item()} in epoch {self.current_epoch}; lower training.learning_rate"
+                f"{self.method}: the loss is {loss.item()} in epoch {self.current_epoch + 1}; lower training.learning_rate"
                 f" (now {self.learning_rate:g}), or set training.precision to float32"
             )
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["sound"]))

@@ -2,8 +2,8 @@
 
 A sample is a picture, the flow from it to its successor, and the 5 s of sound around it (RCGrad: "random 5 s at
 16 kHz, frame at its centre"; FlowGrad, section 2.2, adds the flow). Pictures and flow are stretched to 224x224 as at
-inference, so that what is learnt is what is asked later. Everything is stored uncompressed, a frame a chunk: a random
-sample is three short reads.
+inference, so that what is learnt is what is asked later. A chunk holds one frame: a random sample is three short reads,
+1.5 ms in all.
 """
 
 from __future__ import annotations

@@ -1,0 +1,353 @@
+"""Training: what is drawn, what is learnt from it, and that nothing is lost on the way."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import make_clip
+from hypothesis import given
+from hypothesis import strategies as st
+
+import flowgrad
+from flowgrad import artifacts, media
+from flowgrad.datasets import open_dataset
+from flowgrad.errors import InputError
+from flowgrad.models.checkpoint_file import check_checkpoint
+from flowgrad.models.encoders import build_encoders
+from flowgrad.models.inputs import resized
+from flowgrad.plan import Plan
+from flowgrad.stages import samples as stage
+from flowgrad.stages.fit import started
+from flowgrad.training.augment import augmented
+from flowgrad.training.checkpointing import save
+from flowgrad.training.data import EpochBatches, HeldOutBatches, Samples
+from flowgrad.training.loop import Schedule, fit
+from flowgrad.training.module import ContrastiveTraining
+from flowgrad.training.objectives import InfoNCE, start_from_imagenet, start_from_rcgrad
+from flowgrad.training.samples import KIND, SAMPLE_RATE, WINDOW, SampleSet, split
+
+WIDTH = 16
+
+
+def schedule(**change) -> Schedule:
+    base = {
+        "seed": 1,
+        "held_out": 0.3,
+        "batch_size": 4,
+        "passes": 2,
+        "epochs": 3,
+        "learning_rate": 1e-3,
+        "shrink_after": 1,
+        "stop_after": 9,
+        "augment": True,
+        "precision": "float32",
+    }
+    return Schedule(**(base | change))
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory) -> Path:
+    """Eight usable clips, and one each that is too short, has no sound, is silent, is no video."""
+    folder = tmp_path_factory.mktemp("clips")
+    for number in range(8):
+        make_clip(folder / f"clip{number}.mp4", seconds=6 + number % 3, fps=12, size=(96, 64), seed=number)
+    make_clip(folder / "short.mp4", seconds=4, fps=12, size=(96, 64))
+    make_clip(folder / "mute.mp4", seconds=6, fps=12, size=(96, 64), sound=False)
+    (folder / "broken.mp4").write_bytes(b"no video")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def artifact(clips, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("samples")
+    plan = Plan(folder)
+    plan.update(open_dataset("videos", clips), 100)
+    stage.run(
+        shard=plan.shard_file("00001"),
+        root=clips,
+        frames_per_second=4,
+        samples_out=folder / "00001.h5",
+        status_out=folder / "status.csv",
+    )
+    return folder / "00001.h5"
+
+
+@pytest.fixture
+def samples(artifact) -> SampleSet:
+    return SampleSet([artifact])
+
+
+def test_what_cannot_be_used_is_left_out_with_a_reason(artifact):
+    table = pd.read_csv(artifact.parent / "status.csv").set_index("video")
+    assert (table["status"] == "left out").sum() == 3
+    assert table.loc["short", "reason"] == "4.00 s with sound, a window has 5 s"
+    assert table.loc["mute", "reason"] == "no sound track"
+    assert "unreadable" in table.loc["broken", "reason"]
+    # windows that fit into 6, 7 and 8 s, at four places a second
+    assert list(table.loc[["clip0", "clip1", "clip2"], "samples"]) == [5, 9, 13]
+
+
+def test_a_sample_is_what_the_models_will_see(artifact, clips, samples):
+    sample = samples.read("clip1", 3)
+    number = 20 + 2 * 3
+    picture = next(p for p in media.pictures(clips / "clip1.mp4", media.DecodeReport()) if p.number == number)
+    np.testing.assert_array_equal(sample.picture, resized(picture.rgb()))
+    blocks = media.sound_blocks(clips / "clip1.mp4", 2, SAMPLE_RATE, [])
+    start = round((number / 8 - 2.5) * SAMPLE_RATE)
+    np.testing.assert_array_equal(sample.sound, np.concatenate(list(blocks))[start : start + WINDOW])
+    assert sample.magnitude.max() > 1, "the square moves"
+
+
+def clips_of(lengths: dict[str, float], tmp_path: Path) -> SampleSet:
+    """A set whose clips have no pictures: the draw looks at their times alone."""
+    path = tmp_path / f"{len(lengths)}.h5"
+    with artifacts.create(path, KIND) as output:
+        for name, seconds in lengths.items():
+            group = output.clip(name, end_s=seconds)
+            group.append(frame=np.arange(0, int(seconds * 8), 4, dtype=np.int32))
+    return SampleSet([path])
+
+
+@given(seconds=st.floats(5.6, 90), offset=st.floats(0, 0.999))
+def test_windows_of_one_clip_do_not_overlap(seconds, offset, tmp_path_factory):
+    many = clips_of({"clip": seconds}, tmp_path_factory.mktemp("drawn"))
+    frames = np.array([many._frames["clip"][many._rows["clip"]][n] for n in many.apart("clip", offset)])
+    assert (np.diff(frames) >= 36).all(), "5 s are 40 frames; a window may begin on the grid of kept frames"
+    assert len(frames) == max(1, int((many.length("clip") - 1) / 2 / 5))
+
+
+def test_a_draw_follows_from_seed_and_epoch(tmp_path):
+    many = clips_of({f"c{n}": 10 + n for n in range(30)}, tmp_path)
+
+    def drawn(epoch, seed=1, **kw):
+        batches = EpochBatches(many, many.clips, 8, 2, seed, **kw)
+        batches.set_epoch(epoch)
+        found = list(batches)
+        assert len(found) == len(batches)
+        return found
+
+    assert drawn(3) == drawn(3)
+    assert drawn(3) != drawn(4)
+    assert drawn(3) != drawn(3, seed=2)
+    halves = zip(drawn(3, rank=0, ranks=2), drawn(3, rank=1, ranks=2), strict=True)
+    assert [sorted(a + b) for a, b in halves] == [sorted(batch) for batch in drawn(3)]
+    assert all(len(batch) == len(set(batch)) == 8 for batch in drawn(3))
+
+
+@given(st.sets(st.text(min_size=1, max_size=8), min_size=20, max_size=60), st.text(min_size=9, max_size=12))
+def test_a_clip_that_is_added_moves_no_other(names, new):
+    kept, aside = split(sorted(names), 0.2, 7)
+    assert not set(kept) & set(aside)
+    assert set(kept) | set(aside) == names
+    _, more = split(sorted(names | {new}), 0.2, 7)
+    assert len(set(aside) ^ set(more)) <= 2
+
+
+def test_held_out_batches_are_the_same_every_time(samples):
+    batches = HeldOutBatches(samples, samples.clips[:4], 4, 2)
+    assert list(batches) == list(batches)
+    assert all({clip for clip, _ in batch} <= set(samples.clips[:4]) for batch in batches)
+
+
+def test_infonce_is_the_cross_entropy_both_ways():
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(2, 5, 8)).astype(np.float32)
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (first, second)]
+    similar = unit[0] @ unit[1].T / 0.07
+    expected = 0.0
+    for table in (similar, similar.T):
+        expected += -np.mean(np.diag(table) - np.log(np.exp(table).sum(axis=1))) / 2
+    loss = InfoNCE()(torch.from_numpy(first), torch.from_numpy(second))
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_flow_filters_start_as_the_mean_of_the_colours():
+    rcgrad = build_encoders("rcgrad", WIDTH)
+    colours = rcgrad["image_encoder"].conv1.weight.detach()
+    ic = start_from_rcgrad("flowgrad-ic", rcgrad, WIDTH)["image_encoder"].conv1_flow.weight
+    torch.testing.assert_close(ic[:, :3], colours)
+    torch.testing.assert_close(ic[:, 3], colours.mean(dim=1))
+    en = start_from_rcgrad("flowgrad-en", rcgrad, WIDTH)
+    torch.testing.assert_close(en["flow_encoder"].conv1_flow.weight[:, 0], colours.mean(dim=1))
+    for key, value in rcgrad["image_encoder"].state_dict().items():
+        torch.testing.assert_close(en["image_encoder"].state_dict()[key], value)
+        if key != "conv1.weight":
+            torch.testing.assert_close(en["flow_encoder"].state_dict()[key], value)
+
+
+def test_a_start_that_does_not_fit_is_named(tmp_path):
+    wide = tmp_path / "wide.pt"
+    torch.save(build_encoders("rcgrad", 32).state_dict(), wide)
+    with pytest.raises(
+        InputError, match=r"training.start.flowgrad-en: .*wide.pt: has width 32, and training.width is 16"
+    ):
+        started("flowgrad-en", "rcgrad", wide, WIDTH)
+    other = tmp_path / "other.pt"
+    torch.save(build_encoders("flowgrad-ic", WIDTH).state_dict(), other)
+    with pytest.raises(InputError, match=r"other.pt: is no rcgrad checkpoint"):
+        started("rcgrad", "rcgrad", other, WIDTH)
+
+
+def test_start_from_an_imagenet_resnet18():
+    from torchvision.models import resnet18
+
+    state = resnet18().state_dict()
+    encoders = start_from_imagenet(state)
+    torch.testing.assert_close(encoders["image_encoder"].layer4[1].conv2.weight, state["layer4.1.conv2.weight"])
+    with pytest.raises(InputError, match="no ResNet-18"):
+        start_from_imagenet({"conv1.weight": state["conv1.weight"]})
+
+
+def test_a_change_of_the_picture_is_the_same_change_of_the_flow():
+    ramp = torch.linspace(0, 1, 32).repeat(4, 32, 1)
+    picture = ramp[:, None].repeat(1, 3, 1, 1)
+    generator = torch.Generator().manual_seed(3)
+    changed, flow, _ = augmented(picture, ramp[:, None], torch.randn(4, 100), generator)
+    for one, moved in zip(changed.mean(dim=1), flow[:, 0], strict=True):
+        inner = slice(4, 28)
+        assert np.corrcoef(one[inner, inner].ravel(), moved[inner, inner].ravel())[0, 1] > 0.99
+    again, *_ = augmented(picture, ramp[:, None], torch.randn(4, 100), torch.Generator().manual_seed(3))
+    assert not torch.equal(changed, picture)
+    torch.testing.assert_close(changed, again)
+
+
+@pytest.mark.parametrize("method", ["rcgrad", "flowgrad-ic", "flowgrad-en"])
+def test_a_resumed_training_ends_as_an_uninterrupted_one(method, samples, tmp_path):
+    class KilledError(Exception):
+        pass
+
+    def run(folder, die_after=None):
+        torch.manual_seed(0)
+        said = []
+
+        def say(words):
+            said.append(words)
+            if die_after and words.startswith(f"epoch {die_after} "):
+                raise KilledError
+
+        outcome = fit(method, build_encoders(method, WIDTH), samples, schedule(), folder=folder, device="cpu", say=say)
+        return outcome, said
+
+    whole, _ = run(tmp_path / "whole")
+    with pytest.raises(KilledError):
+        run(tmp_path / "killed", die_after=3)
+    resumed, said = run(tmp_path / "killed")
+    assert any("goes on from" in words for words in said)
+    assert sum(words.startswith("epoch") for words in said) == 1, "two of three epochs were kept"
+    assert [row["epoch"] for row in resumed.history] == [0, 1, 2]
+    drop = ("samples_per_s",)
+    for one, other in zip(whole.history, resumed.history, strict=True):
+        assert {k: v for k, v in one.items() if k not in drop} == {k: v for k, v in other.items() if k not in drop}
+    for key, value in whole.state.items():
+        assert torch.equal(value, resumed.state[key]), key
+    # the state that Lightning keeps is a checkpoint of the published layout as it stands
+    check_checkpoint(tmp_path / "whole/best.ckpt", method)
+
+
+def test_a_trained_checkpoint_makes_maps(samples, tmp_path):
+    torch.manual_seed(0)
+    outcome = fit(
+        "flowgrad-en",
+        build_encoders("flowgrad-en", WIDTH),
+        samples,
+        schedule(epochs=1),
+        folder=tmp_path / "f",
+        device="cpu",
+        say=lambda _: None,
+    )
+    save({"state_dict": outcome.state}, tmp_path / "en.ckpt")
+    model = flowgrad.load_model("flowgrad-en", tmp_path / "en.ckpt", protocol="paper", device="cpu")
+    one = samples.read("clip0", 0)
+    maps = model(one.picture[None], one.sound[None], SAMPLE_RATE, one.magnitude[None].astype(np.float32))
+    assert maps.shape == (1, 224, 224)
+    assert np.isfinite(maps).all()
+
+
+def test_training_lowers_the_loss(samples, tmp_path):
+    torch.manual_seed(0)
+    encoders = build_encoders("rcgrad", WIDTH)
+    plan = schedule(epochs=8, passes=4, augment=False)
+    outcome = fit("rcgrad", encoders, samples, plan, folder=tmp_path / "f", device="cpu", say=lambda _: None)
+    losses = [row["train_loss"] for row in outcome.history]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_too_few_clips_are_named(samples, tmp_path):
+    with pytest.raises(InputError, match=r"6 usable clips with 6 windows of 5 s, beside 2 .* training.batch_size: 64"):
+        fit(
+            "rcgrad",
+            build_encoders("rcgrad", WIDTH),
+            samples,
+            schedule(batch_size=64),
+            folder=tmp_path,
+            device="cpu",
+            say=lambda _: None,
+        )
+
+
+def test_a_loss_that_is_no_number_stops(samples, tmp_path):
+    encoders = build_encoders("rcgrad", WIDTH)
+    with torch.no_grad():
+        encoders["image_encoder"].conv1.weight.fill_(float("inf"))
+    with pytest.raises(InputError, match=r"rcgrad: the loss is nan in epoch 1; lower training.learning_rate"):
+        fit("rcgrad", encoders, samples, schedule(), folder=tmp_path / "f", device="cpu", say=lambda _: None)
+
+
+def test_a_full_disk_loses_no_earlier_checkpoint(tmp_path):
+    path = tmp_path / "last.ckpt"
+    save({"state_dict": {"a": torch.zeros(10)}}, path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(InputError, match=r"last.ckpt: no space left .* earlier checkpoints are kept"):
+            save({"state_dict": {"a": torch.ones(1_000_000)}}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert torch.load(path, weights_only=True)["state_dict"]["a"].sum() == 0
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_state_of_another_training_is_not_taken_up(samples, artifact, tmp_path):
+    """Other settings begin anew, and the old state is gone."""
+    from flowgrad.stages import fit as fit_stage
+
+    (tmp_path / "clips.csv").write_text("video,status,reason,samples\nmute,left out,no sound track,0\n")
+    old = tmp_path / "rcgrad/state/0123"
+    old.mkdir(parents=True)
+    shutil.copy(artifact, old / "last.ckpt")
+    fit_stage.run(
+        method="rcgrad",
+        samples_in=[artifact],
+        clips_in=tmp_path / "clips.csv",
+        start="rcgrad",
+        start_file=None,
+        width=WIDTH,
+        schedule=schedule(epochs=1),
+        device="cpu",
+        threads=1,
+        checkpoint_out=tmp_path / "rcgrad/rcgrad.ckpt",
+        log_out=tmp_path / "rcgrad/log.csv",
+        curves_out=tmp_path / "rcgrad/loss.png",
+    )
+    assert sorted(path.name for path in (tmp_path / "rcgrad").iterdir()) == ["log.csv", "loss.png", "rcgrad.ckpt"]
+    assert list(pd.read_csv(tmp_path / "rcgrad/log.csv")["epoch"]) == [0]
+
+
+def test_the_tensors_of_a_batch(samples):
+    one = Samples(samples)[("clip0", 0)]
+    assert {name: tuple(value.shape) for name, value in one.items()} == {
+        "picture": (224, 224, 3),
+        "magnitude": (224, 224),
+        "sound": (80000,),
+    }
+
+
+def test_the_scale_is_learnt():
+    module = ContrastiveTraining("rcgrad", build_encoders("rcgrad", WIDTH), 1e-3, 5)
+    assert any(value is module.loss_fn.logit_scale for value in module.parameters())
