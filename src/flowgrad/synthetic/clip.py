@@ -19,6 +19,10 @@ X264 = {"preset": "veryfast", "crf": "20", "x264-params": "threads=1:cpu-indepen
 """Without the last one x264's fast arithmetic gives other bits from one call to the next."""
 
 
+AAC = {"aac_coder": "fast"}
+"""Half the time of the usual search, at a bit rate that has no need of it."""
+
+
 def write_clip(scene: Scene, path: Path) -> None:
     """Render a scene into an MP4 file, in one thread; the file appears under its name only when it is whole."""
     import av
@@ -33,7 +37,7 @@ def write_clip(scene: Scene, path: Path) -> None:
             video.width, video.height, video.pix_fmt = scene.camera.width, scene.camera.height, "yuv420p"
             video.options = X264
             audio: Any = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
-            audio.bit_rate = 128_000
+            audio.bit_rate, audio.options = 128_000, AAC
             sound, sent = stereo(scene), 0
             for number, image in enumerate(Renderer(scene).frames()):
                 picture = av.VideoFrame.from_ndarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), format="yuv420p")

@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from flowgrad.synthetic.geometry import Floats
 from flowgrad.synthetic.hearing import TOWN_SPEED
 from flowgrad.synthetic.scene import Vehicle
+
+Samples = npt.NDArray[np.float32]
+
+COARSE = 256
+"""Samples from one value of pace and pitch to the next."""
+
+TURN = 4096
+"""Samples of one turn of an engine; a power of two."""
 
 
 @dataclass(frozen=True)
@@ -43,59 +52,90 @@ VOICES = {
 }  # fmt: skip
 
 
-def band(rng: np.random.Generator, samples: int, rate: int, low: float, high: float, tilt: float = 0.0) -> Floats:
+def band(rng: np.random.Generator, samples: int, rate: int, low: float, high: float, tilt: float = 0.0) -> Samples:
     """Return noise between two frequencies (Hz) with root mean square 1, whose power falls as f ** -tilt."""
-    size = 1 << (samples - 1).bit_length()
-    f = np.fft.rfftfreq(size, 1 / rate)
-    gain = 1 / np.sqrt((1 + (low / np.maximum(f, 1)) ** 6) * (1 + (f / high) ** 6)) * np.maximum(f, 20.0) ** (-tilt / 2)
+    return np.asarray(bands(rng, 1, samples, rate, low, high, tilt)[0])
+
+
+def bands(
+    rng: np.random.Generator, count: int, samples: int, rate: int, low: float, high: float, tilt: float = 0.0
+) -> Samples:
+    """Return several noises of one kind: (count, samples)."""
+    size = _good_size(samples)
+    f = np.arange(size // 2 + 1, dtype=np.float32) * np.float32(rate / size)
+    f[0] = 1.0
+    gain = 1 / np.sqrt((1 + ((low / f) ** 2) ** 3) * (1 + ((f / high) ** 2) ** 3))
+    if tilt:
+        gain *= np.maximum(f, 20.0) ** np.float32(-tilt / 2)
     gain[0] = 0
-    phases = rng.random(len(f), dtype=np.float32) * 2 * np.pi
-    noise = np.fft.irfft(gain * np.exp(1j * phases), size)[:samples]
-    return np.asarray(noise / np.sqrt(np.mean(noise**2)))
+    found = np.empty((count, samples), np.float32)
+    for noise in found:
+        spectrum = rng.standard_normal(2 * len(f), np.float32).view(np.complex64)
+        spectrum *= gain
+        noise[:] = np.fft.irfft(spectrum, size)[:samples]
+        noise /= np.sqrt(np.mean(noise**2))
+    return found
 
 
-def source(vehicle: Vehicle, times: Floats, rate: int) -> Floats:
+def _good_size(samples: int) -> int:
+    """Return an even number, not less and not much larger, of which a Fourier transform is quick."""
+    power = 1 << max((samples - 1).bit_length(), 4)
+    return next(size for size in (power * 9 // 16, power * 5 // 8, power * 3 // 4, power) if size >= samples)
+
+
+def ramps(values: Floats, step: int) -> Floats:
+    """Return what lies on straight lines between values that are ``step`` samples apart, without the last one."""
+    share = np.arange(step) / step
+    return np.asarray(values[:-1, None] + np.diff(values)[:, None] * share).ravel()
+
+
+def source(vehicle: Vehicle, times: Floats, rate: int) -> Samples:
     """Return a vehicle's sound at the source at evenly spaced times (s), root mean square 1 whatever it does."""
     voice = VOICES[vehicle.label]
     rng = np.random.default_rng(vehicle.seed)
     samples = len(times)
-    coarse = times[::256]
+    coarse = times[0] + np.arange(-(-samples // COARSE) + 1) * COARSE / rate
     _, speed = vehicle.motion.at(coarse)
     pace = np.abs(speed) / TOWN_SPEED
     wobble = 1 + 0.012 * np.sin(2 * np.pi * rng.uniform(0.4, 1.1) * coarse + rng.uniform(0, 6))
     firing = (voice.idle_hz + (voice.town_hz - voice.idle_hz) * pace) * vehicle.pitch * wobble
     # phase in turns, with the frequency changing slowly
-    phase = np.interp(times, coarse, np.concatenate([[0.0], np.cumsum(firing[:-1]) * 256 / rate]))
-    phase += rng.random()
+    turns = np.concatenate([[0.0], np.cumsum(firing[:-1]) * COARSE / rate]) + rng.random()
+    phase = ramps(turns, COARSE)[:samples]
     amplitudes = np.array(voice.harmonics) * np.exp(rng.normal(0, 0.25, len(voice.harmonics)))
-    turn = np.arange(4096) / 4096
+    turn = np.arange(TURN) / TURN
     orders = np.arange(1, len(amplitudes) + 1)
     wave = (amplitudes[:, None] * np.sin(2 * np.pi * (orders[:, None] * turn + rng.random((len(orders), 1))))).sum(
         axis=0
     )
-    wave /= np.sqrt(np.mean(wave**2))
-    engine = wave[(np.mod(phase, 1) * 4096).astype(np.int64) % 4096]
+    wave = (wave / np.sqrt(np.mean(wave**2))).astype(np.float32)
+    engine = wave[(phase * TURN).astype(np.int32) & (TURN - 1)]
     if voice.modulation:
-        slow = 1 + voice.modulation * np.sin(np.pi * phase)
-        engine = engine * slow / np.sqrt(1 + voice.modulation**2 / 2)
-    rolling = np.interp(times, coarse, np.minimum(pace, 1.5) ** 1.5)
+        # one swing in two turns
+        swing = (1 + voice.modulation * np.sin(2 * np.pi * turn)) / np.sqrt(1 + voice.modulation**2 / 2)
+        engine *= swing.astype(np.float32)[(phase * (TURN / 2)).astype(np.int32) & (TURN - 1)]
+    rolling = np.minimum(pace, 1.5) ** 1.5
     powers = np.array([voice.engine, voice.tyres, voice.extra]) * np.exp(rng.normal(0, 0.2, 3))
-    tyres = band(rng, samples, rate, *voice.tyre_band)
-    extra = band(rng, samples, rate, *voice.extra_band)
+    parts = [engine, band(rng, samples, rate, *voice.tyre_band), band(rng, samples, rate, *voice.extra_band)]
     if voice.rattles:
-        extra = extra * _bursts(rng, times, voice.rattles)
-    idle_extra = np.maximum(rolling, 0.35)
-    total = powers[0] + powers[1] * rolling**2 + powers[2] * idle_extra**2
-    mixed = np.sqrt(powers[0]) * engine + np.sqrt(powers[1]) * rolling * tyres + np.sqrt(powers[2]) * idle_extra * extra
-    return np.asarray(mixed / np.sqrt(total))
+        parts[2] *= _bursts(rng, samples, rate, voice.rattles)
+    shares = np.sqrt(powers)[:, None] * np.stack([np.ones_like(rolling), rolling, np.maximum(rolling, 0.35)])
+    shares /= np.sqrt((shares**2).sum(axis=0))
+    for part, share in zip(parts, shares, strict=True):
+        if np.ptp(share) > 0:
+            part *= ramps(share, COARSE)[:samples]
+        else:
+            part *= share[0]
+    return np.asarray(parts[0] + parts[1] + parts[2])
 
 
-def _bursts(rng: np.random.Generator, times: Floats, rate: float) -> Floats:
-    """Return an envelope of short knocks with root mean square 1."""
-    span = times[-1] - times[0]
-    starts = np.sort(rng.uniform(times[0], times[-1], max(1, int(rate * span))))
-    strength = rng.uniform(0.4, 1.0, len(starts))
-    last = np.clip(np.searchsorted(starts, times, side="right") - 1, 0, None)
-    since = np.maximum(times - starts[last], 0)
-    envelope = 0.12 + strength[last] * np.exp(-since / 0.035)
+def _bursts(rng: np.random.Generator, samples: int, rate: int, often: float) -> Samples:
+    """Return an envelope of short knocks, ``often`` a second, with root mean square 1."""
+    count = max(1, int(often * samples / rate))
+    starts = np.concatenate([[0], np.sort(rng.integers(0, samples, count))])
+    strength = np.concatenate([[0.0], rng.uniform(0.4, 1.0, count)])
+    fade = np.exp(-np.arange(samples, dtype=np.float32) / np.float32(0.035 * rate))
+    envelope = np.full(samples, 0.12, np.float32)
+    for start, stop, loud in zip(starts, [*starts[1:], samples], strength, strict=True):
+        envelope[start:stop] += np.float32(loud) * fade[: stop - start]
     return np.asarray(envelope / np.sqrt(np.mean(envelope**2)))
