@@ -56,6 +56,7 @@ def parts(scene) -> dict[str, object]:
 
 
 CHANGES = {
+    "one_class": {"passing"},
     "crowded": {"passing"},
     "parked": {"parked"},
     "idling": {"idling"},

@@ -28,6 +28,7 @@ class StreetSettings(BaseModel):
 
     along: float = _share(0.25, "share of clips that look along the road: vehicles come nearer or go away")
     curved: float = _share(0.5, "share of clips with a bend in the road")
+    one_class: float = _share(0.2, "share of clips in which all that passes is of one class: a bus lane, a lorry road")
     crowded: float = _share(0.3, "share of clips in which vehicles may pass, and sound, at the same time")
     parked: float = _share(0.5, "share of clips with parked, silent vehicles")
     idling: float = _share(0.15, "share of clips with a vehicle that stands with its engine running")

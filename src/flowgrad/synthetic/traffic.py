@@ -62,7 +62,7 @@ def _vehicle(rng: np.random.Generator, track: int, label: str, **values: object)
 
 def traffic(settings: StreetSettings, name: str, road: Road, look: Look, on: dict[str, bool]) -> tuple[Vehicle, ...]:
     """Return all vehicles of a clip; ``on`` tells which of the nuisances occur."""
-    found = _passing(settings, name, road, look, on["crowded"])
+    found = _passing(settings, name, road, look, on["crowded"], on["one_class"])
     standing = _idling(settings, name, road, look) if on["idling"] else []
     found += standing
     if on["parked"]:
@@ -74,8 +74,11 @@ def traffic(settings: StreetSettings, name: str, road: Road, look: Look, on: dic
     return tuple(found)
 
 
-def _passing(settings: StreetSettings, name: str, road: Road, look: Look, crowded: bool) -> list[Vehicle]:
+def _passing(
+    settings: StreetSettings, name: str, road: Road, look: Look, crowded: bool, one_class: bool
+) -> list[Vehicle]:
     rng = stream(settings, name, "traffic")
+    only = str(stream(settings, name, "class").choice(CLASSES)) if one_class else None
     lanes = look.lanes
     left_hand = bool(rng.random() < 0.3)
     directions = [1 if (n < 0 or (n == 0 and rng.random() < 0.5)) != left_hand else -1 for n in lanes]
@@ -88,7 +91,8 @@ def _passing(settings: StreetSettings, name: str, road: Road, look: Look, crowde
     found: list[tuple[float, int, Vehicle]] = []
     for number in range(count):
         moment = (number + rng.uniform(0.1, 0.9)) * span
-        label = str(rng.choice(CLASSES, p=SHARES))
+        drawn = str(rng.choice(CLASSES, p=SHARES))
+        label = only or drawn
         lane = int(np.argmax(rng.random(len(lanes)) * (1.6 - 0.2 * np.arange(len(lanes)))))
         vehicle_seed = rng.spawn(1)[0]
         if found and not crowded:

@@ -1,0 +1,87 @@
+"""How fast training reads and learns: samples a second, with and without the networks' work (docs/training.md).
+
+python benchmarks/training.py [--width 16] [--threads 2] [--clips 16]
+
+Streets are rendered first; nothing is trained to any end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import tempfile
+import time
+from pathlib import Path
+
+import lightning as L
+import torch
+
+from flowgrad.datasets import open_dataset
+from flowgrad.models.encoders import build_encoders
+from flowgrad.models.layout import CHECKPOINTS
+from flowgrad.plan import Plan
+from flowgrad.stages import samples as stage
+from flowgrad.synthetic.dataset import write_dataset
+from flowgrad.synthetic.settings import StreetSettings
+from flowgrad.training.data import EpochBatches, loader
+from flowgrad.training.module import ContrastiveTraining
+from flowgrad.training.samples import SampleSet
+
+SECONDS = 20.0
+BATCH = 16
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--clips", type=int, default=16)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        write_dataset(place, StreetSettings(seconds=SECONDS, frames_per_second=8), 0, options.clips, options.threads)
+        plan = Plan(place / "results")
+        plan.update(open_dataset("videos", place / "unlabelled"), options.clips)
+        start = time.perf_counter()
+        stage.run(
+            shard=plan.shard_file("00001"),
+            root=place / "unlabelled",
+            frames_per_second=2,
+            samples_out=place / "samples.h5",
+            status_out=place / "status.csv",
+        )
+        count = sum(SampleSet([place / "samples.h5"]).length(f"unlabelled_{n + 1:05d}") for n in range(options.clips))
+        size = (place / "samples.h5").stat().st_size / 1e6
+        each = (time.perf_counter() - start) / count * 1e3
+        print(f"{'making samples, one core':44s} {each:8.1f} ms a sample, {size / count * 1e3:.0f} kB")
+        samples = SampleSet([place / "samples.h5"])
+        batches = EpochBatches(samples, samples.clips, BATCH, 12, seed=1)
+        for name in ("reading, first time", "reading"):
+            start = time.perf_counter()
+            read = sum(len(batch["sound"]) for batch in loader(samples, batches, 0, False))
+            print(f"{name:44s} {read / (time.perf_counter() - start):8.0f} samples a second", flush=True)
+        for method in CHECKPOINTS:
+            for precision in ("32-true", "bf16-mixed"):
+                module = ContrastiveTraining(method, build_encoders(method, options.width), 1e-3, 5, augment=True)
+                trainer = L.Trainer(
+                    accelerator="cpu",
+                    max_epochs=1,
+                    precision=precision,  # type: ignore[arg-type]
+                    logger=False,
+                    enable_checkpointing=False,
+                    enable_progress_bar=False,
+                    enable_model_summary=False,
+                )
+                start = time.perf_counter()
+                trainer.fit(module.to(memory_format=torch.channels_last), loader(samples, batches, 0, False))
+                rate = len(batches) * BATCH / (time.perf_counter() - start)
+                print(
+                    f"{method + ', ' + precision + f', width {options.width}':44s} {rate:8.0f} samples a second",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
