@@ -72,5 +72,5 @@ def outlines(vehicle: Vehicle, camera: Camera, times: Floats) -> Floats:
 
 def nearness(scene: Scene, thing: Vehicle | Person | Tree, time: float) -> tuple[float, float]:
     """Return a key that sorts things from far to near: along one line of sight a lesser lateral distance is nearer."""
-    s = thing.s if isinstance(thing, Tree) else float(thing.motion.at(np.array(time))[0])
+    s = thing.s if isinstance(thing, Tree) else thing.motion.where(time)
     return -abs(thing.n + scene.road.distance), -abs(s)

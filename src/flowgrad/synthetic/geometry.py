@@ -6,6 +6,7 @@ in metres with 0 nearest to the camera, and n is the distance to the left of the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -44,6 +45,15 @@ class Road:
         (along, left), k = self._frame, self._curvature
         centre = self.distance * left + along * np.sin(k * s) / k + left * (1 - np.cos(k * s)) / k
         return np.asarray(centre + n * (left * np.cos(k * s) - along * np.sin(k * s)))
+
+    def spot(self, s: float, n: float) -> tuple[float, float, float]:
+        """Return X, Z and the direction at one place: :meth:`place` and :meth:`angle`, quicker for a single place."""
+        k, angle = self._curvature, self.heading + self._curvature * s
+        ahead_x, ahead_z = math.cos(self.heading), math.sin(self.heading)
+        forth, aside = math.sin(k * s) / k, self.distance + (1 - math.cos(k * s)) / k
+        x = forth * ahead_x - aside * ahead_z - n * math.sin(angle)
+        z = forth * ahead_z + aside * ahead_x + n * math.cos(angle)
+        return x, z, angle
 
     def angle(self, s: npt.ArrayLike) -> Floats:
         """Return the road's direction at s, radians from X."""

@@ -34,6 +34,15 @@ class Motion:
             row[..., 2] + row[..., 3] * passed,
         )
 
+    def where(self, time: float) -> float:
+        """Return s (m) at one time (s): the same as :meth:`at`, and much quicker for a single time."""
+        start, s, speed, acceleration = self.knots[0]
+        for knot in self.knots[1:]:
+            if knot[0] <= time:
+                start, s, speed, acceleration = knot
+        passed = time - start
+        return s + speed * passed + acceleration * passed**2 / 2
+
     @property
     def stands(self) -> bool:
         """Return whether nothing ever moves."""

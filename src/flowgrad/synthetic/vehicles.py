@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 
 import cv2
 import numpy as np
 
 from flowgrad.synthetic import paint
-from flowgrad.synthetic.body import CIRCLE, axes, half_width, hull_points, world
-from flowgrad.synthetic.canvas import CLIP_M, Canvas, lit
+from flowgrad.synthetic.body import CIRCLE
+from flowgrad.synthetic.canvas import CLIP_M, Canvas, Cast, Texture, lit
 from flowgrad.synthetic.geometry import Floats
-from flowgrad.synthetic.scene import Colour, Scene, Vehicle
+from flowgrad.synthetic.mesh import SPOKES, Mesh, Wheel
+from flowgrad.synthetic.scene import Scene, Vehicle
 
-UP = np.array([0.0, 1.0, 0.0])
+SHADE_M = 4.0
+"""How far (m) from a vehicle its shadow and its light may reach."""
+
+
+class Place:
+    """Where a vehicle is: the matrix (3, 4) from its metres to the image, and the camera in its metres."""
+
+    def __init__(self, canvas: Canvas, vehicle: Vehicle, time: float):
+        self.way = vehicle.motion.where(time) * vehicle.direction
+        x, z, angle = vehicle.road.spot(self.way * vehicle.direction, vehicle.n)
+        cos, sin = math.cos(angle) * vehicle.direction, math.sin(angle) * vehicle.direction
+        x, z = x - cos * vehicle.shape.length / 2, z - sin * vehicle.shape.length / 2
+        world = np.array([[cos, 0, -sin, x], [0, 1, 0, 0], [sin, 0, cos, z], [0, 0, 0, 1]])
+        self.matrix: Floats = canvas.matrix @ world
+        self.view = (-(x * cos + z * sin), canvas.camera.elevation, x * sin - z * cos)
+
+    def lay(self, canvas: Canvas, texture: Texture, plane: Floats, mode: str = "over") -> None:
+        """Lay a texture over a plane (4, 3) of the vehicle: the columns along, up and origin."""
+        canvas.lay(texture, self.matrix @ plane, mode)
+
+
+def _plane(along: tuple[float, ...], up: tuple[float, ...], origin: tuple[float, ...]) -> Floats:
+    return np.array([(*along, 0.0), (*up, 0.0), (*origin, 1.0)]).T
 
 
 class Painted:
@@ -31,231 +54,156 @@ class Painted:
             self.rear = paint.rider_front(vehicle, scale, light, self.lamps, False)
         else:
             self.side = paint.side(vehicle, scale, light, self.lamps)
-        self.outline = np.array(shape.outline)
+        self.mesh = Mesh(vehicle, light, self.lamps)
+        half, length = shape.width / 2, shape.length
+        slope = half * (shape.lean - 1) / shape.height
+        self.planes = {
+            "contact": _plane((length / 2 + 0.1, 0, 0), (0, 0, half + 0.08), (length / 2, 0, 0)),
+            "pool": _plane((3, 0, 0), (0, 0, 1.5), (length + 2.6, 0.02, 0)),
+        }
+        if shape.rider:  # flat
+            half = slope = 0.0
+        self.sides = {near: _plane((1, 0, 0), (0, 1, near * slope), (0, 0, near * half)) for near in (1, -1)}
         self.glow = {"white": paint.spot((255, 244, 205)), "red": paint.spot((235, 30, 20), 0.8)}
         self.pool = paint.spot((120, 108, 80))
         self.contact = paint.soft_box(0.62)
+        self.dark = lit((52, 53, 56), light)
+        self.wire = lit((120, 120, 122), light)
+        high = self.mesh.outline[:, 1]
+        across = np.full(len(high), half or 0.15)
+        flat = np.column_stack([self.mesh.outline[:, 0], np.zeros(len(high)), across, np.ones(len(high))])
+        self.ground = np.concatenate([flat, flat * (1, 1, -1, 1)])
+        self.high = np.concatenate([high, high])
 
     def draw(self, canvas: Canvas, time: float) -> None:
         """Draw the vehicle as it is at a time (s)."""
-        origin, forward, left = (axis[0] for axis in axes(self.vehicle, np.array([time])))
-        if self._outside(canvas, origin, forward, left):
+        place = Place(canvas, self.vehicle, time)
+        if self._far_outside(canvas, place):
             return
-        eye = np.array([0.0, canvas.camera.elevation, 0.0]) - origin
-        view = (float(eye @ forward), float(eye[1]), float(eye @ left))
-        self._shade(canvas, origin, forward, left)
-        if self.vehicle.shape.rider:
-            self._two_wheeler(canvas, origin, forward, left, view, time)
-        else:
-            self._body(canvas, origin, forward, left, view, time)
-        if self.lamps:
-            self._lights(canvas, origin, forward, left, view)
-
-    def _outside(self, canvas: Canvas, origin: Floats, forward: Floats, left: Floats) -> bool:
-        """Return whether neither the vehicle nor its shadow or light can lie in the image."""
-        pixels, depth = canvas.pixels(world(hull_points(self.vehicle.shape_name), origin, forward, left))
+        cast = Cast(canvas, self.mesh.points, place.matrix)
+        pixels, depth = cast.pixels[: self.mesh.bound], cast.depth[: self.mesh.bound]
         if depth.max() <= CLIP_M:
-            return True
-        reach = 4.0 * canvas.camera.focal / max(float(depth.min()), 1.0)
-        return canvas.region(pixels, border=round(min(reach, 10000))) is None
-
-    def _shade(self, canvas: Canvas, origin: Floats, forward: Floats, left: Floats) -> None:
-        shape = self.vehicle.shape
-        if self.sun is not None:
-            y = np.array([p[1] for p in shape.outline])
-            flat = np.column_stack([self.outline[:, 0], np.zeros(len(y))])
-            half = np.full(len(y), shape.width / 2 if not shape.rider else 0.15)
-            corners = np.concatenate([np.column_stack([flat, half]), np.column_stack([flat, -half])])
-            ground = world(corners, origin, forward, left)
-            shift = np.array([self.sun[0], 0.0, self.sun[1]]) * np.tile(y, 2)[:, None]
-            pixels, depth = canvas.pixels(np.concatenate([ground, ground + shift]))
-            if depth.min() > 0.3:
-                canvas.shade(pixels, 0.42)
-        half_length = shape.length / 2
-        canvas.plane(
-            self.contact, origin + forward * half_length, forward * (half_length + 0.1), left * (shape.width / 2 + 0.08)
-        )
-
-    def _body(
-        self,
-        canvas: Canvas,
-        origin: Floats,
-        forward: Floats,
-        left: Floats,
-        view: tuple[float, float, float],
-        time: float,
-    ) -> None:
-        shape = self.vehicle.shape
-        near = 1.0 if view[2] > 0 else -1.0
-        slope = shape.width / 2 * (shape.lean - 1) / shape.height
-        self._wheels(canvas, origin, forward, left, -near, time, far=True)
-        bottom = [(shape.outline[0][0] + 0.25, 0.24), (shape.outline[-1][0] - 0.25, 0.24)]
-        floor = np.array([(x, y, z) for (x, y), z in zip(bottom * 2, (1, 1, -1, -1), strict=True)])[[0, 1, 3, 2]]
-        floor[:, 2] *= shape.width / 2 - 0.1
-        self._face(canvas, world(floor, origin, forward, left), (14, 14, 16))
-        self._skin(canvas, origin, forward, left, view)
-        self._end(canvas, origin, forward, left, view)
-        if abs(view[2]) > shape.width / 2 * 0.9:
-            plane = origin + left * near * shape.width / 2
-            canvas.plane(self.side, plane, forward, UP + left * near * slope)
-            self._wheels(canvas, origin, forward, left, near, time, far=False)
-
-    def _face(self, canvas: Canvas, corners: Floats, colour: Colour) -> None:
-        pixels = canvas.seen(corners)
-        if pixels is not None:
-            canvas.polygon(pixels, colour)
-
-    def _skin(
-        self, canvas: Canvas, origin: Floats, forward: Floats, left: Floats, view: tuple[float, float, float]
-    ) -> None:
-        """Draw the strips of the extruded outline that face the camera, far ones first."""
-        shape, chain = self.vehicle.shape, self.outline
-        step = np.diff(chain, axis=0)
-        normal = (
-            np.column_stack([-step[:, 1], step[:, 0]]) / np.maximum(np.hypot(step[:, 0], step[:, 1]), 1e-6)[:, None]
-        )
-        middle = (chain[1:] + chain[:-1]) / 2
-        eye = np.array(view[:2])
-        facing = ((eye - middle) * normal).sum(axis=1) > 0
-        order = np.argsort(-np.hypot(*(eye - middle).T))
-        wide = half_width(shape, chain[:, 1])
-        panel_end = max((x for panel in shape.panels for x, _ in panel), default=0.0)
-        for i in order:
-            if not facing[i]:
-                continue
-            (x0, y0), (x1, y1) = chain[i], chain[i + 1]
-            strip = np.array([(x0, y0, wide[i]), (x1, y1, wide[i + 1]), (x1, y1, -wide[i + 1]), (x0, y0, -wide[i])])
-            boxed = shape.label == "truck" and shape.panels and max(x0, x1) <= panel_end + 0.01
-            paint_of = self.vehicle.second if boxed else self.vehicle.colour
-            up, ahead = float(normal[i, 1]), abs(float(normal[i, 0]))
-            self._face(
-                canvas,
-                world(strip, origin, forward, left),
-                lit(paint_of, (0.7 + 0.4 * max(up, 0) + 0.08 * ahead) * self.light),
-            )
-            if i in shape.screens:
-                part = np.array([[0.07, 0.9], [0.93, 0.9], [0.93, -0.9], [0.07, -0.9]])
-                ends = np.array([[x0, y0, 0], [x1, y1, 0]])
-                glass = ends[0] + part[:, :1] * (ends[1] - ends[0])
-                glass[:, 2] = part[:, 1] * half_width(shape, glass[:, 1])
-                warm = self.lamps and shape.label == "bus"
-                colour = (180, 165, 125) if warm else lit(paint.GLASS, (0.95 + 0.6 * max(up, 0)) * self.light)
-                self._face(canvas, world(glass, origin, forward, left), colour)
-
-    def _end(
-        self, canvas: Canvas, origin: Floats, forward: Floats, left: Floats, view: tuple[float, float, float]
-    ) -> None:
-        """Draw lights, plate and grille on the end that faces the camera."""
-        shape, chain = self.vehicle.shape, self.outline
-        top = int(np.argmax(chain[:, 1]))
-        ahead = view[0] > shape.length / 2
-        if not (view[0] > shape.length - 0.3 or view[0] < 0.3):
             return
-        profile = chain[: top - 1 : -1] if ahead else chain[: top + 1]
-        half = shape.width / 2
-        low, high = shape.lights
-        base = float(profile[0, 1])
-        warm: Colour = (255, 248, 220) if self.lamps else lit((236, 238, 240), self.light)
-        red: Colour = (255, 45, 32) if self.lamps else lit((170, 22, 24), self.light)
-        dark = lit((30, 31, 34), self.light)
-        details = [(-0.96, 0.96, base + 0.02, base + 0.16, dark)]
-        if ahead:
-            details += [(-0.5, 0.5, low - 0.14, high - 0.06, dark)]
-        details += [(-0.24, 0.24, low - 0.2, low - 0.09, lit((225, 222, 200), self.light))]
-        for sign in (-1, 1):
-            ends = sorted((sign * 0.6, sign * 0.93))
-            details.append((ends[0], ends[1], low, high, warm if ahead else red))
-        for u0, u1, y0, y1, colour in details:
-            corners = np.array([(u0, y0), (u1, y0), (u1, y1), (u0, y1)])
-            x = np.interp(corners[:, 1], profile[:, 1], profile[:, 0]) + (0.02 if ahead else -0.02)
-            flat = np.column_stack([x, corners[:, 1], corners[:, 0] * half * 0.98])
-            self._face(canvas, world(flat, origin, forward, left), colour)
+        reach = SHADE_M * canvas.camera.focal / max(float(depth.min()), 1.0)
+        if canvas.region(pixels, border=round(min(reach, 10000))) is None:
+            return
+        self._shade(canvas, place)
+        if self.vehicle.shape.rider:
+            self._two_wheeler(canvas, place, cast)
+        else:
+            self._body(canvas, place, cast)
+        if self.lamps:
+            self._lights(canvas, place)
 
-    def _wheels(
-        self, canvas: Canvas, origin: Floats, forward: Floats, left: Floats, side: float, time: float, far: bool
-    ) -> None:
+    def _far_outside(self, canvas: Canvas, place: Place) -> bool:
+        """Return whether a ball around the vehicle, its shadow and its light lies outside the image."""
         shape = self.vehicle.shape
-        s, _ = self.vehicle.motion.at(np.array(time))
-        tyre = lit(paint.TYRE, self.light)
-        for x, radius in shape.wheels:
-            z = side * (0.0 if shape.rider else shape.width / 2 - (0.12 if far else 0.0))
-            out = np.array([x, radius, z])
-            rim = np.column_stack([CIRCLE, np.zeros(24)]) * radius
+        ball = math.hypot(shape.length, shape.height, shape.width) / 2 + SHADE_M
+        x, _, depth = (place.matrix @ (shape.length / 2, shape.height / 2, 0.0, 1.0)).tolist()
+        if depth <= -ball:
+            return True
+        if depth < 1.5 * ball:
+            return False
+        # a ball off the axis is seen as an ellipse, longer than it is high
+        middle, radius = x / depth, ball * canvas.camera.focal * 2.5 / (depth - ball)
+        return bool(middle + radius < 0 or middle - radius > canvas.image.shape[1])
 
-            def at(points: Floats, out: Floats = out) -> Floats:
-                return canvas.pixels(world(points + out, origin, forward, left))[0]
+    def _shade(self, canvas: Canvas, place: Place) -> None:
+        if self.sun is not None:
+            ground = self.ground @ place.matrix.T
+            shift = canvas.matrix[:, 0] * self.sun[0] + canvas.matrix[:, 2] * self.sun[1]
+            seen = np.concatenate([ground, ground + self.high[:, None] * shift])
+            if seen[:, 2].min() > 0.3:
+                canvas.shade(seen[:, :2] / seen[:, 2:], 0.42)
+        place.lay(canvas, self.contact, self.planes["contact"])
 
-            disc, depth = canvas.pixels(world(rim + out, origin, forward, left))
-            if depth.min() < 0.25:
-                continue
-            size = float(np.ptp(disc[:, 1]))
-            if shape.label == "bicycle":
-                self._spokes(canvas, at, radius, float(s) * self.vehicle.direction)
-                continue
-            canvas.polygon(disc, tyre)
-            if far or size < 4:
-                continue
-            canvas.polygon(at(rim * 0.6), lit((138, 140, 144), self.light))
-            turn = -float(s) * self.vehicle.direction / radius
-            if size > 7:
-                for k in range(5):
-                    angle = turn + k * 2 * np.pi / 5
-                    wedge = np.array(
-                        [
-                            (np.cos(a) * r, np.sin(a) * r, 0)
-                            for a, r in ((angle - 0.3, 0.56), (angle + 0.3, 0.56), (angle, 0.2))
-                        ]
-                    )
-                    canvas.polygon(at(wedge * radius), lit((52, 53, 56), self.light))
+    def _body(self, canvas: Canvas, place: Place, cast: Cast) -> None:
+        shape, mesh, view = self.vehicle.shape, self.mesh, place.view
+        near = 1 if view[2] > 0 else -1
+        for wheel in mesh.far_wheels[-near]:
+            if cast.whole or cast.depth[wheel.tyre.start : wheel.tyre.stop].min() >= CLIP_M:
+                cast.fill(wheel.tyre)
+        cast.fill(mesh.floor)
+        # the strips that face the camera, far ones first
+        facing = []
+        for strip in mesh.strips:
+            x, y = view[0] - strip.middle[0], view[1] - strip.middle[1]
+            if x * strip.normal[0] + y * strip.normal[1] > 0:
+                facing.append((-math.hypot(x, y), strip.faces))
+        for _, faces in sorted(facing, key=lambda pair: pair[0]):
+            for face in faces:
+                cast.fill(face)
+        if view[0] > shape.length - 0.3 or view[0] < 0.3:
+            for face in mesh.front if view[0] > shape.length / 2 else mesh.rear:
+                cast.fill(face)
+        if abs(view[2]) > shape.width / 2 * 0.9:
+            place.lay(canvas, self.side, self.sides[near])
+            for wheel in mesh.wheels[near]:
+                self._wheel(canvas, place, cast, wheel)
 
-    def _spokes(self, canvas: Canvas, at: Callable[[Floats], Floats], radius: float, way: float) -> None:
-        ring = at(np.column_stack([CIRCLE, np.zeros(24)]) * radius * 0.95)
-        fixed = np.round(np.clip(ring, -8000, 8000) * 16).astype(np.int32)
+    def _wheel(self, canvas: Canvas, place: Place, cast: Cast, wheel: Wheel) -> None:
+        span = slice(wheel.tyre.start, wheel.tyre.stop)
+        if not cast.whole and cast.depth[span].min() < CLIP_M:
+            return
+        size = float(np.ptp(cast.pixels[span, 1]))
+        turn = -place.way / wheel.radius
+        if self.vehicle.label == "bicycle":
+            self._wires(canvas, place, cast, wheel, turn)
+            return
+        cast.fill(wheel.tyre)
+        if size < 4:
+            return
+        cast.fill(wheel.hub)
+        if size > 7:
+            fixed = np.rint(self._on_wheel(place, wheel, SPOKES, turn) * 16).astype(np.int32)
+            for hole in fixed.reshape(-1, 3, 2):
+                cv2.fillConvexPoly(canvas.image, hole, self.dark, cv2.LINE_AA, 4)
+
+    @staticmethod
+    def _on_wheel(place: Place, wheel: Wheel, points: Floats, turn: float) -> Floats:
+        """Return the image pixels of points (P, 2) of a wheel of radius 1, turned by an angle."""
+        cos, sin = math.cos(turn) * wheel.radius, math.sin(turn) * wheel.radius
+        flat = place.matrix[:, :2]
+        seen = points @ (flat @ ((cos, -sin), (sin, cos))).T
+        seen += place.matrix @ (wheel.x, wheel.radius, wheel.z, 1.0)
+        return np.clip(seen[:, :2] / seen[:, 2:], -8000, 8000)
+
+    def _wires(self, canvas: Canvas, place: Place, cast: Cast, wheel: Wheel, turn: float) -> None:
+        ring = self._on_wheel(place, wheel, CIRCLE * 0.95, 0.0)
         thick = max(1, round(float(np.ptp(ring[:, 1])) / 16))
-        cv2.polylines(canvas.image, [fixed], True, lit(paint.TYRE, self.light), thick, cv2.LINE_AA, 4)
-        for k in range(3):
-            angle = -way / radius + k * np.pi / 3
-            ends = at(np.array([(np.cos(angle), np.sin(angle), 0), (-np.cos(angle), -np.sin(angle), 0)]) * radius * 0.9)
-            a, b = np.round(np.clip(ends, -8000, 8000) * 16).astype(np.int32)
-            colour = lit((120, 120, 122), self.light)
-            cv2.line(canvas.image, tuple(map(int, a)), tuple(map(int, b)), colour, 1, cv2.LINE_AA, 4)
+        fixed = np.rint(ring * 16).astype(np.int32)
+        cv2.polylines(canvas.image, [fixed], True, wheel.tyre.colour, thick, cv2.LINE_AA, 4)
+        ends = np.rint(self._on_wheel(place, wheel, CIRCLE[::4] * 0.9, turn) * 16).astype(np.int32).tolist()
+        for a, b in zip(ends[:3], ends[3:], strict=True):
+            cv2.line(canvas.image, a, b, self.wire, 1, cv2.LINE_AA, 4)
 
-    def _two_wheeler(
-        self,
-        canvas: Canvas,
-        origin: Floats,
-        forward: Floats,
-        left: Floats,
-        view: tuple[float, float, float],
-        time: float,
-    ) -> None:
-        middle = origin + forward * self.vehicle.shape.length / 2
-        ahead, aside = view[0] - self.vehicle.shape.length / 2, abs(view[2])
+    def _two_wheeler(self, canvas: Canvas, place: Place, cast: Cast) -> None:
+        length = self.vehicle.shape.length
+        ahead, aside = place.view[0] - length / 2, abs(place.view[2])
         if aside > 0.25 * abs(ahead):
-            self._wheels(canvas, origin, forward, left, 1.0, time, far=False)
-            canvas.plane(self.side, origin, forward, UP)
+            for wheel in self.mesh.wheels[1]:
+                self._wheel(canvas, place, cast, wheel)
+            place.lay(canvas, self.side, self.sides[1])
         if abs(ahead) > 1.2 * aside:
-            across = left if ahead > 0 else -left
-            canvas.plane(self.front if ahead > 0 else self.rear, middle, across, UP)
+            across = 1 if ahead > 0 else -1
+            plane = _plane((0, 0, across), (0, 1, 0), (length / 2, 0, 0))
+            place.lay(canvas, self.front if ahead > 0 else self.rear, plane)
 
-    def _lights(
-        self, canvas: Canvas, origin: Floats, forward: Floats, left: Floats, view: tuple[float, float, float]
-    ) -> None:
-        shape = self.vehicle.shape
+    def _lights(self, canvas: Canvas, place: Place) -> None:
+        shape, view = self.vehicle.shape, place.view
         height = sum(shape.lights) / 2
         across = (0.0,) if shape.rider else (-0.38 * shape.width, 0.38 * shape.width)
-        distance = float(np.hypot(view[0], view[2]))
+        distance = math.hypot(view[0], view[2])
         for x, name, faces in ((shape.length, "white", view[0]), (0.0, "red", shape.length - view[0])):
             turned = max(faces / max(distance, 1.0), 0.0)
             if name == "white":
-                lamp = origin + forward * (shape.length + 2.6)
-                canvas.plane(self.pool, lamp + UP * 0.02, forward * 3.0, left * 1.5, "add")
+                place.lay(canvas, self.pool, self.planes["pool"], "add")
             if turned <= 0.02 and not abs(faces) < 3:
                 continue
             radius = (0.22 + 0.75 * turned) * (1.0 if name == "white" else 0.55)
             for z in across:
                 if len(across) > 1 and z * view[2] < 0 and turned < 0.35:
                     continue
-                place = origin + forward * x + left * z + UP * height
-                side = np.array([1.0, 0.0, 0.0])
-                canvas.plane(self.glow[name], place, side * radius, UP * radius, "add")
+                lamp = place.matrix @ (x, height, z, 1.0)
+                plane = np.stack([canvas.matrix[:, 0] * radius, canvas.matrix[:, 1] * radius, lamp], axis=-1)
+                canvas.lay(self.glow[name], plane, "add")
