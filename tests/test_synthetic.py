@@ -316,6 +316,23 @@ def test_a_clip_without_anything_has_rows_that_say_so(tmp_path):
     assert events[1] == "labelled_00001,-1,-1,0,-1,-1"
 
 
+def test_a_single_place_is_the_same_as_one_of_many():
+    scene = make_scene(StreetSettings(idling=1.0, curved=1.0), NAMES[0])
+    times = np.linspace(0, 10, 21)
+    for vehicle in scene.vehicles:
+        s = vehicle.motion.at(times)[0]
+        assert [vehicle.motion.where(float(t)) for t in times] == pytest.approx(s.tolist(), abs=1e-9)
+        spots = np.array([vehicle.road.spot(float(at), vehicle.n) for at in s])
+        assert np.allclose(spots[:, :2], vehicle.road.place(s, vehicle.n), atol=1e-9)
+        assert np.allclose(spots[:, 2], vehicle.road.angle(s))
+
+
+def test_at_8_pictures_a_second_the_same_moments_are_drawn():
+    slow, quick = (scene_of(frames_per_second=rate, seconds=2.0) for rate in (8, 24))
+    every_third = list(Renderer(quick).frames())[::3]
+    assert all(np.array_equal(a, b) for a, b in zip(Renderer(slow).frames(), every_third, strict=True))
+
+
 def test_large_frames_and_30_fps(tmp_path):
     scene = make_scene(StreetSettings(width=640, height=360, frames_per_second=30, seconds=1), NAMES[0])
     write_clip(scene, tmp_path / "clip.mp4")

@@ -111,10 +111,7 @@ class Canvas:
 
     def limb(self, start: Floats, end: Floats, widths: tuple[float, float], colour: Colour) -> None:
         """Draw a bar between image points, with the widths at its ends in pixels."""
-        way = end - start
-        across = np.array([-way[1], way[0]]) / max(float(np.hypot(*way)), 1e-6) / 2
-        a, b = across * widths[0], across * widths[1]
-        self.polygon(np.array([start + a, end + b, end - b, start - a]), colour)
+        self.polygon(bars(start[None], end[None], np.array([widths]))[0], colour)
 
     def disc(self, centre: Floats, radii: tuple[float, float], colour: Colour) -> None:
         """Draw an upright ellipse in image pixels."""
@@ -211,6 +208,14 @@ class Cast:
         if kept:
             corners = np.array(kept)
             self._canvas.polygon(corners[:, :2] / corners[:, 2:], face.colour)
+
+
+def bars(starts: Floats, ends: Floats, widths: Floats) -> Floats:
+    """Return the corners (N, 4, 2) of bars between points (N, 2), with the widths (N, 2) at their ends."""
+    way = ends - starts
+    across = way[:, ::-1] * (-0.5, 0.5) / np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-6)[:, None]
+    a, b = across * widths[:, :1], across * widths[:, 1:]
+    return np.stack([starts + a, ends + b, ends - b, starts - a], axis=1)
 
 
 def before(corners: list[list[float]]) -> list[list[float]]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
-from flowgrad.synthetic.canvas import Canvas, Image, lit
+from flowgrad.synthetic.body import CIRCLE
+from flowgrad.synthetic.canvas import Canvas, Image, bars, lit
 from flowgrad.synthetic.facades import leaves
 from flowgrad.synthetic.geometry import Floats
 from flowgrad.synthetic.scene import Person, Scene, Tree
+
+SHOE = (24, 22, 22)
+SHADE = np.array([(-0.2, -0.02), (0.2, -0.02), (0.2, 0.03), (-0.2, 0.03)])
+"""The shade at somebody's feet, for a height of 1."""
+DISCS = np.stack([CIRCLE * (0.052, 0.068) + (0.01, 0.925), CIRCLE * (0.054, 0.045) + (-0.008, 0.955)])
+"""Face and hair, for a height of 1."""
 
 
 class Walker:
@@ -18,39 +27,57 @@ class Walker:
         self._scene, self._person = scene, person
         self._coat, self._trousers, self._skin = (lit(colour, light) for colour in person.colours)
         self._shade = tuple(lit(colour, light * 0.72) for colour in person.colours)
+        far, near = [self._shade[1]] * 2, [self._trousers] * 2
+        coats = [self._shade[0], self._coat]
+        self._colours = [*far, SHOE, *coats, *near, SHOE, self._shade[0], self._skin]
 
     def draw(self, canvas: Canvas, time: float) -> None:
         """Draw the person as he or she is at a time (s)."""
         person = self._person
-        s, _ = person.motion.at(np.array(time))
-        ground = self._scene.road.place(s, person.n)
-        pixels, depth = canvas.pixels(np.array([(ground[0], 0.0, ground[1]), (ground[0], person.height, ground[1])]))
-        if depth.min() < 0.6 or canvas.region(pixels, 60) is None:
+        s = person.motion.where(time)
+        x, z, angle = self._scene.road.spot(s, person.n)
+        ends = (canvas.matrix @ np.array([(x, x), (0.0, person.height), (z, z), (1.0, 1.0)])).tolist()
+        depth = min(ends[2])
+        if depth < 0.6:
             return
-        foot, head = pixels
-        tall = float(foot[1] - head[1])
-        angle = float(self._scene.road.angle(s))
-        facing = person.direction * float(np.cos(angle))
-        swing = np.sin(2 * np.pi * float(s) / person.stride) * (0.25 + 0.75 * abs(facing))
+        foot = np.array([ends[0][0] / ends[2][0], ends[1][0] / ends[2][0]])
+        tall = float(foot[1]) - ends[1][1] / ends[2][1]
+        if not -60 < foot[0] < canvas.image.shape[1] + 60:
+            return
+        facing = person.direction * math.cos(angle)
+        swing = math.sin(2 * math.pi * s / person.stride) * (0.25 + 0.75 * abs(facing))
+        canvas.shade(foot + SHADE * tall, 0.35)
+        scale = np.array([math.copysign(tall, facing), -tall])
+        limbs = np.array(self._limbs(swing))
+        corners = bars(foot + limbs[:, :2] * scale, foot + limbs[:, 2:4] * scale, limbs[:, 4:] * tall)
+        discs = foot + DISCS * scale
+        fixed = np.rint(np.clip(corners, -8000, 8000) * 16).astype(np.int32)
+        for corner, colour in zip(fixed, self._colours, strict=True):
+            cv2.fillConvexPoly(canvas.image, corner, colour, cv2.LINE_AA, 4)
+        fixed = np.rint(np.clip(discs, -8000, 8000) * 16).astype(np.int32)
+        for corner, colour in zip(fixed, (self._skin, self._shade[1]), strict=True):
+            cv2.fillConvexPoly(canvas.image, corner, colour, cv2.LINE_AA, 4)
 
-        def at(x: float, y: float) -> Floats:
-            return np.asarray(foot + np.array([x * np.sign(facing) * tall, -y * tall]))
+    @staticmethod
+    def _limbs(swing: float) -> list[tuple[float, ...]]:
+        """Return the bars of a body: start (x, y), end (x, y) and the widths there, for a height of 1."""
 
-        canvas.shade(foot + np.array([(-0.2, -0.02), (0.2, -0.02), (0.2, 0.03), (-0.2, 0.03)]) * tall, 0.35)
-        for sign, (trousers, coat) in ((-1, (self._shade[1], self._shade[0])), (1, (self._trousers, self._coat))):
-            step = sign * swing * 0.13
-            canvas.limb(at(0, 0.5), at(step * 0.6 + 0.015, 0.26), (0.1 * tall, 0.075 * tall), trousers)
-            canvas.limb(at(step * 0.6 + 0.015, 0.27), at(step * 1.15, 0.02), (0.075 * tall, 0.05 * tall), trousers)
-            canvas.limb(
-                at(step * 1.15 - 0.02, 0.015), at(step * 1.15 + 0.05, 0.01), (0.03 * tall, 0.025 * tall), (24, 22, 22)
-            )
-            if sign < 0:
-                canvas.limb(at(0, 0.8), at(swing * 0.09, 0.5), (0.065 * tall, 0.05 * tall), coat)
-                canvas.limb(at(0, 0.84), at(0.0, 0.46), (0.17 * tall, 0.15 * tall), self._coat)
-        canvas.limb(at(0, 0.8), at(-swing * 0.09, 0.5), (0.065 * tall, 0.05 * tall), self._shade[0])
-        canvas.limb(at(0, 0.88), at(0, 0.82), (0.06 * tall, 0.07 * tall), self._skin)
-        canvas.disc(at(0.01, 0.925), (0.052 * tall, 0.068 * tall), self._skin)
-        canvas.disc(at(-0.008, 0.955), (0.054 * tall, 0.045 * tall), self._shade[1])
+        def leg(step: float) -> list[tuple[float, ...]]:
+            knee, ankle = step * 0.6 + 0.015, step * 1.15
+            return [
+                (0, 0.5, knee, 0.26, 0.1, 0.075),
+                (knee, 0.27, ankle, 0.02, 0.075, 0.05),
+                (ankle - 0.02, 0.015, ankle + 0.05, 0.01, 0.03, 0.025),
+            ]
+
+        return [
+            *leg(-0.13 * swing),
+            (0, 0.8, swing * 0.09, 0.5, 0.065, 0.05),
+            (0, 0.84, 0, 0.46, 0.17, 0.15),
+            *leg(0.13 * swing),
+            (0, 0.8, -swing * 0.09, 0.5, 0.065, 0.05),
+            (0, 0.88, 0, 0.82, 0.06, 0.07),
+        ]
 
 
 class Foliage:

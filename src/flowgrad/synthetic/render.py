@@ -8,6 +8,7 @@ from typing import Protocol
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from flowgrad.synthetic.body import nearness
 from flowgrad.synthetic.canvas import Canvas, Image
@@ -59,7 +60,11 @@ class Renderer:
         self.scene = scene
         self._margin = scene.camera.margin
         self._still, sky = background(scene, self._margin)
-        self._sky = cv2.cvtColor(sky, cv2.COLOR_GRAY2RGB)
+        self._sky = sky
+        white = (250, 250, 250) if scene.look.sunlight else (170, 174, 180)
+        white = (44, 42, 46) if scene.look.night else white
+        cover = np.arange(256)[:, None]
+        self._white = np.round(cover * np.array(white) / 255).astype(np.uint8)[:, None]  # of a cloud, by its cover
         light = ambient(scene)
         blank = Canvas(scene.camera, self._still, self._margin)
         self._things: list[tuple[Vehicle | Person | Tree, Drawn]] = []
@@ -123,22 +128,13 @@ class Renderer:
         moved = cv2.warpAffine(
             self._clouds[:, whole : whole + width + 2], matrix, (width, rows), flags=cv2.INTER_LINEAR
         )
-        cover = cv2.multiply(moved, self._sky[:rows], scale=1 / 255)
-        white = (
-            (44, 42, 46)
-            if self.scene.look.night
-            else ((250, 250, 250) if self.scene.look.sunlight else (170, 174, 180))
-        )
-        below = image[:rows]
-        flat = np.empty_like(below)
-        flat[:] = white
-        image[:rows] = cv2.add(
-            cv2.multiply(below, cv2.bitwise_not(cover), scale=1 / 255), cv2.multiply(flat, cover, scale=1 / 255)
-        )
+        cover = cv2.cvtColor(cv2.multiply(moved, self._sky[:rows], scale=1 / 255), cv2.COLOR_GRAY2RGB)
+        clear = cv2.multiply(image[:rows], cv2.bitwise_not(cover), scale=1 / 255)
+        cv2.add(clear, cv2.LUT(cover, self._white), dst=image[:rows])
 
 
-def _clouds(scene: Scene, width: int, rows: int) -> Image:
-    """Return the cover of a band of clouds, (rows, longer than width, 3) uint8; its end meets its beginning."""
+def _clouds(scene: Scene, width: int, rows: int) -> npt.NDArray[np.uint8]:
+    """Return the cover of a band of clouds, (rows, longer than width) uint8; its end meets its beginning."""
     rng = np.random.default_rng(scene.look.seed + 23)
     period = width * 2
     total = np.zeros((rows, period), np.float32)
@@ -149,8 +145,7 @@ def _clouds(scene: Scene, width: int, rows: int) -> Image:
         total += cv2.resize(grid, (period, rows), interpolation=cv2.INTER_CUBIC) * 0.6**octave
     total = total / total.std() - rng.uniform(-0.2, 0.7)
     cover = (np.clip(total * 1.1, 0, 1) * 220).astype(np.uint8)
-    cover = np.concatenate([cover, cover[:, : width + 2]], axis=1)
-    return np.asarray(cv2.cvtColor(cover, cv2.COLOR_GRAY2RGB))
+    return np.concatenate([cover, cover[:, : width + 2]], axis=1)
 
 
 def without(scene: Scene, track: int) -> Scene:
