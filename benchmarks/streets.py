@@ -1,6 +1,6 @@
 """How fast streets are rendered: seconds of video a second of wall clock, on one and on two processes.
 
-python benchmarks/streets.py [--clips 8] [--seconds 10]
+python benchmarks/streets.py [--clips 8] [--seconds 10] [--fps 24]
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--fps", type=int, choices=(8, 24, 30), default=24)
     options = parser.parse_args()
-    settings = StreetSettings(seconds=options.seconds)
+    settings = StreetSettings(seconds=options.seconds, frames_per_second=options.fps)
     names = clip_names("labelled", 50)
     start = time.perf_counter()
     for name in names:
