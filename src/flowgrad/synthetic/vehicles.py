@@ -148,7 +148,7 @@ class Painted:
         size = float(np.ptp(cast.pixels[span, 1]))
         turn = -place.way / wheel.radius
         if self.vehicle.label == "bicycle":
-            self._wires(canvas, place, cast, wheel, turn)
+            self._wires(canvas, place, wheel, turn)
             return
         cast.fill(wheel.tyre)
         if size < 4:
@@ -168,7 +168,7 @@ class Painted:
         seen += place.matrix @ (wheel.x, wheel.radius, wheel.z, 1.0)
         return np.clip(seen[:, :2] / seen[:, 2:], -8000, 8000)
 
-    def _wires(self, canvas: Canvas, place: Place, cast: Cast, wheel: Wheel, turn: float) -> None:
+    def _wires(self, canvas: Canvas, place: Place, wheel: Wheel, turn: float) -> None:
         ring = self._on_wheel(place, wheel, CIRCLE * 0.95, 0.0)
         thick = max(1, round(float(np.ptp(ring[:, 1])) / 16))
         fixed = np.rint(ring * 16).astype(np.int32)
