@@ -216,7 +216,9 @@ def make_scene(settings: StreetSettings, name: str) -> Scene:
         sensor_noise=settings.sensor_noise,
     )
     people, trees = bystanders(settings, name, road, look, on("pedestrians"), on("trees"))
-    switches = {field: on(field) for field in ("one_class", "crowded", "parked", "idling", "silent_movers", "off_screen")}
+    switches = {
+        field: on(field) for field in ("one_class", "crowded", "parked", "idling", "silent_movers", "off_screen")
+    }
     return Scene(
         name=name,
         settings=settings,

@@ -13,7 +13,7 @@ SHARES = (0.52, 0.14, 0.19, 0.15)
 """How common the classes are, in the order of CLASSES."""
 
 SPEEDS = {"car": (6.0, 11.5), "bus": (5.0, 9.0), "motorbike": (6.5, 12.0), "truck": (5.0, 9.0)}
-LOUDNESS = {"car": 16.5, "bus": 18.0, "motorbike": 18.5, "truck": 19.0}
+LOUDNESS = {"car": 24.0, "bus": 25.0, "motorbike": 26.0, "truck": 26.0}
 """dB over the noise at 10 m."""
 
 PAINTS: tuple[Colour, ...] = (
