@@ -57,7 +57,7 @@ def main() -> None:
         each = (time.perf_counter() - start) / count * 1e3
         print(f"{'making samples, one core':44s} {each:8.1f} ms a sample, {size / count * 1e3:.0f} kB")
         samples = SampleSet([place / "samples.h5"])
-        batches = EpochBatches(samples, samples.clips, BATCH, 12, seed=1)
+        batches = EpochBatches(samples, samples.clips, BATCH, 12, together=1, seed=1)
         for name in ("reading, first time", "reading"):
             start = time.perf_counter()
             read = sum(len(batch["sound"]) for batch in loader(samples, batches, 0, False))

@@ -41,6 +41,7 @@ def schedule(**change) -> Schedule:
         "held_out": 0.3,
         "batch_size": 4,
         "passes": 2,
+        "together": 2,
         "epochs": 3,
         "learning_rate": 1e-3,
         "shrink_after": 1,
@@ -126,7 +127,7 @@ def test_a_draw_follows_from_seed_and_epoch(tmp_path):
     many = clips_of({f"c{n}": 10 + n for n in range(30)}, tmp_path)
 
     def drawn(epoch, seed=1, **kw):
-        batches = EpochBatches(many, many.clips, 8, 2, seed, **kw)
+        batches = EpochBatches(many, many.clips, 8, 2, 3, seed, **kw)
         batches.set_epoch(epoch)
         found = list(batches)
         assert len(found) == len(batches)

@@ -94,6 +94,7 @@ class TrainingConfig(_Strict):
     )
     frames_per_second: Literal[1, 2, 4, 8] = Field(2, description="pictures a second that can be picked")
     passes: int = Field(1, ge=1, le=10_000, description="times that an epoch goes through all windows of every clip")
+    together: int = Field(1, ge=1, le=65_536, description="windows of one clip that stand in a batch together")
     held_out: float = Field(0.1, gt=0, lt=1, description="share of the videos that decide when training ends")
     batch_size: int = Field(256, ge=2, le=65_536, description="samples that are contrasted with each other")
     epochs: int = Field(100, ge=1, le=100_000, description="at most this many")

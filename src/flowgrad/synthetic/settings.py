@@ -25,6 +25,7 @@ class StreetSettings(BaseModel):
     width: int = Field(400, ge=160, le=1280, multiple_of=2, description="pixels; even, as H.264 4:2:0 needs")
     height: int = Field(224, ge=90, le=720, multiple_of=2, description="pixels; even, as H.264 4:2:0 needs")
     traffic: float = Field(3.0, ge=0, le=8, description="vehicles that pass in ten seconds, on average")
+    speed: float = Field(1.0, ge=0.3, le=2, description="of the traffic; 1 is 5 to 12 m/s")
 
     along: float = _share(0.25, "share of clips that look along the road: vehicles come nearer or go away")
     curved: float = _share(0.5, "share of clips with a bend in the road")

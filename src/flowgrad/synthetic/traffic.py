@@ -98,7 +98,7 @@ def _passing(
         if found and not crowded:
             moment = max(moment, found[-1][0] + 2.0)
         low, high = SPEEDS[label]
-        speed = low + (high - low) * speeds[lane]
+        speed = settings.speed * (low + (high - low) * speeds[lane])
         if any(other == lane and abs(moment - at) < 2.6 for at, other, _ in found):
             lane = (lane + 1) % len(lanes)
         if any(other == lane and abs(moment - at) < 2.6 for at, other, _ in found) or moment > settings.seconds + 1:

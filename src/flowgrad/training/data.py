@@ -31,10 +31,10 @@ class Samples(Dataset[Batch]):
 class EpochBatches(Sampler[list[Key]]):
     """Batches of an epoch: ``passes`` times as many windows of every clip as do not overlap, in a random order.
 
-    Each pass lays the windows over every clip at a random offset. The windows of one clip stand in one batch with those
-    of others: between them nothing but the traffic differs, so the street itself does not give the answer away. (A clip
-    of 10 s has one window a pass, as RCGrad draws one from each file.) What does not fill a batch is left to the next
-    pass. Everything follows from seed and epoch, so that a resumed training sees what an uninterrupted one would have
+    Each pass lays the windows over every clip at a random offset (a clip of 10 s has one a pass, as RCGrad draws one
+    from each file). ``together`` of a clip's windows stay in one batch: between them nothing but the traffic differs,
+    so that the street itself does not give the answer away. What does not fill a batch is left to the next pass.
+    Everything follows from seed and epoch, so that a resumed training sees what an uninterrupted one would have
     seen. With several processes (``ranks``) each takes its part of every batch.
     """
 
@@ -44,12 +44,13 @@ class EpochBatches(Sampler[list[Key]]):
         clips: Sequence[str],
         batch_size: int,
         passes: int,
+        together: int,
         seed: int,
         rank: int = 0,
         ranks: int = 1,
     ):
         self._samples, self._clips, self.batch_size = samples, list(clips), batch_size
-        self._passes, self._seed, self._epoch = passes, seed, 0
+        self._passes, self._together, self._seed, self._epoch = passes, together, seed, 0
         self._rank, self._ranks = rank, ranks
 
     def set_epoch(self, epoch: int) -> None:
@@ -60,10 +61,14 @@ class EpochBatches(Sampler[list[Key]]):
         rng = np.random.default_rng((self._seed, self._epoch))
         batches = []
         for _ in range(self._passes):
-            keys = [(clip, number) for clip in self._clips for number in self._samples.apart(clip, float(rng.random()))]
-            order = rng.permutation(len(keys))
+            groups = []
+            for clip in self._clips:
+                numbers = rng.permutation(self._samples.apart(clip, float(rng.random()))).tolist()
+                parts = range(0, len(numbers), self._together)
+                groups += [[(clip, number) for number in numbers[start : start + self._together]] for start in parts]
+            keys = [key for place in rng.permutation(len(groups)) for key in groups[place]]
             for start in range(0, len(keys) - self.batch_size + 1, self.batch_size):
-                batches.append([keys[i] for i in order[start : start + self.batch_size]])
+                batches.append(keys[start : start + self.batch_size])
         return batches
 
     def __len__(self) -> int:

@@ -35,6 +35,7 @@ class Schedule:
     held_out: float
     batch_size: int
     passes: int
+    together: int
     epochs: int
     learning_rate: float
     shrink_after: int
@@ -174,6 +175,7 @@ def fit(
         kept,
         schedule.batch_size,
         schedule.passes,
+        schedule.together,
         schedule.seed,
         trainer.global_rank,
         trainer.world_size,

@@ -1,0 +1,217 @@
+"""Do the networks learn from streets, and do they listen? (docs/training.md)
+
+python benchmarks/learning.py OUT [--unlabelled 1200] [--labelled 60] [--seeds 3] [--cores 2]
+
+Streets are rendered, RCGrad and FlowGrad-EN are trained on the unlabelled ones from several seeds, and the labelled
+ones are run with the networks untrained, trained, and trained but with the sound of other clips. What was made is kept
+in OUT: the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+import yaml
+
+REPOSITORY = Path(__file__).parents[1]
+STREETS: dict[str, Any] = {
+    "seed": 11,
+    "frames_per_second": 8,
+    "one_class": 1.0,
+    "crowded": 0.3,
+    "parked": 0.8,
+    "silent_movers": 0.8,
+    "idling": 0.2,
+    "off_screen": 0.1,
+    "other_sounds": 0.2,
+    "along": 0.1,
+    "curved": 0.2,
+    "shaky_camera": 0.1,
+    "night": 0.1,
+}
+"""Sound and sight disagree: parked vehicles of every class and bicycles stand and move beside what is heard."""
+WIDTH = 16
+SHARD = 100
+MODELS = ["flow", "rcgrad", "flowgrad-h", "flowgrad-en", "whole-frame", "centre-box"]
+SHOWN = ["success_at_0_3", "success_at_0_5", "auc", "mean_ciou"]
+
+
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def render(folder: Path, labelled: int, unlabelled: int, cores: int) -> None:
+    from flowgrad.synthetic.dataset import write_dataset
+    from flowgrad.synthetic.settings import StreetSettings
+
+    if not (folder / "done").exists():
+        write_dataset(folder, StreetSettings(**STREETS), labelled, unlabelled, cores)
+        (folder / "done").touch()
+
+
+def make_samples(root: Path, plan_folder: Path, shard: str) -> None:
+    from flowgrad.plan import Plan
+    from flowgrad.stages import samples
+
+    out = plan_folder / f"{shard}.h5"
+    if not out.exists():
+        samples.run(
+            shard=Plan(plan_folder).shard_file(shard),
+            root=root,
+            frames_per_second=2,
+            samples_out=out,
+            status_out=plan_folder / f"{shard}.csv",
+        )
+
+
+def train(method: str, seed: int, samples: list[Path], epochs: int, out: Path) -> None:
+    from flowgrad.stages import fit
+    from flowgrad.stages.samples import run_clips
+    from flowgrad.training.loop import Schedule
+
+    place = out / f"seed-{seed}" / method
+    if (place / "loss.png").exists():
+        return
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "none.json").write_text("[]")
+    run_clips(
+        statuses_in=[path.with_suffix(".csv") for path in samples],
+        labelled_in=place / "none.json",
+        out=place / "clips.csv",
+    )
+    fit.run(
+        method=method,
+        samples_in=samples,
+        clips_in=place / "clips.csv",
+        start="rcgrad",
+        start_file=None if method == "rcgrad" else out / f"seed-{seed}/rcgrad/rcgrad.ckpt",
+        width=WIDTH,
+        schedule=Schedule(
+            seed=seed,
+            held_out=0.1,
+            batch_size=32,
+            passes=1,
+            together=8,
+            epochs=epochs,
+            learning_rate=1e-3,
+            shrink_after=4,
+            stop_after=8,
+            augment=True,
+            precision="bfloat16",
+        ),
+        device="cpu",
+        threads=1,
+        checkpoint_out=place / f"{method}.ckpt",
+        log_out=place / "log.csv",
+        curves_out=place / "loss.png",
+    )
+
+
+def untrained(method: str, seed: int, out: Path) -> Path:
+    from flowgrad.models.encoders import build_encoders
+    from flowgrad.training.checkpointing import save
+
+    path = out / f"seed-{seed}" / f"untrained-{method}.ckpt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    save({"state_dict": build_encoders(method, WIDTH).state_dict()}, path)
+    return path
+
+
+def table(work: Path, root: Path, checkpoints: dict[str, Path], cores: int) -> pd.DataFrame:
+    """Run the workflow as a person does and return its table."""
+    work.mkdir(parents=True, exist_ok=True)
+    config = {
+        "dataset": {"format": "urbansas", "root": str(root)},
+        "models": MODELS,
+        "protocols": ["paper"],
+        "checkpoints": {name: str(path) for name, path in checkpoints.items()},
+        "frames": "annotated",
+        "pictures": 0,
+        "clips_per_job": 15,
+    }
+    (work / "config.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", work]
+    command += ["--configfile", work / "config.yaml", "--cores", str(cores), "--quiet", "all", "--", "all"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return pd.read_csv(work / "results/metrics/summary.csv")
+
+
+def trainings(pool: ProcessPoolExecutor, samples: list[Path], seeds: range, epochs: int, out: Path) -> None:
+    """Train every seed; what starts from another waits for it, and no core waits."""
+    first: dict[int, Future[None]] = {seed: pool.submit(train, "rcgrad", seed, samples, epochs, out) for seed in seeds}
+    second = []
+    for seed, future in first.items():
+        future.result()
+        second.append(pool.submit(train, "flowgrad-en", seed, samples, epochs, out))
+    for later in second:
+        later.result()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--unlabelled", type=int, default=1200)
+    parser.add_argument("--labelled", type=int, default=60)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    out, seeds = options.out.resolve(), range(1, options.seeds + 1)
+    began = time.perf_counter()
+
+    def timed(what: str, call: Callable[[], object]) -> None:
+        start = time.perf_counter()
+        call()
+        print(f"{what}: {time.perf_counter() - start:.0f} s", flush=True)
+
+    from flowgrad.datasets import open_dataset
+    from flowgrad.datasets.controls import shuffle_sound
+    from flowgrad.plan import Plan
+
+    streets, labelled = out / "streets", out / "streets/labelled"
+    timed("streets", lambda: render(streets, options.labelled, options.unlabelled, options.cores))
+    plan = Plan(out / "samples")
+    plan.update(open_dataset("videos", streets / "unlabelled"), SHARD)
+    with ProcessPoolExecutor(options.cores, initializer=one_thread) as pool:
+        made = [pool.submit(make_samples, streets / "unlabelled", out / "samples", shard) for shard in plan.shards()]
+        timed("samples", lambda: [future.result() for future in made])
+        samples = [out / "samples" / f"{shard}.h5" for shard in plan.shards()]
+        timed("training", lambda: trainings(pool, samples, seeds, options.epochs, out))
+
+    if not (out / "shuffled").exists():
+        shuffle_sound(labelled, out / "shuffled", 1)
+    rows = []
+
+    def note(kind: str, seed: int, found: pd.DataFrame) -> None:
+        for row in found.to_dict("records"):
+            rows.append({"networks": kind, "seed": seed} | {key: row[key] for key in ("model", "frames", *SHOWN)})
+
+    start = time.perf_counter()
+    for seed in seeds:
+        new = {"rcgrad": untrained("rcgrad", seed, out), "flowgrad-en": untrained("flowgrad-en", seed, out)}
+        done = {name: out / f"seed-{seed}/{name}/{name}.ckpt" for name in new}
+        note("untrained", seed, table(out / "run", labelled, new, options.cores))
+        note("trained", seed, table(out / "run", labelled, done, options.cores))
+        note("trained, wrong sound", seed, table(out / "run-shuffled", out / "shuffled", done, options.cores))
+    print(f"tables: {time.perf_counter() - start:.0f} s, in all {time.perf_counter() - began:.0f} s", flush=True)
+    every = pd.DataFrame(rows)
+    every.to_csv(out / "every.csv", index=False, float_format="%.6g")
+    order = ["untrained", "trained", "trained, wrong sound"]
+    mean = every.groupby(["model", "networks"])[SHOWN].agg(["mean", "std"]).reindex(order, level="networks")
+    print(mean.round(3).to_string())
+    print(every.pivot_table(index=["model", "networks"], columns="seed", values="success_at_0_5").round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()
