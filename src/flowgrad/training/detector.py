@@ -80,8 +80,8 @@ def train_detector(pictures: PictureFolder, scratch: Path, device: str, say: Any
     model.add_callback(
         "on_fit_epoch_end",
         lambda trainer: say(
-            f"epoch {trainer.epoch + 1} of {trainer.epochs}: box loss {float(trainer.tloss[0]):.3f}, on other videos"
-            f" mAP at 0.5 {trainer.metrics.get('metrics/mAP50(B)', float('nan')):.3f}"
+            f"epoch {trainer.epoch + 1} of {trainer.epochs}, on other videos mAP at 0.5"
+            f" {trainer.metrics.get('metrics/mAP50(B)', float('nan')):.3f}"
         ),
     )
     model.train(
