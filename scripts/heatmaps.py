@@ -3,7 +3,7 @@
 from contextlib import nullcontext
 from pathlib import Path
 
-from flowgrad.run import job
+from flowgrad.job import job
 from flowgrad.stages import heatmaps
 
 with job(snakemake) as run:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flowgrad.run import job
+from flowgrad.job import job
 from flowgrad.stages import pictures
 
 with job(snakemake) as run:

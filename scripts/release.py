@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from flowgrad import artifacts, frames
-from flowgrad.run import job
+from flowgrad.job import job
 
 with job(snakemake):
     frames.release(Path(snakemake.input.frames))

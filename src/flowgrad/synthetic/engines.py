@@ -41,7 +41,7 @@ def _falling(count: int, power: float) -> tuple[float, ...]:
     return tuple(1 / k**power for k in range(1, count + 1))
 
 
-# tyres hiss in the middle, a bus's air and fan high up, a lorry's body rattles low down, a motorcycle has the engine alone
+# tyres hiss in the middle, a bus's fan high up, a truck's body rattles low down, a motorbike has its engine alone
 VOICES = {
     "car": Voice(27.0, 68.0, _falling(10, 1.1), 0.15, 0.8, (600.0, 1800.0), 0.05, (1800.0, 4000.0)),
     "bus": Voice(22.0, 48.0, _falling(14, 0.6), 0.5, 0.1, (150.0, 500.0), 0.4, (3800.0, 7600.0), 0.15),

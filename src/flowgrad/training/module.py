@@ -90,8 +90,8 @@ class ContrastiveTraining(L.LightningModule):
         loss, _ = self._loss(batch, draws)
         if not torch.isfinite(loss):
             raise InputError(
-                f"{self.method}: the loss is {loss.item()} in epoch {self.current_epoch + 1}; lower training.learning_rate"
-                f" (now {self.learning_rate:g}), or set training.precision to float32"
+                f"{self.method}: the loss is {loss.item()} in epoch {self.current_epoch + 1}; lower"
+                f" training.learning_rate (now {self.learning_rate:g}), or set training.precision to float32"
             )
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["sound"]))
         return loss

@@ -1,0 +1,41 @@
+"""What every rule script is wrapped in: the log, the run, and one sentence where something is a user's to mend."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flowgrad import artifacts
+from flowgrad.errors import InputError
+from flowgrad.run import Run, prepare
+
+
+@contextlib.contextmanager
+def job(snakemake: Any) -> Iterator[Run]:
+    """Run a rule script: log to the rule's log file, and end on a user's error with one sentence, not a traceback."""
+    Path(snakemake.log[0]).parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=snakemake.log[0],
+        filemode="w",
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
+    log = logging.getLogger(f"flowgrad.{snakemake.rule}")
+    log.info("%s %s, process %d", snakemake.rule, dict(snakemake.wildcards.items()), os.getpid())
+    log.info("versions: %s", artifacts.library_versions("snakemake", "numpy"))
+    try:
+        yield prepare(snakemake.config, main=False)
+    except InputError as error:
+        log.error("status=failed reason=%s", error)
+        print(f"{snakemake.rule}: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from error
+    except BaseException:
+        log.exception("status=failed")
+        raise
+    log.info("status=ok")
