@@ -26,7 +26,7 @@ from flowgrad.stages import samples as stage
 from flowgrad.stages.fit import started
 from flowgrad.training.augment import augmented
 from flowgrad.training.checkpointing import save
-from flowgrad.training.data import EpochBatches, HeldOutBatches, Samples
+from flowgrad.training.data import Batches, EpochBatches, HeldOutBatches
 from flowgrad.training.loop import Schedule, fit
 from flowgrad.training.module import ContrastiveTraining
 from flowgrad.training.objectives import InfoNCE, start_from_imagenet, start_from_rcgrad
@@ -150,10 +150,12 @@ def test_a_clip_that_is_added_moves_no_other(names, new):
     assert len(set(aside) ^ set(more)) <= 2
 
 
-def test_held_out_batches_are_the_same_every_time(samples):
-    batches = HeldOutBatches(samples, samples.clips[:4], 4, 2)
-    assert list(batches) == list(batches)
-    assert all({clip for clip, _ in batch} <= set(samples.clips[:4]) for batch in batches)
+def test_held_out_batches_look_at_fixed_places(samples):
+    batches = list(HeldOutBatches(samples, samples.clips[:4], 4, 2))
+    assert batches == list(HeldOutBatches(samples, samples.clips[:4], 4, 2))
+    assert len(batches) == 2, "a pass of four clips with one window each fills one batch"
+    assert [sorted(clip for clip, _ in batch) for batch in batches] == [samples.clips[:4]] * 2
+    assert batches[0] != batches[1], "each pass looks at other places"
 
 
 def test_infonce_is_the_cross_entropy_both_ways():
@@ -341,14 +343,51 @@ def test_a_state_of_another_training_is_not_taken_up(samples, artifact, tmp_path
 
 
 def test_the_tensors_of_a_batch(samples):
-    one = Samples(samples)[("clip0", 0)]
-    assert {name: tuple(value.shape) for name, value in one.items()} == {
-        "picture": (224, 224, 3),
-        "magnitude": (224, 224),
-        "sound": (80000,),
+    batch = Batches(samples)[[("clip0", 0), ("clip1", 2)]]
+    assert {name: tuple(value.shape) for name, value in batch.items()} == {
+        "picture": (2, 224, 224, 3),
+        "magnitude": (2, 224, 224),
+        "sound": (2, 80000),
     }
+    assert np.array_equal(batch["picture"][1], samples.read("clip1", 2).picture)
 
 
-def test_the_scale_is_learnt():
+def test_every_epoch_draws_anew(samples, tmp_path, monkeypatch):
+    """What reaches the networks in a real training differs from epoch to epoch."""
+    seen: dict[int, list[torch.Tensor]] = {}
+    step = ContrastiveTraining.training_step
+
+    def spy(self, batch, number):
+        seen.setdefault(self.current_epoch, []).append(batch["sound"].sum(dim=1))
+        return step(self, batch, number)
+
+    monkeypatch.setattr(ContrastiveTraining, "training_step", spy)
+    encoders = build_encoders("rcgrad", WIDTH)
+    fit("rcgrad", encoders, samples, schedule(), folder=tmp_path / "f", device="cpu", say=lambda _: None)
+    drawn = [torch.cat(batches) for batches in seen.values()]
+    assert len(drawn) == 3
+    assert not torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[1], drawn[2])
+
+
+def test_a_training_that_had_ended_is_not_taken_further(samples, tmp_path):
+    def run():
+        torch.manual_seed(0)
+        encoders = build_encoders("rcgrad", WIDTH)
+        plan = schedule(epochs=30, stop_after=1)
+        return fit("rcgrad", encoders, samples, plan, folder=tmp_path / "f", device="cpu", say=lambda _: None)
+
+    first = run()
+    assert len(first.history) < 30
+    second = run()
+    assert first.history == second.history
+    assert all(torch.equal(value, second.state[key]) for key, value in first.state.items())
+
+
+def test_weights_that_are_no_number_are_never_kept(samples, tmp_path):
+    """The last step of an epoch can break what its loss does not show yet."""
     module = ContrastiveTraining("rcgrad", build_encoders("rcgrad", WIDTH), 1e-3, 5)
-    assert any(value is module.loss_fn.logit_scale for value in module.parameters())
+    with torch.no_grad():
+        module.image_encoder.conv1.weight.fill_(float("nan"))
+    with pytest.raises(InputError, match="the loss is nan"):
+        module.eval().validation_step(Batches(samples)[[("clip0", 0), ("clip1", 2)]], 0)

@@ -100,6 +100,8 @@ def run(
         say=say,
         bar=sys.stderr.isatty() and threads > 1,
     )
+    if outcome is None:  # another process of this training writes
+        return
     content = outcome.state if method == "rcgrad" else {"state_dict": outcome.state, "epoch": outcome.best_epoch}
     save(content, checkpoint_out)
     check_checkpoint(checkpoint_out, method)

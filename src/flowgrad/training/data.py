@@ -16,25 +16,28 @@ Key = tuple[str, int]
 Batch = dict[str, Tensor]
 
 
-class Samples(Dataset[Batch]):
-    """Samples by key, as tensors: ``picture`` (224, 224, 3) uint8, ``magnitude`` (224, 224), ``sound`` (80000,)."""
+class Batches(Dataset[Batch]):
+    """Batches by the keys of their samples.
+
+    As tensors: ``picture`` (N, 224, 224, 3) uint8, ``magnitude`` (N, 224, 224) float16, ``sound`` (N, 80000) float32.
+    """
 
     def __init__(self, samples: SampleSet):
         self._samples = samples
 
-    def __getitem__(self, key: Key) -> Batch:
-        """Return one sample."""
-        sample = self._samples.read(*key)
-        return {name: torch.from_numpy(value) for name, value in vars(sample).items()}
+    def __getitem__(self, keys: Sequence[Key]) -> Batch:
+        """Return one batch."""
+        found = [vars(self._samples.read(*key)) for key in keys]
+        return {name: torch.from_numpy(np.stack([sample[name] for sample in found])) for name in found[0]}
 
 
 class EpochBatches(Sampler[list[Key]]):
     """Batches of an epoch: ``passes`` times as many windows of every clip as do not overlap, in a random order.
 
     Each pass lays the windows over every clip at a random offset (a clip of 10 s has one a pass, as RCGrad draws one
-    from each file). ``together`` of a clip's windows stay in one batch: between them nothing but the traffic differs,
-    so that the street itself does not give the answer away. What does not fill a batch is left to the next pass.
-    Everything follows from seed and epoch, so that a resumed training sees what an uninterrupted one would have
+    from each file). ``together`` of a clip's windows follow each other, mostly into one batch: between them nothing but
+    the traffic differs, so that the street itself does not give the answer away. What does not fill a batch is left to
+    the next pass. Everything follows from seed and epoch, so that a resumed training sees what an uninterrupted one would have
     seen. With several processes (``ranks``) each takes its part of every batch.
     """
 
@@ -102,9 +105,11 @@ class HeldOutBatches(Sampler[list[Key]]):
 
 def loader(samples: SampleSet, batches: Sampler[list[Key]], workers: int, pinned: bool) -> DataLoader[Batch]:
     """Return a loader of batches; ``workers`` processes read ahead, 0 reads in this one."""
+    # whole batches are drawn by what the loader calls its sampler: Lightning tells that one, and no other, the epoch
     return DataLoader(
-        Samples(samples),
-        batch_sampler=batches,
+        Batches(samples),
+        sampler=batches,
+        batch_size=None,
         num_workers=workers,
         pin_memory=pinned,
         persistent_workers=workers > 0,

@@ -120,8 +120,9 @@ def fit(
     folder: Path,
     device: str,
     say: Callable[[str], None],
+    processes: int = 1,
     bar: bool = False,
-) -> Outcome:
+) -> Outcome | None:
     """Train one method until held-out videos say that it is enough.
 
     Args:
@@ -130,13 +131,19 @@ def fit(
         samples: what is learnt from; some of its clips are held out.
         schedule: how.
         folder: keeps ``last.ckpt`` and ``best.ckpt``; where the former is there, training goes on after its epoch.
-        device: ``cpu`` or ``cuda``; all GPUs that are visible are used.
+        device: ``cpu`` or ``cuda``.
         say: told a line an epoch.
+        processes: GPUs, or processes on a CPU, that share every batch by Lightning's own strategy.
         bar: show Lightning's progress bar.
 
+    Returns:
+        None in all processes but the first.
+
     Raises:
-        InputError: too few clips, a loss that is no number, or a full disk.
+        InputError: too few clips, a batch that cannot be shared, a loss that is no number, or a full disk.
     """
+    if schedule.batch_size % processes:
+        raise InputError(f"training.batch_size: {schedule.batch_size} cannot be shared evenly by {processes} GPUs")
     kept, aside = split(samples.clips, schedule.held_out, schedule.seed)
     check_enough(samples, kept, aside, schedule.batch_size)
     L.seed_everything(schedule.seed, verbose=False)
@@ -152,7 +159,7 @@ def fit(
     }
     trainer = L.Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",
-        devices="auto" if device == "cuda" else 1,
+        devices=processes,
         precision="bf16-mixed" if schedule.precision == "bfloat16" else "32-true",
         max_epochs=schedule.epochs,
         callbacks=[
@@ -183,15 +190,32 @@ def fit(
     checks = HeldOutBatches(samples, aside, schedule.batch_size, schedule.passes)
     workers, pinned = (GPU_WORKERS, True) if device == "cuda" else (0, False)
     last = folder / "last.ckpt"
+    rows = _rows_if_ended(last, schedule.stop_after)
     if last.is_file():
         say(f"goes on from {last}")
-    trainer.fit(
-        ContrastiveTraining(
-            method, encoders, schedule.learning_rate, schedule.shrink_after, schedule.augment, schedule.seed
-        ).to(memory_format=torch.channels_last),
-        loader(samples, batches, workers, pinned),
-        loader(samples, checks, workers, pinned),
-        ckpt_path=last if last.is_file() else None,
-    )
+    if rows is None:
+        trainer.fit(
+            ContrastiveTraining(
+                method, encoders, schedule.learning_rate, schedule.shrink_after, schedule.augment, schedule.seed
+            ).to(memory_format=torch.channels_last),
+            loader(samples, batches, workers, pinned),
+            loader(samples, checks, workers, pinned),
+            ckpt_path=last if last.is_file() else None,
+        )
+        rows = history.rows
+    if not trainer.is_global_zero:
+        return None
     kept_epoch = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
-    return Outcome(kept_epoch["state_dict"], int(kept_epoch["epoch"]), history.rows)
+    return Outcome(kept_epoch["state_dict"], int(kept_epoch["epoch"]), rows)
+
+
+def _rows_if_ended(last: Path, stop_after: int) -> list[dict[str, float]] | None:
+    """Return the figures of a training that early stopping had ended when it was killed, else None.
+
+    Lightning would go on for another epoch.
+    """
+    if not last.is_file():
+        return None
+    states = torch.load(last, map_location="cpu", weights_only=True)["callbacks"]
+    stopping = next(state for name, state in states.items() if name.startswith("EarlyStopping"))
+    return states["History"]["rows"] if stopping["wait_count"] >= stop_after else None

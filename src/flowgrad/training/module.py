@@ -65,7 +65,7 @@ class ContrastiveTraining(L.LightningModule):
         }
         if self.method == "flowgrad-en":
             found["flow_encoder"] = self._encoded("flow_encoder", flow)
-        if self.trainer.world_size > 1:
+        if self.training and self.trainer.world_size > 1:
             # every process contrasts with the whole batch, not with its own part alone
             found = {name: _joined(self.all_gather(value, sync_grads=True)) for name, value in found.items()}
         return found
@@ -88,17 +88,21 @@ class ContrastiveTraining(L.LightningModule):
                 hash((self.seed, self.current_epoch, number, self.global_rank)) % 2**63
             )
         loss, _ = self._loss(batch, draws)
+        self._check(loss)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["sound"]))
+        return loss
+
+    def _check(self, loss: Tensor) -> None:
         if not torch.isfinite(loss):
             raise InputError(
                 f"{self.method}: the loss is {loss.item()} in epoch {self.current_epoch + 1}; lower"
                 f" training.learning_rate (now {self.learning_rate:g}), or set training.precision to float32"
             )
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["sound"]))
-        return loss
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Measure a held-out batch; Lightning calls this."""
         loss, found = self._loss(batch)
+        self._check(loss)
         logits = self.loss_fn.logits(found["image_encoder"], found["audio_encoder"])
         hit = (logits.argmax(dim=1) == torch.arange(len(logits), device=logits.device)).float().mean()
         size = len(logits)

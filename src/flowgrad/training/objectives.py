@@ -39,7 +39,10 @@ class InfoNCE(nn.Module):
 
     def logits(self, first: Tensor, second: Tensor) -> Tensor:
         """Return the scaled cosine similarities (N, N) of embeddings (N, C)."""
-        return self.logit_scale.exp() * F.normalize(first.float(), dim=1) @ F.normalize(second.float(), dim=1).T
+        # in bfloat16 logits near 10 would come in steps of 0.06
+        with torch.autocast(first.device.type, enabled=False):
+            first, second = F.normalize(first.float(), dim=1), F.normalize(second.float(), dim=1)
+            return self.logit_scale.exp() * first @ second.T
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Return the loss, a scalar, of embeddings (N, C)."""
