@@ -12,6 +12,8 @@ with job(snakemake) as run:
         clips_in=Path(snakemake.input.clips),
         device=run.config.device,
         threads=snakemake.threads,
+        processes=max(1, run.training_gpus),
+        alone=snakemake.threads == run.config.training.threads > 1,
         checkpoint_out=Path(snakemake.output.checkpoint),
         log_out=Path(snakemake.output.log),
         curves_out=Path(snakemake.output.curves),

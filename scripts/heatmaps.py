@@ -10,7 +10,7 @@ with job(snakemake) as run:
     shard, model, protocol = (snakemake.wildcards[name] for name in ("shard", "model", "protocol"))
     with run.frames(shard) if snakemake.input.get("frames") else nullcontext() as frames:
         heatmaps.run(
-            **run.heatmap_sources(model, protocol, shard),
+            **run.heatmap_sources(model, protocol, shard, snakemake.params.depends.get("weights", "")),
             frames_in=frames,
             out=Path(snakemake.output.maps),
             device=run.config.device,

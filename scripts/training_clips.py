@@ -8,6 +8,6 @@ from flowgrad.stages import samples
 with job(snakemake):
     samples.run_clips(
         statuses_in=[Path(path) for path in snakemake.input.statuses],
-        labelled_in=Path(snakemake.input.labelled),
+        clips_in=Path(snakemake.input.clips),
         out=Path(snakemake.output.clips),
     )

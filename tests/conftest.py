@@ -50,6 +50,7 @@ def make_clip(
     size: tuple[int, int] = (160, 96),
     sound: bool = True,
     seed: int = 0,
+    loudness: float = 0.3,
 ) -> Path:
     """Write a clip: a bright square that moves over noise, with a tone."""
     import av
@@ -72,7 +73,7 @@ def make_clip(
             container.mux(packet)
         if audio is not None:
             time = np.arange(round(seconds * 44100)) / 44100
-            tone = (0.3 * np.sin(2 * np.pi * (220 + 40 * seed) * time)).astype(np.float32)
+            tone = (loudness * np.sin(2 * np.pi * (220 + 40 * seed) * time)).astype(np.float32)
             frame = av.AudioFrame.from_ndarray(np.stack([tone, tone]), format="fltp", layout="stereo")
             frame.sample_rate = 44100
             for packet in [*audio.encode(frame), *audio.encode()]:

@@ -9,6 +9,7 @@ without it. No wall-clock time is stored: the same input gives the same content.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -30,6 +31,7 @@ CHUNK_FRAMES = 8
 FLOAT_FORMAT = "%.6g"
 SPARE_BYTES = 1 << 20
 """Room left for what HDF5 writes around the data."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ArtifactError(InputError):
@@ -38,7 +40,10 @@ class ArtifactError(InputError):
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; on success flush it to disk and rename it, on failure remove it."""
+    """Give a temporary path beside ``path``; on success flush it to disk and rename it, on failure remove it.
+
+    Raises ``ArtifactError`` where the disk is full; what stood under ``path`` is still there then.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.tmp-{os.getpid()}"
@@ -47,6 +52,10 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise ArtifactError(f"{path}: no space left ({error.strerror}); make room and run again") from error
     finally:
         temporary.unlink(missing_ok=True)
 

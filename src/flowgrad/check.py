@@ -15,7 +15,7 @@ from flowgrad.errors import InputError
 from flowgrad.media import ffmpeg_program
 from flowgrad.models.checkpoint_file import check_checkpoint, check_detector
 from flowgrad.models.registry import DEFAULT_MODELS, ModelSpec, get_model
-from flowgrad.training_run import start_file
+from flowgrad.training_run import start_file, training_problems
 from flowgrad.weights import TRAINED_DETECTOR, trained_checkpoint
 
 
@@ -89,6 +89,8 @@ def check(
     if dataset:
         _check_dataset(config, findings)
     _check_models(config, findings, download)
+    if dataset and any(path == trained_checkpoint(key) for key, path in findings.checkpoints.items()):
+        findings.problems += [problem for problem in training_problems(config) if problem not in findings.problems]
     _check_ffmpeg(findings)
     if config.device == "cuda" and not has_gpu():
         findings.notes.append("device: cuda, and this machine has no NVIDIA device: the jobs must run on one that has")

@@ -105,6 +105,7 @@ class TrainingConfig(_Strict):
     seed: int = Field(2021, ge=0, lt=2**32, description="of everything that is drawn")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the encoders")
     threads: int = Field(8, ge=1, le=1024, description="cores of a training, where the run has so many")
+    gpus: int = Field(1, ge=1, le=1024, description="GPUs of a training, where GPUs are used")
 
     @field_validator("methods")
     @classmethod
@@ -221,6 +222,8 @@ class Config(_Strict):
     def _detector_can_be_trained(self) -> Config:
         if self.detector.weights == TRAINED and self.dataset.format != "streets":
             raise ValueError("detector.weights: only rendered streets have boxes to train a detector from; name a file")
+        if self.detector.weights == TRAINED and self.training.root is not None:
+            raise ValueError("detector.weights: a detector is trained from rendered streets; leave out training.root")
         return self
 
     def open_dataset(self) -> Dataset:

@@ -38,12 +38,12 @@ class Run:
 
     config: Config
     findings: Findings
-    main: bool = False
+    update: bool = False
 
     @cached_property
     def training(self) -> TrainingRun:
         """Return the training part of the run."""
-        return TrainingRun(self.config, self.plan, self.main)
+        return TrainingRun(self.config, self.plan, self.update)
 
     @cached_property
     def plan(self) -> Plan:
@@ -195,6 +195,11 @@ class Run:
             return int(has_gpu())
         return int(self.config.device == "cuda")
 
+    @property
+    def training_gpus(self) -> int:
+        """Return how many GPUs a training asks for."""
+        return self.gpus * self.config.training.gpus
+
     def heatmap_gpus(self, model: str) -> int:
         """Return how many GPUs the maps of a model ask for."""
         return self.gpus if get_model(model).kind == "network" else 0
@@ -213,8 +218,11 @@ class Run:
             inputs["maps"] = f"{RESULTS}/heatmaps/{protocol}/{spec.derived_from}/{shard}.h5"
         return inputs
 
-    def heatmap_sources(self, model: str, protocol: str, shard: str) -> dict[str, Any]:
-        """Return the arguments of stage ``heatmaps`` that say what is made from what."""
+    def heatmap_sources(self, model: str, protocol: str, shard: str, weights: str) -> dict[str, Any]:
+        """Return the arguments of stage ``heatmaps`` that say what is made from what.
+
+        ``weights`` is the digest that :meth:`heatmap_params` gave.
+        """
         spec = get_model(model)
         inputs = self.heatmap_inputs(model, protocol, shard)
         checkpoint = self.findings.checkpoints[spec.checkpoint] if spec.kind == "network" and spec.checkpoint else None
@@ -226,7 +234,7 @@ class Run:
             "maps_in": Path(inputs["maps"]) if "maps" in inputs else None,
             "wanted": self.scored_frames(shard, protocol),
             "checkpoint": checkpoint,
-            "checkpoint_sha256": file_sha256(checkpoint) if checkpoint else "",
+            "checkpoint_sha256": file_sha256(checkpoint) if checkpoint and weights == TRAINED else weights,
         }
 
     def is_trained(self, key: str) -> bool:
@@ -372,10 +380,11 @@ def prepare(raw: Mapping[str, Any], main: bool) -> Run:
     if findings.problems:
         raise InputError(findings.report())
     config = parse(raw)
-    run = Run(config, findings, main)
+    # what another run works from must not change under it; the engine will refuse this one anyway
+    locked = any(Path(".snakemake/locks").glob("*.lock")) and bool(Plan(RESULTS).shards())
+    run = Run(config, findings, update=main and not locked)
     if main:
-        # what another run works from must not change under it; the engine will refuse this one anyway
-        if any(Path(".snakemake/locks").glob("*.lock")) and run.plan.shards():
+        if locked:
             findings.notes.append("this folder is locked by another run: its plan is left as it is")
         else:
             assert findings.dataset is not None

@@ -16,7 +16,7 @@ from flowgrad.datasets.unlabelled import Unannotated
 from flowgrad.datasets.videos import Videos
 from flowgrad.errors import InputError
 from flowgrad.models.registry import get_model
-from flowgrad.plan import Plan, file_sha256, read_shard
+from flowgrad.plan import Plan, PlannedClip, file_sha256, read_shard
 from flowgrad.provenance import code_digest
 from flowgrad.weights import TRAINING, trained_checkpoint
 
@@ -24,7 +24,7 @@ IMAGENET = "resnet18-f37072fd.pth"
 SAMPLES = "flowgrad.stages.samples"
 FIT = "flowgrad.stages.fit"
 FIT_DETECTOR = "flowgrad.stages.fit_detector"
-NOT_SCHEDULE = {"root", "methods", "start", "threads", "frames_per_second"}
+NOT_SCHEDULE = {"root", "methods", "start", "threads", "gpus", "frames_per_second"}
 
 
 def start_file(config: Config, method: str) -> Path | None:
@@ -37,11 +37,11 @@ def start_file(config: Config, method: str) -> Path | None:
         return None
     if start == "rcgrad":
         given = config.checkpoints.get("rcgrad")
-        if given == TRAINED:
-            return trained_checkpoint("rcgrad")
-        found = weights.find(given or get_model("rcgrad").file or "")
+        found = None if given == TRAINED else weights.find(given or get_model("rcgrad").file or "")
         if found is not None:
             return found
+        if given == TRAINED or (given is None and "rcgrad" in config.training.methods):
+            return trained_checkpoint("rcgrad")
         raise InputError(
             f"training.start.{method}: no RCGrad to start from; set checkpoints.rcgrad to a file or to {TRAINED}"
         )
@@ -52,6 +52,32 @@ def start_file(config: Config, method: str) -> Path | None:
     return found
 
 
+def training_dataset(config: Config) -> Dataset:
+    """Return the clips to learn from."""
+    if config.training.root is not None:
+        return Videos(config.training.root)
+    if config.dataset.format == "streets":
+        return Streets(config.streets.settings(), "unlabelled", config.streets.unlabelled)
+    dataset = config.open_dataset()
+    if dataset.labelled:
+        return Unannotated(dataset)
+    return dataset
+
+
+def training_problems(config: Config) -> list[str]:
+    """Return why nothing can be learnt from the clips that are named, one sentence each."""
+    dataset = training_dataset(config)
+    found = [problem.replace("dataset.root", "training.root") for problem in dataset.problems()]
+    if found or dataset.clips():
+        return found
+    if config.dataset.format == "streets":
+        return ["streets.unlabelled: 0 leaves nothing to learn from; raise it"]
+    return [
+        f"training.root: every clip of {dataset.root} is annotated, and nothing is learnt from those; name a folder of"
+        " videos"
+    ]
+
+
 @dataclass(frozen=True)
 class TrainingRun:
     """The training part of a run. Its clips are planned when a rule first asks for them: most runs train nothing.
@@ -59,23 +85,16 @@ class TrainingRun:
     Attributes:
         config: of the run.
         labelled: the plan of the run itself, whose annotated clips nothing may learn from.
-        main: whether this is the process that a person started, which brings the plan up to date.
+        update: bring the plan up to date: only in the process that a person started, and not beside another run.
     """
 
     config: Config
     labelled: Plan
-    main: bool
+    update: bool
 
     def dataset(self) -> Dataset:
         """Return the clips to learn from."""
-        if self.config.training.root is not None:
-            return Videos(self.config.training.root)
-        if self.config.dataset.format == "streets":
-            return Streets(self.config.streets.settings(), "unlabelled", self.config.streets.unlabelled)
-        dataset = self.config.open_dataset()
-        if dataset.labelled:
-            return Unannotated(dataset)
-        return dataset
+        return training_dataset(self.config)
 
     @cached_property
     def plan(self) -> Plan:
@@ -84,18 +103,13 @@ class TrainingRun:
         Raises ``InputError`` where there are none.
         """
         plan = Plan(TRAINING)
-        if self.main:
-            dataset = self.dataset()
-            problems = dataset.problems()
-            if not problems and not dataset.clips():
-                problems = [
-                    f"{dataset.root}: every clip is annotated, and nothing is learnt from those; name a folder of"
-                    " videos as training.root"
-                ]
+        if self.update:
+            problems = training_problems(self.config)
             if problems:
-                raise InputError("training: " + "; ".join(problems))
-            plan.update(dataset, self.config.clips_per_job)
-            artifacts.write_json(self.excluded_file, self._labelled_clips(plan))
+                raise InputError("; ".join(problems))
+            plan.update(self.dataset(), self.config.clips_per_job)
+            planned = sorted(plan.present())
+            artifacts.write_json(self.clips_file, {"planned": planned, "labelled": self._labelled_clips(plan)})
         return plan
 
     @property
@@ -104,19 +118,19 @@ class TrainingRun:
         return self.dataset().root
 
     @property
-    def excluded_file(self) -> Path:
-        """Return the list of clips that are annotated clips of the dataset under whatever name."""
-        return TRAINING / "plan/labelled.json"
+    def clips_file(self) -> Path:
+        """Return the list of the clips that there are, and of those among them that are annotated in the dataset."""
+        return TRAINING / "plan/clips.json"
 
     def _labelled_clips(self, plan: Plan) -> list[str]:
-        if not self.labelled.clips_file.is_file():
+        """Return the clips that nothing may learn from: an annotated clip's own file, or another of its name."""
+        if not self.config.dataset.labelled:
             return []
-        scored = {clip.video_sha256 for clip in _clips(self.labelled)}
-        return sorted(clip.name for clip in _clips(plan) if clip.video_sha256 in scored) if self._scores else []
-
-    @property
-    def _scores(self) -> bool:
-        return self.config.dataset.format != "videos"
+        annotated = _clips(self.labelled)
+        files, names = {clip.video_sha256 for clip in annotated}, {clip.name for clip in annotated}
+        return sorted(
+            clip.name for clip in _clips(plan) if clip.video_sha256 in files or Path(clip.video).stem in names
+        )
 
     # rule samples
 
@@ -154,6 +168,7 @@ class TrainingRun:
         training = self.config.training
         start = training.start_of(method)
         return {
+            "identity": self.train_params(method),
             "method": method,
             "start": "imagenet" if start == "imagenet" else "rcgrad",
             "start_file": start_file(self.config, method),
@@ -174,6 +189,6 @@ class TrainingRun:
         return [str(trained_checkpoint(method)) for method in self.config.training.methods]
 
 
-def _clips(plan: Plan) -> list[Any]:
+def _clips(plan: Plan) -> list[PlannedClip]:
     present = plan.present()
     return [clip for shard in plan.shards() for clip in read_shard(plan.shard_file(shard)) if clip.name in present]

@@ -33,7 +33,7 @@ rule samples:
 rule training_clips:
     input:
         statuses=lambda wildcards: RUN.training.statuses(),
-        labelled="results/training/plan/labelled.json",
+        clips="results/training/plan/clips.json",
     output:
         clips="results/training/clips.csv",
     log:
@@ -62,7 +62,7 @@ rule fit:
         "../../envs/torch.yaml"
     threads: RUN.config.training.threads
     resources:
-        gpu=RUN.gpus,
+        gpu=RUN.training_gpus,
     params:
         depends=lambda wildcards: RUN.training.train_params(wildcards.method),
     script:

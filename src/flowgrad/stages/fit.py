@@ -7,10 +7,9 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import torch
@@ -23,7 +22,7 @@ from flowgrad.models.checkpoint_file import check_checkpoint
 from flowgrad.models.checkpoints import load_encoders, read_state
 from flowgrad.models.encoders import build_encoders
 from flowgrad.plan import file_sha256
-from flowgrad.stages.samples import LEFT_OUT, STATUS_COLUMNS
+from flowgrad.stages.samples import STATUS_COLUMNS, USED
 from flowgrad.training.checkpointing import save
 from flowgrad.training.loop import Schedule, fit
 from flowgrad.training.objectives import start_from_imagenet, start_from_rcgrad
@@ -36,6 +35,7 @@ Start = Literal["imagenet", "nothing", "rcgrad"]
 
 def run(
     *,
+    identity: Mapping[str, Any],
     method: str,
     samples_in: Sequence[Path],
     clips_in: Path,
@@ -45,6 +45,8 @@ def run(
     schedule: Schedule,
     device: str,
     threads: int,
+    processes: int = 1,
+    alone: bool = False,
     checkpoint_out: Path,
     log_out: Path,
     curves_out: Path,
@@ -52,6 +54,8 @@ def run(
     """Train one method.
 
     Args:
+        identity: everything that decides the outcome besides samples and start, JSON-ready: what was left unfinished
+            with another identity is not taken up.
         method: ``rcgrad``, ``flowgrad-ic`` or ``flowgrad-en``.
         samples_in: what stage ``samples`` wrote.
         clips_in: what rule ``training_clips`` wrote.
@@ -61,6 +65,8 @@ def run(
         schedule: how.
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: CPU threads.
+        processes: GPUs that share the work.
+        alone: no other job says anything meanwhile: show a progress bar.
         checkpoint_out: the best epoch, in the published layout. The state of an unfinished training lies in ``state``
             beside it, and the next call goes on from there.
         log_out: CSV, a row an epoch.
@@ -73,8 +79,7 @@ def run(
 
     torch.set_num_threads(threads)
     clips = artifacts.read_table(clips_in, STATUS_COLUMNS)
-    left_out = clips[clips["status"] == LEFT_OUT]
-    samples = SampleSet(samples_in, without=left_out["video"])
+    samples = SampleSet(samples_in, only=clips["video"][clips["status"] == USED])
     torch.manual_seed(schedule.seed)
     encoders = started(method, start, start_file, width)
 
@@ -82,23 +87,23 @@ def run(
         log.info("%s", words)
         print(f"{method}: {words}", file=sys.stderr, flush=True)  # noqa: T201
 
-    say(f"{len(samples.clips)} clips, {len(left_out)} left out ({clips_in})")
-    # another start, other clips or settings: another training, which must not go on from this one's state
-    facts = [method, width, asdict(schedule), samples.clips, start_file and file_sha256(start_file)]
-    identity = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    say(f"{len(samples.clips)} clips, {len(clips) - len(samples.clips)} left out ({clips_in})")
+    # other code, settings, clips or start: another training, which must not go on from this one's state
+    shapes = {clip: samples.length(clip) for clip in samples.clips}
+    facts = [identity, samples.sources, shapes, start_file and file_sha256(start_file)]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
     states = checkpoint_out.parent / "state"
-    for other in states.glob("*"):
-        if other.name != identity:
-            shutil.rmtree(other)
     outcome = fit(
         method,
         encoders,
         samples,
         schedule,
-        folder=states / identity,
+        folder=states / digest,
         device=resolve_device(device),
         say=say,
-        bar=sys.stderr.isatty() and threads > 1,
+        processes=processes,
+        # beside another job its bar would be overwritten; then a line an epoch is all
+        bar=sys.stderr.isatty() and alone,
     )
     if outcome is None:  # another process of this training writes
         return

@@ -20,10 +20,12 @@ def run(*, shard: Path, settings: StreetSettings, mark: Path) -> None:
     Args:
         shard: the shard's file.
         settings: of the streets.
-        mark: text file that names what lies rendered beside it; its folder is the root of the clips' paths.
+        mark: text file that names what lies rendered beside it, and what from; its folder is the root of the clips'
+            paths.
     """
     clips = read_shard(shard)
     for clip in clips:
         write_clip(make_scene(settings, clip.name), mark.parent / clip.video)
         log.info("%s: rendered", clip.name)
-    artifacts.write_text(mark, "".join(f"{clip.name}\n" for clip in clips))
+    # the engine compares small files by content: it must see other pictures under the same name
+    artifacts.write_text(mark, "".join(f"{clip.name} {clip.video_sha256}\n" for clip in clips))

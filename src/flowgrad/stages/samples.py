@@ -66,19 +66,21 @@ def run(*, shard: Path, root: Path, frames_per_second: int, samples_out: Path, s
     artifacts.write_table(status_out, table.sort_values("video"))
 
 
-def run_clips(*, statuses_in: Sequence[Path], labelled_in: Path, out: Path) -> None:
+def run_clips(*, statuses_in: Sequence[Path], clips_in: Path, out: Path) -> None:
     """Write one row for every clip that was offered to training.
 
     Args:
         statuses_in: what :func:`run` wrote, a file a shard.
-        labelled_in: JSON list of the clips that are annotated ones of the dataset: nothing is learnt from them.
+        clips_in: JSON with the names of the clips that there are (``planned``), and of those among them that are
+            annotated clips of the dataset (``labelled``): nothing is learnt from them.
         out: CSV with ``video, status, reason, samples``.
     """
     import pandas as pd
 
-    labelled = set(artifacts.read_json(labelled_in))
+    known = artifacts.read_json(clips_in)
     table = pd.concat([artifacts.read_table(path, STATUS_COLUMNS) for path in statuses_in])
-    rows = table["video"].isin(labelled)
+    table = table[table["video"].isin(known["planned"])]
+    rows = table["video"].isin(known["labelled"])
     table.loc[rows, ["status", "reason", "samples"]] = [LEFT_OUT, IN_LABELLED_PART, 0]
     artifacts.write_table(out, table.sort_values("video"))
 

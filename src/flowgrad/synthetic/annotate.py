@@ -74,11 +74,18 @@ def _boxes(scene: Scene, times: Floats) -> list[list[VehicleBox]]:
             nearer = [places[j][index] for j in present[rank + 1 :]]
             free = _unhidden(points, [other for other in nearer if _touch(low, high, other)], width)
             rows.append(
+                # to the thousandth of a pixel, as the tables have them
                 VehicleBox(
-                    float(left), float(top), float(right - left), float(bottom - top),
-                    seen[i].label, seen[i].track, float(inside * free), seen[i].annotated,
+                    x=round(float(left), 3),
+                    y=round(float(top), 3),
+                    w=round(float(right - left), 3),
+                    h=round(float(bottom - top), 3),
+                    label=seen[i].label,
+                    track=seen[i].track,
+                    visible=float(inside * free),
+                    sounding=seen[i].annotated,
                 )
-            )  # fmt: skip
+            )
         found.append(rows)
     return found
 

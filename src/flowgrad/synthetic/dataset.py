@@ -58,7 +58,7 @@ def _box_rows(scene: Scene) -> list[tuple[object, ...]]:
     night = int(scene.look.night)
     rows: list[tuple[object, ...]] = [
         (
-            round(time / STEP), box.track, round(box.x, 3), round(box.y, 3), round(box.w, 3), round(box.h, 3),
+            round(time / STEP), box.track, box.x, box.y, box.w, box.h,
             CLASSES.index(box.label), 1.0 if box.visible >= VISIBLE else 0.0, box.label, scene.name, *place, time,
             night, "synthetic",
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,27 +10,21 @@ import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
 from flowgrad import artifacts
-from flowgrad.errors import InputError
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def save(content: Mapping[str, Any], path: Path) -> None:
     """Write a checkpoint under another name and then rename it, so that an earlier one stays until this one is whole.
 
-    Raises ``InputError`` where the disk is full.
+    Raises ``ArtifactError`` where the disk is full.
     """
-    try:
-        with artifacts.replacing(path) as temporary, temporary.open("wb") as file:
+    with artifacts.replacing(path) as temporary, temporary.open("wb") as file:
+        try:
             torch.save(dict(content), file)
-    except (OSError, RuntimeError) as error:
-        # torch's writer puts an error of its own in front of the system's
-        cause = error if isinstance(error, OSError) else error.__context__
-        if not isinstance(cause, OSError) or cause.errno not in FULL:
+        except RuntimeError as error:
+            # torch's writer puts an error of its own in front of the system's
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
             raise
-        raise InputError(
-            f"{path}: no space left ({cause.strerror}); earlier checkpoints are kept; make room"
-        ) from error
 
 
 class AtomicCheckpoints(TorchCheckpointIO):

@@ -37,8 +37,8 @@ class EpochBatches(Sampler[list[Key]]):
     Each pass lays the windows over every clip at a random offset (a clip of 10 s has one a pass, as RCGrad draws one
     from each file). ``together`` of a clip's windows follow each other, mostly into one batch: between them nothing but
     the traffic differs, so that the street itself does not give the answer away. What does not fill a batch is left to
-    the next pass. Everything follows from seed and epoch, so that a resumed training sees what an uninterrupted one would have
-    seen. With several processes (``ranks``) each takes its part of every batch.
+    the next pass. Everything follows from seed and epoch, so that a resumed training sees what an uninterrupted one
+    would have seen. With several processes (``ranks``) each takes its part of every batch.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 
 ARCHITECTURE = Path(__file__).with_name("detector.yaml")
 IMAGE_SIZE = 320
-EPOCHS = 12
+EPOCHS = 10
 BATCH = 16
 SEED = 2021
 
@@ -63,6 +64,16 @@ class PictureFolder:
         return path
 
 
+def _place_font() -> None:
+    """Put a font where ultralytics' trainer looks for one before it downloads it; nothing is written with it."""
+    from matplotlib import font_manager
+    from ultralytics.utils import USER_CONFIG_DIR
+
+    font = Path(USER_CONFIG_DIR) / "Arial.ttf"
+    if not font.exists():
+        shutil.copyfile(font_manager.findfont("DejaVu Sans"), font)
+
+
 def train_detector(pictures: PictureFolder, scratch: Path, device: str, say: Any) -> tuple[Path, Path]:
     """Train the small detector.
 
@@ -76,6 +87,7 @@ def train_detector(pictures: PictureFolder, scratch: Path, device: str, say: Any
         The weights of the last epoch (stripped of the optimiser's state), and the trainer's table of figures.
     """
     yolo = import_yolo()
+    _place_font()
     model = yolo(str(ARCHITECTURE), task="detect")
     model.add_callback(
         "on_fit_epoch_end",

@@ -53,23 +53,26 @@ class SampleSet:
 
     Args:
         files: what stage ``samples`` wrote.
-        without: clips to leave out.
+        only: the clips of the set; None for all.
 
     Files are opened when first read, and again in every process: an HDF5 handle does not survive a fork.
     """
 
-    def __init__(self, files: Iterable[Path], without: Iterable[str] = ()):
-        excluded = set(without)
+    def __init__(self, files: Iterable[Path], only: Iterable[str] | None = None):
+        wanted = None if only is None else set(only)
+        self.sources: dict[str, str] = {}
         self._files: dict[str, Path] = {}
         self._rows: dict[str, npt.NDArray[np.int64]] = {}
         self._frames: dict[str, npt.NDArray[np.int32]] = {}
         for path in files:
             with artifacts.open_artifact(path, KIND) as artifact:
                 for clip in artifact.clips():
-                    if clip in excluded:
+                    if wanted is not None and clip not in wanted:
                         continue
                     frames = artifact.read(clip, "frame")
-                    end = float(artifact.attributes(clip)["end_s"])
+                    attributes = artifact.attributes(clip)
+                    self.sources[clip] = str(attributes["source_sha256"])
+                    end = float(attributes["end_s"])
                     self._files[clip] = path
                     self._frames[clip] = frames
                     self._rows[clip] = np.flatnonzero([has_whole_window(int(frame), end) for frame in frames])
