@@ -127,6 +127,15 @@ def test_annotated_clips_are_never_learnt_from(workflow, tmp_path):
     assert "rcgrad: 7 clips, 2 left out" in run.output
     assert len(pd.read_csv(run.folder / "results/metrics/summary.csv")) == 1
 
+    # a clip that somebody annotates later is no longer learnt from: its samples stay, the training begins anew
+    (root / "clips/v0.mp4").write_bytes((videos / "v0.mp4").read_bytes())
+    moving_square(root, "apple", "berry", "v0")
+    later = workflow(config)
+    assert later.status == 0, later.output
+    assert "rcgrad: 6 clips, 3 left out" in later.output
+    assert later.jobs["fit"] == 1
+    assert "samples" not in later.jobs
+
     config["training"]["batch_size"] = 64
     few = workflow(config)
     assert few.status == 1
@@ -147,3 +156,11 @@ def test_what_cannot_be_trained_is_said_before_the_first_job(workflow, tmp_path)
     assert "every clip is annotated" in run.output
     run = workflow({"dataset": {"root": str(root)}, "models": ["yolo-topline"], "detector": {"weights": "trained"}})
     assert "detector.weights: only rendered streets have boxes to train a detector from" in run.output
+    run = workflow({"training": {"root": str(root / "clips")}})
+    assert "detector.weights: a detector is trained from rendered streets; leave out training.root" in run.output
+    config["training"]["root"] = str(tmp_path / "nowhere")
+    run = workflow(config)
+    assert run.status == 1
+    assert "training.root: " in run.output
+    assert "nowhere is not a folder" in run.output
+    assert "Traceback" not in run.output

@@ -74,3 +74,14 @@ def test_a_download_is_verified(tmp_path, monkeypatch):
     monkeypatch.setitem(weights.DOWNLOADS, "tiny.pt", (Path(tmp_path / "gone").as_uri(), right))
     with pytest.raises(InputError, match="the download failed"):
         weights.fetch("tiny.pt")
+
+
+def test_the_trainer_does_not_ask_the_network_for_a_font(monkeypatch, tmp_path):
+    monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path))
+    from flowgrad.training.detector import _place_font
+
+    _place_font()
+    from ultralytics.utils import checks, downloads
+
+    monkeypatch.setattr(downloads, "is_url", lambda *_, **__: pytest.fail("asked the network"))
+    assert checks.check_font("Arial.ttf") is not None

@@ -27,8 +27,8 @@ from flowgrad.training.detector import Labelled, PictureFolder, train_detector
 
 log = logging.getLogger(__name__)
 
-EVERY = 3 * FRAMES_PER_SECOND
-"""One frame in three seconds of video is learnt from."""
+EVERY = 2 * FRAMES_PER_SECOND
+"""One frame in two seconds of video is learnt from."""
 JUDGED_BY = 8
 """Every eighth video is kept aside to judge the detector."""
 VISIBLE = 0.4

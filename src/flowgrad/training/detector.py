@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 ARCHITECTURE = Path(__file__).with_name("detector.yaml")
 IMAGE_SIZE = 320
-EPOCHS = 10
+EPOCHS = 16
 BATCH = 16
 SEED = 2021
 
