@@ -10,6 +10,7 @@ in OUT: the same command goes on where it stopped.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def make_samples(root: Path, plan_folder: Path, shard: str) -> None:
         )
 
 
-def train(method: str, seed: int, samples: list[Path], epochs: int, out: Path) -> None:
+def train(method: str, seed: int, samples: list[Path], planned: list[str], epochs: int, out: Path) -> None:
     from flowgrad.stages import fit
     from flowgrad.stages.samples import run_clips
     from flowgrad.training.loop import Schedule
@@ -86,13 +87,15 @@ def train(method: str, seed: int, samples: list[Path], epochs: int, out: Path) -
     if (place / "loss.png").exists():
         return
     place.mkdir(parents=True, exist_ok=True)
-    (place / "none.json").write_text("[]")
+    known = place / "known.json"
+    known.write_text(json.dumps({"planned": planned, "labelled": []}))
     run_clips(
         statuses_in=[path.with_suffix(".csv") for path in samples],
-        labelled_in=place / "none.json",
+        clips_in=known,
         out=place / "clips.csv",
     )
     fit.run(
+        identity={"seed": seed, "epochs": epochs},
         method=method,
         samples_in=samples,
         clips_in=place / "clips.csv",
@@ -150,13 +153,19 @@ def table(work: Path, root: Path, checkpoints: dict[str, Path], cores: int) -> p
     return pd.read_csv(work / "results/metrics/summary.csv")
 
 
-def trainings(pool: ProcessPoolExecutor, samples: list[Path], seeds: range, epochs: int, out: Path) -> None:
+def trainings(
+    pool: ProcessPoolExecutor, samples: list[Path], planned: list[str], seeds: range, epochs: int, out: Path
+) -> None:
     """Train every seed; what starts from another waits for it, and no core waits."""
-    first: dict[int, Future[None]] = {seed: pool.submit(train, "rcgrad", seed, samples, epochs, out) for seed in seeds}
+
+    def submit(method: str, seed: int) -> Future[None]:
+        return pool.submit(train, method, seed, samples, planned, epochs, out)
+
+    first = {seed: submit("rcgrad", seed) for seed in seeds}
     second = []
     for seed, future in first.items():
         future.result()
-        second.append(pool.submit(train, "flowgrad-en", seed, samples, epochs, out))
+        second.append(submit("flowgrad-en", seed))
     for later in second:
         later.result()
 
@@ -190,7 +199,7 @@ def main() -> None:
         made = [pool.submit(make_samples, streets / "unlabelled", out / "samples", shard) for shard in plan.shards()]
         timed("samples", lambda: [future.result() for future in made])
         samples = [out / "samples" / f"{shard}.h5" for shard in plan.shards()]
-        timed("training", lambda: trainings(pool, samples, seeds, options.epochs, out))
+        timed("training", lambda: trainings(pool, samples, sorted(plan.present()), seeds, options.epochs, out))
 
     if not (out / "shuffled").exists():
         shuffle_sound(labelled, out / "shuffled", 1)
