@@ -52,12 +52,14 @@ def main() -> None:
             samples_out=place / "samples.h5",
             status_out=place / "status.csv",
         )
-        count = sum(SampleSet([place / "samples.h5"]).length(f"unlabelled_{n + 1:05d}") for n in range(options.clips))
-        size = (place / "samples.h5").stat().st_size / 1e6
-        each = (time.perf_counter() - start) / count * 1e3
-        print(f"{'making samples, one core':44s} {each:8.1f} ms a sample, {size / count * 1e3:.0f} kB")
+        took = time.perf_counter() - start
         samples = SampleSet([place / "samples.h5"])
+        count = sum(samples.length(clip) for clip in samples.clips)
+        size = (place / "samples.h5").stat().st_size / 1e6
+        each = took / count * 1e3
+        print(f"{'making samples, one core':44s} {each:8.1f} ms a sample, {size / count * 1e3:.0f} kB")
         batches = EpochBatches(samples, samples.clips, BATCH, 12, together=1, seed=1)
+        held_out = EpochBatches(samples, samples.clips[:BATCH], BATCH, 1, together=1, seed=1)
         for name in ("reading, first time", "reading"):
             start = time.perf_counter()
             read = sum(len(batch["sound"]) for batch in loader(samples, batches, 0, False))
@@ -75,8 +77,10 @@ def main() -> None:
                     enable_model_summary=False,
                 )
                 start = time.perf_counter()
-                trainer.fit(module.to(memory_format=torch.channels_last), loader(samples, batches, 0, False))
-                rate = len(batches) * BATCH / (time.perf_counter() - start)
+                networks = module.to(memory_format=torch.channels_last)
+                # the learning rate follows a loss on held-out clips: as few as can be
+                trainer.fit(networks, loader(samples, batches, 0, False), loader(samples, held_out, 0, False))
+                rate = (len(batches) + len(held_out)) * BATCH / (time.perf_counter() - start)
                 print(
                     f"{method + ', ' + precision + f', width {options.width}':44s} {rate:8.0f} samples a second",
                     flush=True,
