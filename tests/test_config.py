@@ -85,15 +85,6 @@ def test_every_key_is_documented():
         assert f"`{name}`" in text, name
 
 
-@pytest.mark.parametrize("name", ["arrays", "torch"])
-def test_environments_agree_with_the_lock(name):
-    """envs/*.yaml pin what constraints.txt pins for their Python."""
-    environment = yaml.safe_load((REPOSITORY / f"envs/{name}.yaml").read_text())
-    lock = [line.split(" ; ")[0] for line in (REPOSITORY / "constraints.txt").read_text().splitlines()]
-    (pins,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
-    assert set(pins) <= set(lock), set(pins) - set(lock)
-
-
 def test_every_rule_opens_with_its_inputs_and_outputs():
     for path in sorted(Path(REPOSITORY, "workflow/rules").glob("*.smk")):
         opening = path.read_text().split('"""')[1]

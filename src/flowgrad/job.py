@@ -6,9 +6,12 @@ import contextlib
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from flowgrad import artifacts
 from flowgrad.errors import InputError
@@ -27,7 +30,10 @@ def job(snakemake: Any) -> Iterator[Run]:
         force=True,
     )
     log = logging.getLogger(f"flowgrad.{snakemake.rule}")
-    log.info("%s %s, process %d", snakemake.rule, dict(snakemake.wildcards.items()), os.getpid())
+    # what a job pays before its work begins: benchmarks/startup.py adds it up
+    age = time.time() - psutil.Process().create_time()
+    wildcards = dict(snakemake.wildcards.items())
+    log.info("%s %s, process %d, started %.2f s ago", snakemake.rule, wildcards, os.getpid(), age)
     log.info("versions: %s", artifacts.library_versions("snakemake", "numpy"))
     try:
         yield prepare(snakemake.config, main=False)
