@@ -7,6 +7,7 @@ import pytest
 
 import flowgrad
 from flowgrad.errors import InputError
+from flowgrad.models import frames_that_fit, resolve_batch_size
 from flowgrad.models.inputs import fitted_sound, stored_sound, window_length, window_start
 from flowgrad.models.registry import MODELS, required
 from flowgrad.protocols import PAPER, RELEASED, get_protocol
@@ -151,3 +152,10 @@ def test_code_behind_a_stage_is_all_of_it_and_no_more():
     assert "flowgrad.flow.farneback" not in modules_behind("flowgrad.stages.heatmaps")
     assert code_digest("flowgrad.stages.flow") != code_digest("flowgrad.stages.decode")
     assert set(MODELS) == {spec.name for spec in MODELS.values()}
+
+
+def test_a_batch_is_sized_to_the_device():
+    gib = 1 << 30
+    assert resolve_batch_size("auto", "cpu") == 16
+    assert resolve_batch_size(5, "cpu") == 5
+    assert [frames_that_fit(room) for room in (0, gib // 8, 8 * gib, 80 * gib)] == [1, 2, 128, 256]

@@ -16,6 +16,11 @@ from flowgrad.protocols import MAP_SIZE, Protocol, get_protocol
 __all__ = ["MODELS", "LocalizationModel", "ModelSpec", "get_model", "load_model"]
 
 
+CPU_FRAMES = 16
+FRAME_BYTES = 32 << 20
+"""Room for a frame on a GPU: three times what the largest method (FlowGrad-EN, published width) takes on a CPU."""
+
+
 class LocalizationModel:
     """A model ready to localize; made by :func:`load_model`."""
 
@@ -59,13 +64,30 @@ def resolve_device(device: str) -> str:
     return device
 
 
+def resolve_batch_size(size: int | Literal["auto"], device: str) -> int:
+    """Return how many frames pass through a network at once; with ``auto`` 16 on a CPU, on a GPU by its free memory."""
+    if size != "auto":
+        return size
+    if resolve_device(device) == "cpu":
+        return CPU_FRAMES
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(torch.device(device if device != "auto" else "cuda"))
+    return frames_that_fit(free)
+
+
+def frames_that_fit(free_bytes: int) -> int:
+    """Return how many frames fit in half of a GPU's free memory: 1 to 256, a power of two."""
+    return 1 << min(8, max(1, free_bytes // 2 // FRAME_BYTES).bit_length() - 1)
+
+
 def load_model(
     name: str,
     checkpoint: str | Path | None = None,
     protocol: str | Protocol = "paper",
     device: str = "auto",
     precision: Literal["float32", "bfloat16"] = "float32",
-    batch_size: int = 16,
+    batch_size: int | Literal["auto"] = "auto",
 ) -> LocalizationModel:
     """Load a model that turns frames, sound and flow into localization maps.
 
@@ -75,7 +97,7 @@ def load_model(
         protocol: ``paper``, ``released`` or a :class:`flowgrad.protocols.Protocol`.
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: arithmetic of the encoders.
-        batch_size: frames that pass through the encoders at once.
+        batch_size: frames that pass through the encoders at once; ``auto``: 16 on a CPU, by free memory on a GPU.
 
     Returns:
         A callable ``model(frames, audio, sample_rate, flow) -> maps``: frames (N, H, W, 3) uint8 RGB at any size,
@@ -95,6 +117,6 @@ def load_model(
     if checkpoint is None:
         raise InputError(f"{name} needs a checkpoint ({spec.file})")
     network = get_model(spec.derived_from or name)
-    return LocalizationModel(
-        spec, rules, network.load()(Path(checkpoint), rules, resolve_device(device), precision, batch_size)
-    )
+    device = resolve_device(device)
+    at_once = resolve_batch_size(batch_size, device)
+    return LocalizationModel(spec, rules, network.load()(Path(checkpoint), rules, device, precision, at_once))

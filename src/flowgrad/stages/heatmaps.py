@@ -21,6 +21,8 @@ from flowgrad.protocols import FRAMES_PER_SECOND, Protocol
 log = logging.getLogger(__name__)
 
 KIND = "heatmaps"
+ARITHMETIC_FRAMES = 64
+"""Maps without a network are made so many at once, to bound memory."""
 Maps = npt.NDArray[np.float32]
 
 
@@ -38,7 +40,7 @@ def run(
     checkpoint_sha256: str = "",
     device: str = "auto",
     precision: Literal["float32", "bfloat16"] = "float32",
-    batch_size: int = 16,
+    batch_size: int | Literal["auto"] = "auto",
     threads: int = 1,
 ) -> None:
     """Make the maps of one model for every clip that has what the model needs.
@@ -57,7 +59,7 @@ def run(
         checkpoint_sha256: kept as provenance.
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: arithmetic of the encoders.
-        batch_size: frames that pass through the encoders at once.
+        batch_size: frames that pass through the encoders at once; ``auto`` by device.
         threads: CPU threads of the network.
     """
     attributes: dict[str, Any] = {
@@ -77,15 +79,17 @@ def run(
         if spec.kind == "network":
             import torch
 
-            from flowgrad.models import resolve_device
+            from flowgrad.models import resolve_batch_size, resolve_device
 
             torch.set_num_threads(threads)
             device = resolve_device(device)
+            at_once = resolve_batch_size(batch_size, device)
             assert checkpoint is not None, spec.name
-            localize = spec.load()(checkpoint, protocol, device, precision, batch_size)
+            localize = spec.load()(checkpoint, protocol, device, precision, at_once)
             attributes |= {"weights_sha256": checkpoint_sha256, "device": device, "precision": precision}
             attributes |= artifacts.library_versions("torch")
         else:
+            at_once = ARITHMETIC_FRAMES
             localize = spec.load()
             if sources.maps is not None:
                 attributes["weights_sha256"] = sources.maps.attributes()["weights_sha256"]
@@ -96,7 +100,7 @@ def run(
             if not numbers:
                 continue
             group = output.clip(clip, **sources.fingerprints(clip))
-            for batch, arguments in sources.batches(clip, numbers, batch_size):
+            for batch, arguments in sources.batches(clip, numbers, at_once):
                 group.append(
                     frame=np.array(batch, np.int32),
                     time_s=np.array(batch) / FRAMES_PER_SECOND,
