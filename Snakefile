@@ -33,6 +33,10 @@ if workflow.is_main_process:
         print(f"note: {note}", file=sys.stderr)
 
 
+# of use only with --software-deployment-method apptainer (docs/cluster.md)
+container: str(RUN.config.container) if RUN.config.container else None
+
+
 wildcard_constraints:
     shard=r"\d{5}",
     model="|".join(RUN.map_models) or "none",

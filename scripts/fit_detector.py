@@ -10,6 +10,8 @@ with job(snakemake) as run:
     fit_detector.run(
         settings=streets.settings,
         videos={clip.name: streets.root / clip.video for clip in streets.clips()},
+        epochs=run.config.training.detector_epochs,
+        seed=run.config.training.seed,
         device=run.config.device,
         threads=snakemake.threads,
         weights_out=Path(snakemake.output.weights),

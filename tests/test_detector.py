@@ -85,3 +85,45 @@ def test_the_trainer_does_not_ask_the_network_for_a_font(monkeypatch, tmp_path):
 
     monkeypatch.setattr(downloads, "is_url", lambda *_, **__: pytest.fail("asked the network"))
     assert checks.check_font("Arial.ttf") is not None
+
+
+def test_the_shipped_detector_knows_streets_it_has_not_seen(tmp_path):
+    """The demo's small detector finds what is plainly seen, and its file says nothing of a machine."""
+    import torch
+
+    from flowgrad import media, weights
+    from flowgrad.detection.yolo import Yolo
+    from flowgrad.synthetic.annotate import vehicle_boxes
+    from flowgrad.synthetic.dataset import write_dataset
+    from flowgrad.synthetic.scene import make_scene
+    from flowgrad.synthetic.settings import StreetSettings
+
+    path = weights.find("streets-detector.pt")
+    assert path is not None
+    assert path.stat().st_size < 1 << 20
+    assert not any(word in path.read_bytes() for word in (b"/tmp/", b"/home/", b"/root/", b"/work/"))
+    settings = StreetSettings(seed=77, seconds=4, frames_per_second=8, traffic=6, night=0)
+    write_dataset(tmp_path, settings, 0, 3, 1)
+    torch.set_num_threads(1)
+    detector = Yolo(path, image_size=320)
+    found = wanted = 0
+    for video in sorted((tmp_path / "unlabelled").rglob("*.mp4")):
+        scene = make_scene(settings, video.stem)
+        for picture in media.pictures(video, media.DecodeReport()):
+            boxes = [box for box in vehicle_boxes(scene, picture.number / 8) if box.visible > 0.8 and box.w > 40]
+            boxes = [box for box in boxes if box.label != "bicycle"]
+            (detections,) = detector.detect([picture.rgb()])
+            for box in boxes:
+                wanted += 1
+                found += any(
+                    _overlap((box.x, box.y, box.x + box.w, box.y + box.h), other) > 0.5 for other in detections.boxes
+                )
+    assert wanted > 30
+    assert found / wanted > 0.6
+
+
+def _overlap(a, b):
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    both = max(width, 0) * max(height, 0)
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)

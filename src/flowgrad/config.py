@@ -6,7 +6,7 @@ import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -68,7 +68,9 @@ class DetectorConfig(_Strict):
     """The YOLO detector of the vision-only rows."""
 
     weights: str = Field(
-        "yolov8n.pt", description="a path, a file name in the weights folder, or (with rendered streets) 'trained'"
+        "yolov8n.pt",
+        description="a path, a file name in the weights folder, streets-detector.pt (it comes with flowgrad),"
+        " or (with rendered streets) 'trained'",
     )
     image_size: int = Field(640, ge=32, le=4096, multiple_of=32, description="longer side of its input, pixels")
     confidence: float = Field(0.25, ge=0, le=1, description="detections below are dropped")
@@ -101,6 +103,7 @@ class TrainingConfig(_Strict):
     learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam, at the start")
     shrink_after: int = Field(5, ge=1, description="epochs without a better held-out loss; then a tenth of the rate")
     stop_after: int = Field(10, ge=1, description="epochs without a better held-out loss; then training ends")
+    detector_epochs: int = Field(16, ge=1, le=10_000, description="of the detector of rendered streets, all of them")
     augment: bool = Field(False, description="crop, mirror, light and filter samples at random; the papers do not")
     seed: int = Field(2021, ge=0, lt=2**32, description="of everything that is drawn")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the encoders")
@@ -167,8 +170,14 @@ class Config(_Strict):
     frames: Literal["all", "annotated"] = Field("all", description="annotated: only the frames that are scored")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the encoders")
-    batch_size: int = Field(16, ge=1, le=4096, description="frames that pass through a network at once")
+    batch_size: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = Field(
+        "auto",
+        description="frames that pass through a network at once; auto: 16 on a CPU, by the free memory on a GPU",
+    )
     pictures: int = Field(4, ge=0, le=64, description="clips of a shard that are pictured; 0 for none")
+    container: Path | None = Field(
+        None, description="container image of the jobs, with --software-deployment-method apptainer"
+    )
     on_bad_clip: Literal["continue", "fail"] = Field(
         "continue",
         description="fail: a run with a failed clip ends with an error, after all tables are written",

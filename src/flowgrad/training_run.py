@@ -182,7 +182,8 @@ class TrainingRun:
 
     def detector_params(self) -> dict[str, Any]:
         """Return what the trained detector depends on besides the videos."""
-        return {"code": code_digest(FIT_DETECTOR)}
+        training = self.config.training
+        return {"code": code_digest(FIT_DETECTOR), "epochs": training.detector_epochs, "seed": training.seed}
 
     def checkpoints(self) -> list[str]:
         """Return the checkpoints that the target ``train`` makes."""

@@ -1,4 +1,5 @@
-"""Finding weights: by path, else by name in the weights folder, else (known files only) downloaded once; or trained.
+"""Finding weights: by path, else by name in the weights folder, else those that come with flowgrad, else (known files
+only) downloaded once; or trained.
 
 The weights folder is ``$FLOWGRAD_WEIGHTS``, or ``weights/`` in the working folder. A download happens before any job
 and never inside one; it is kept only if its SHA-256 is the one known here.
@@ -17,6 +18,8 @@ from flowgrad.artifacts import replacing
 from flowgrad.errors import InputError
 
 TIMEOUT_S = 20
+SHIPPED = Path(__file__).with_name("shipped")
+"""Weights that come with flowgrad; beside each the settings that made it."""
 TRAINING = Path("results/training")
 TRAINED_DETECTOR = TRAINING / "detector/detector.pt"
 DOWNLOADS = {
@@ -39,9 +42,9 @@ def weights_folder() -> Path:
 
 
 def find(name_or_path: str | Path) -> Path | None:
-    """Return the weights file, by path or by name in the weights folder; None where there is none."""
+    """Return the weights file: by path, by name in the weights folder, else among the shipped; None if nowhere."""
     path = Path(name_or_path)
-    for candidate in (path, weights_folder() / path):
+    for candidate in (path, weights_folder() / path, SHIPPED / path):
         if candidate.is_file():
             return candidate
     return None

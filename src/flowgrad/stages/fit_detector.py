@@ -7,7 +7,6 @@ ones that are told what a vehicle looks like.
 from __future__ import annotations
 
 import logging
-import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from flowgrad.protocols import FRAMES_PER_SECOND
 from flowgrad.synthetic.annotate import VehicleBox, vehicle_boxes
 from flowgrad.synthetic.scene import make_scene
 from flowgrad.synthetic.settings import StreetSettings
+from flowgrad.training.checkpointing import save
 from flowgrad.training.detector import Labelled, PictureFolder, train_detector
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,8 @@ def run(
     *,
     settings: StreetSettings,
     videos: Mapping[str, Path],
+    epochs: int,
+    seed: int,
     device: str,
     threads: int,
     weights_out: Path,
@@ -49,6 +51,8 @@ def run(
     Args:
         settings: of the streets.
         videos: the rendered videos by the name of their clip.
+        epochs: how many.
+        seed: of what is drawn.
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: CPU threads.
         weights_out: an ultralytics ``.pt`` file.
@@ -72,12 +76,13 @@ def run(
                 labelled = [_labelled(box, settings.width, settings.height) for box in boxes if _counts(box)]
                 pictures.add(part, f"{name}_{picture.number:04d}", picture.rgb(), labelled)
         say(f"{len(videos)} videos")
-        weights, figures = train_detector(pictures, Path(folder) / "scratch", resolve_device(device), say)
+        content, figures = train_detector(
+            pictures, Path(folder) / "scratch", epochs=epochs, seed=seed, device=resolve_device(device), say=say
+        )
         table = pd.read_csv(figures)
         table.columns = table.columns.str.strip()
         artifacts.write_table(log_out, table.drop(columns="time"))
-        with artifacts.replacing(weights_out) as temporary:
-            shutil.copyfile(weights, temporary)
+        save(content, weights_out)
 
 
 def _counts(box: VehicleBox) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 import yaml
 from PIL import Image
 
@@ -21,9 +22,9 @@ log = logging.getLogger(__name__)
 
 ARCHITECTURE = Path(__file__).with_name("detector.yaml")
 IMAGE_SIZE = 320
-EPOCHS = 16
 BATCH = 16
-SEED = 2021
+KEPT = ("task", "imgsz")
+"""Of the trainer's arguments, what is kept with the weights: the others name folders of the machine."""
 
 Labelled = tuple[int, float, float, float, float]
 """A box: number of its class in ``CLASSES``, then its centre, width and height as shares of the picture."""
@@ -74,41 +75,47 @@ def _place_font() -> None:
         shutil.copyfile(font_manager.findfont("DejaVu Sans"), font)
 
 
-def train_detector(pictures: PictureFolder, scratch: Path, device: str, say: Any) -> tuple[Path, Path]:
+def train_detector(
+    pictures: PictureFolder, scratch: Path, *, epochs: int, seed: int, device: str, say: Callable[[str], None]
+) -> tuple[dict[str, Any], Path]:
     """Train the small detector.
 
     Args:
         pictures: what it learns from, and what it is judged by.
         scratch: a folder for the trainer's own files.
+        epochs: how many; there is no early end.
+        seed: of the weights and of what is drawn.
         device: torch device string.
         say: told a line an epoch.
 
     Returns:
-        The weights of the last epoch (stripped of the optimiser's state), and the trainer's table of figures.
+        The content of an ultralytics ``.pt`` file with the weights of the last epoch in float16, and the trainer's
+        table of figures.
     """
     yolo = import_yolo()
     _place_font()
     model = yolo(str(ARCHITECTURE), task="detect")
-    model.add_callback(
-        "on_fit_epoch_end",
-        lambda trainer: say(
-            f"epoch {trainer.epoch + 1} of {trainer.epochs}, on other videos mAP at 0.5"
-            f" {trainer.metrics.get('metrics/mAP50(B)', float('nan')):.3f}"
-        ),
-    )
+
+    def tell(trainer: Any) -> None:
+        # called once more at the end, for the best epoch
+        if trainer.epoch < epochs:
+            score = trainer.metrics.get("metrics/mAP50(B)", float("nan"))
+            say(f"epoch {trainer.epoch + 1} of {epochs}, on other videos mAP at 0.5 {score:.3f}")
+
+    model.add_callback("on_fit_epoch_end", tell)
     model.train(
         data=str(pictures.description()),
-        epochs=EPOCHS,
+        epochs=epochs,
         imgsz=IMAGE_SIZE,
         batch=BATCH,
         device=device,
         workers=0,
         project=str(scratch),
         name="run",
-        seed=SEED,
+        seed=seed,
         rect=False,
         mosaic=0.5,
-        close_mosaic=EPOCHS // 3,
+        close_mosaic=epochs // 3,
         warmup_epochs=1,
         optimizer="AdamW",
         lr0=2e-3,
@@ -118,4 +125,14 @@ def train_detector(pictures: PictureFolder, scratch: Path, device: str, say: Any
         verbose=False,
         amp=False,
     )
-    return scratch / "run/weights/last.pt", scratch / "run/results.csv"
+    return _portable(scratch / "run/weights/last.pt"), scratch / "run/results.csv"
+
+
+def _portable(path: Path) -> dict[str, Any]:
+    """Return what a detector needs of the trainer's file: the network, without folders, dates and figures."""
+    content = torch.load(path, map_location="cpu", weights_only=False)
+    network = content["model"].half()
+    network.yaml.pop("yaml_file", None)
+    arguments = {key: content["train_args"][key] for key in KEPT}
+    network.args = arguments
+    return {"model": network, "train_args": arguments, "epoch": -1, "license": content["license"]}
