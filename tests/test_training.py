@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 import shutil
@@ -414,7 +415,12 @@ outcome = fit("rcgrad", build_encoders("rcgrad", {WIDTH}), SampleSet([Path("{art
 print("none" if outcome is None else f"outcome of {{len(outcome.history)}} epochs")
 """
     )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    # within a SLURM job it is no other: one task was asked for, and it starts the processes itself
+    job = {"SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "fit", "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}
+    job |= {"SLURM_NODEID": "0", "SLURM_NNODES": "1"}
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=300, cwd=tmp_path, env=os.environ | job
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("outcome of 2 epochs") == 1
     assert done.stdout.count("none") == 1

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import lightning as L
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from torch import nn
 
@@ -170,7 +171,8 @@ def fit(
             ModelCheckpoint(filename="last", **each_epoch),
             *([TQDMProgressBar()] if bar else []),
         ],
-        plugins=[AtomicCheckpoints()],
+        # it starts its processes itself, also in a SLURM job, which has one task
+        plugins=[AtomicCheckpoints(), LightningEnvironment()],
         logger=False,
         enable_progress_bar=bar,
         enable_model_summary=False,
