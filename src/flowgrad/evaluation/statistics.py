@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 RESAMPLES = 2000
 SEED = 20221
+AT_ONCE = 100
+"""Resamples that are in memory together; a divisor of all of them."""
 
 
 def clip_bootstrap(values: npt.NDArray[Any], clips: npt.NDArray[Any]) -> tuple[float, float]:
@@ -26,7 +28,9 @@ def clip_bootstrap(values: npt.NDArray[Any], clips: npt.NDArray[Any]) -> tuple[f
         return float("nan"), float("nan")
     sums = np.bincount(member, weights=np.asarray(values, np.float64))
     counts = np.bincount(member)
-    drawn = np.random.default_rng(SEED).integers(0, len(names), (RESAMPLES, len(names)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
+    generator, means = np.random.default_rng(SEED), []
+    for _ in range(RESAMPLES // AT_ONCE):
+        drawn = generator.integers(0, len(names), (AT_ONCE, len(names)))
+        means.append(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1))
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
     return float(low), float(high)

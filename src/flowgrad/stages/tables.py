@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+import csv
+import io
+import math
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from flowgrad import artifacts
@@ -21,9 +30,8 @@ from flowgrad.protocols import Protocol
 from flowgrad.stages.decode import STATUS_COLUMNS
 from flowgrad.stages.score import FRAME_COLUMNS
 
-log = logging.getLogger(__name__)
-
 CLIP_COLUMNS = ("video", "status", "reason", "frames", "scored_frames")
+ClipRow = tuple[str, str, str, int, int]
 COUNTED = ("no_detections", "constant_map", "empty_prediction", "empty_ground_truth")
 SUMMARY_COLUMNS = (
     "model",
@@ -41,6 +49,18 @@ SUMMARY_COLUMNS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """The rows of one clip under one model and protocol: where their text lies in the spool, and their cIoU."""
+
+    model: str
+    protocol: str
+    video: str
+    start: int
+    end: int
+    ciou: npt.NDArray[np.float64]
+
+
 def run_summary(
     *,
     plan_in: Path,
@@ -52,6 +72,9 @@ def run_summary(
 ) -> None:
     """Join the scores of all shards and summarise them.
 
+    Shards are read one at a time. Their rows go to a nameless file as text and come back clip by clip, in order; what
+    stays in memory is a number a row.
+
     Args:
         plan_in: the present clips; rows of others are left out.
         scores_in: what stage ``score`` wrote, a file a shard.
@@ -61,32 +84,62 @@ def run_summary(
         summary_out: CSV, a row for every model and protocol.
     """
     present = set(artifacts.read_table(plan_in, PLAN_COLUMNS).dropna(subset="shard")["video"])
-    parts = [artifacts.read_table(path, FRAME_COLUMNS) for path in scores_in]
-    table = pd.concat(parts) if parts else pd.DataFrame(columns=list(FRAME_COLUMNS))
-    table = table[table["video"].isin(present)].sort_values(["model", "protocol", "video", "frame"])
+    cases: Counter[tuple[str, str, str]] = Counter()
+    with artifacts.replacing(frames_out) as frames, tempfile.TemporaryFile(dir=frames_out.parent) as spool:
+        pieces = [piece for path in scores_in for piece in _spooled(path, present, spool, cases)]
+        pieces.sort(key=attrgetter("model", "protocol", "video"))
+        with frames.open("wb") as out:
+            out.write(f"{','.join(FRAME_COLUMNS)}\n".encode())
+            for piece in pieces:
+                spool.seek(piece.start)
+                out.write(spool.read(piece.end - piece.start))
+    found = {key: list(some) for key, some in groupby(pieces, key=attrgetter("model", "protocol"))}
     rows = [
-        _summarise(model, protocol, table[(table["model"] == model) & (table["protocol"] == protocol)])
+        {"model": model, "protocol": protocol}
+        | _figures([piece.ciou for piece in found.get((model, protocol), ())])
+        | {case: cases[model, protocol, case] for case in COUNTED}
         for model in sorted(models)
         for protocol in sorted(protocols)
     ]
-    artifacts.write_table(frames_out, table)
     artifacts.write_table(summary_out, pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS)))
 
 
-def _summarise(model: str, protocol: str, rows: pd.DataFrame) -> dict[str, Any]:
-    scored = rows[rows["ciou"].notna()]
-    values, clips = scored["ciou"].to_numpy(np.float64), scored["video"].to_numpy()
-    counts = rows["status"].value_counts()
+def _spooled(
+    scores_in: Path, present: set[str], spool: IO[bytes], cases: Counter[tuple[str, str, str]]
+) -> Iterator[_Piece]:
+    """Append the rows of a shard to ``spool`` as they stand in the final table, and count its open cases."""
+    table = artifacts.read_table(scores_in, FRAME_COLUMNS)[list(FRAME_COLUMNS)]
+    table = table[table["video"].isin(present)].sort_values(["model", "protocol", "video", "frame"])
+    cases.update(zip(table["model"], table["protocol"], table["status"], strict=True))
+    end = spool.seek(0, os.SEEK_END)
+    for key, rows in groupby(table.itertuples(index=False, name=None), key=itemgetter(0, 1, 2)):
+        text, ciou = io.StringIO(newline=""), []
+        lines = csv.writer(text, lineterminator="\n")
+        for *names, frame, time_s, value, status in rows:
+            lines.writerow((*names, frame, _cell(time_s), _cell(value), status))
+            ciou.append(value)
+        start = end
+        end += spool.write(text.getvalue().encode())
+        yield _Piece(*key, start, end, np.array(ciou, np.float64))
+
+
+def _cell(value: float) -> str:
+    return "" if math.isnan(value) else artifacts.FLOAT_FORMAT % value
+
+
+def _figures(clips: Sequence[npt.NDArray[np.float64]]) -> dict[str, Any]:
+    """Return the figures of one row of the summary from the cIoU of its frames, an array a clip; NaN is no score."""
+    scored = [values[~np.isnan(values)] for values in clips]
+    values = np.concatenate([np.empty(0), *scored])
     row: dict[str, Any] = {
-        "model": model,
-        "protocol": protocol,
-        "frames": len(scored),
-        "skipped": len(rows) - len(scored),
-        "clips": scored["video"].nunique(),
-        **{name: int(counts.get(name, 0)) for name in COUNTED},
+        "frames": len(values),
+        "skipped": sum(map(len, clips)) - len(values),
+        "clips": sum(len(of_clip) > 0 for of_clip in scored),
     }
     if len(values):
-        low, high = clip_bootstrap(values >= 0.5, clips)
+        low, high = clip_bootstrap(
+            values >= 0.5, np.repeat(np.arange(len(scored)), [len(of_clip) for of_clip in scored])
+        )
         row |= {
             "success_at_0_3": success_rate(values, 0.3),
             "success_at_0_5": success_rate(values, 0.5),
@@ -112,32 +165,29 @@ def run_clips(
     Args:
         plan_in: the present clips, with the reason of those that are in no shard.
         statuses_in: what stage ``decode`` wrote, a file a shard.
-        annotations_in: the annotations, a file a shard.
+        annotations_in: the annotations, a file a shard, in the same order.
         protocols: a clip's scored frames are those that any of these scores.
         listens: whether any model needs sound.
         out: CSV.
     """
     plan = artifacts.read_table(plan_in, PLAN_COLUMNS)
-    statuses = {
-        row.video: row
-        for path in statuses_in
-        for row in artifacts.read_table(path, STATUS_COLUMNS).itertuples(index=False)
-    }
-    known = {name: value for path in annotations_in for name, value in read_annotations(path).items()}
-    rows: list[tuple[str, str, str, int, int]] = []
+    found: dict[str, ClipRow] = {}
+    for status_in, annotation_in in zip(statuses_in, annotations_in, strict=True):
+        known = read_annotations(annotation_in)
+        for status in artifacts.read_table(status_in, STATUS_COLUMNS).itertuples(index=False):
+            found[status.video] = _clip_row(status, known.get(status.video), protocols, listens)
+    rows: list[ClipRow] = []
     for clip in plan.itertuples(index=False):
         if pd.notna(clip.reason):
             rows.append((clip.video, "skipped" if clip.reason == NO_ANNOTATIONS else "failed", clip.reason, 0, 0))
-        elif clip.video not in statuses:
+        elif clip.video not in found:
             rows.append((clip.video, "skipped", "came while a run was under way: run again", 0, 0))
         else:
-            rows.append(_clip_row(statuses[clip.video], known.get(clip.video), protocols, listens))
+            rows.append(found[clip.video])
     artifacts.write_table(out, pd.DataFrame(sorted(rows), columns=list(CLIP_COLUMNS)))
 
 
-def _clip_row(
-    found: Any, known: Annotations | None, protocols: Sequence[Protocol], listens: bool
-) -> tuple[str, str, str, int, int]:
+def _clip_row(found: Any, known: Annotations | None, protocols: Sequence[Protocol], listens: bool) -> ClipRow:
     status, reasons = found.status, [found.reason] if pd.notna(found.reason) else []
     mute = listens and pd.notna(found.sound_reason)
     if mute:
