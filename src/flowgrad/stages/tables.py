@@ -112,15 +112,15 @@ def _spooled(
     table = table[table["video"].isin(present)].sort_values(["model", "protocol", "video", "frame"])
     cases.update(zip(table["model"], table["protocol"], table["status"], strict=True))
     end = spool.seek(0, os.SEEK_END)
-    for key, rows in groupby(table.itertuples(index=False, name=None), key=itemgetter(0, 1, 2)):
+    for (model, protocol, video), rows in groupby(table.itertuples(index=False, name=None), key=itemgetter(0, 1, 2)):
         text, ciou = io.StringIO(newline=""), []
         lines = csv.writer(text, lineterminator="\n")
-        for *names, frame, time_s, value, status in rows:
-            lines.writerow((*names, frame, _cell(time_s), _cell(value), status))
+        for *_, frame, time_s, value, status in rows:
+            lines.writerow((model, protocol, video, frame, _cell(time_s), _cell(value), status))
             ciou.append(value)
         start = end
         end += spool.write(text.getvalue().encode())
-        yield _Piece(*key, start, end, np.array(ciou, np.float64))
+        yield _Piece(model, protocol, video, start, end, np.array(ciou, np.float64))
 
 
 def _cell(value: float) -> str:
