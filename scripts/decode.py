@@ -10,4 +10,5 @@ with job(snakemake) as run:
         run.recipe(snakemake.wildcards.shard),
         frames_out=Path(snakemake.output.frames),
         status_out=Path(snakemake.output.status),
+        on_disk=run.config.frames_on_disk,
     )

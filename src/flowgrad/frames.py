@@ -7,9 +7,12 @@ packet. Any frame is read without the ones before it. Sound is mono float32, one
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Iterable
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,19 +29,56 @@ RELEASED_KIND = "released frames"
 JPEG_QUALITY = 95
 """OpenCV's default, with which the released code writes its frames."""
 STORED_AS_IS = ("yuv420p", "yuv422p", "yuv444p")
+STUB_BYTES = 1 << 16
+"""No stub is larger, and no artifact with pictures that is worth removing smaller."""
+SCRATCH = ".scratch-"
 
 
 def release(path: Path) -> None:
-    """Replace a frames artifact by a stub of a few hundred bytes, with the same modification time.
+    """Replace a frames artifact by a stub of a few kilobytes, with the same modification time.
 
     The workflow engine's own temporary files will not do: it redoes every rule that reads a temporary file as soon as
     one of them needs it again, so that one new model would redo flow, detection and all other models. The stub stays,
     and who finds it decodes anew (:func:`flowgrad.stages.decode.at_hand`).
     """
-    stamp = path.stat()
+    with scratch(path) as stub:
+        write_stub(stub)
+        replace(path, stub)
+
+
+def write_stub(path: Path) -> None:
+    """Write what stands in the place of a frames artifact that is not kept."""
     with create(path, RELEASED_KIND):
         pass
-    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+
+
+@contextlib.contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """Give a path for a copy of a frames artifact, in a hidden folder beside it that goes on leaving the block."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=path.parent) as folder:
+        yield Path(folder) / path.name
+
+
+def sweep(folder: Path) -> None:
+    """Remove what jobs that were killed left of their copies; nothing may be running."""
+    for left in folder.glob(f"{SCRATCH}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def replace(path: Path, by: Path) -> None:
+    """Put another file in the place of a frames artifact, with its modification time.
+
+    To the workflow engine it is the same file then: what was made from it stays done.
+    """
+    stamp = path.stat()
+    os.utime(by, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    by.replace(path)
+
+
+def has_room(folder: Path, shards: int) -> bool:
+    """Return whether fewer than ``shards`` frames artifacts in a folder hold pictures."""
+    return sum(path.stat().st_size > STUB_BYTES for path in folder.glob("*.h5")) < shards
 
 
 def offers(path: Path, sample_rates: Iterable[int]) -> bool:

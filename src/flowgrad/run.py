@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from flowgrad import selection
+from flowgrad import frames, selection
 from flowgrad.check import Findings, check, check_raw, has_gpu
 from flowgrad.config import TRAINED, Config, parse
 from flowgrad.datasets.streets import ROOT as STREETS_ROOT
@@ -327,7 +327,7 @@ class Run:
 
     def frames(self, shard: str) -> contextlib.AbstractContextManager[Path]:
         """Give the frames artifact of a shard to read, decoded anew if it was released."""
-        return at_hand(RESULTS / "frames" / f"{shard}.h5", self.recipe(shard))
+        return at_hand(RESULTS / "frames" / f"{shard}.h5", self.recipe(shard), self.config.frames_on_disk)
 
     def frame_readers(self, shard: str) -> list[str]:
         """Return the files that are made from the frames of a shard: once they are there, it is released."""
@@ -388,6 +388,7 @@ def prepare(raw: Mapping[str, Any], main: bool) -> Run:
             findings.notes.append("this folder is locked by another run: its plan is left as it is")
         else:
             assert findings.dataset is not None
+            frames.sweep(RESULTS / "frames")
             run.plan.update(findings.dataset, config.clips_per_job)
         # jobs find the package of this clone in whatever environment they run
         source = str(Path(__file__).parents[1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,35 +71,49 @@ class Recipe:
 
 
 @contextlib.contextmanager
-def at_hand(frames_in: Path, recipe: Recipe) -> Iterator[Path]:
-    """Give a frames artifact to read: the one that stage ``decode`` wrote, or one decoded anew.
+def at_hand(frames_in: Path, recipe: Recipe, on_disk: int) -> Iterator[Path]:
+    """Give a frames artifact to read: the one that lies in its place, or one decoded anew.
 
-    The latter where the former was released, or lacks a sample rate that came into the configuration since; it lies
-    in the system's folder for temporary files (``TMPDIR``) and is removed on leaving the block.
+    The latter where the former is a stub, or lacks a sample rate that came into the configuration since. It stays in
+    that place for the other readers of the shard if there is room (see :func:`run`); otherwise it is removed on
+    leaving the block.
     """
     if frames.offers(frames_in, recipe.sample_rates):
         yield frames_in
         return
-    log.info("%s was released, or lacks a sample rate: decoding anew", frames_in)
-    with tempfile.TemporaryDirectory(prefix="flowgrad-frames-") as folder:
-        scratch = Path(folder) / frames_in.name
+    log.info("%s is a stub, or lacks a sample rate: decoding anew", frames_in)
+    with frames.scratch(frames_in) as scratch:
         decode(recipe, scratch)
-        yield scratch
+        if frames.has_room(frames_in.parent, on_disk):
+            frames.replace(frames_in, scratch)
+            yield frames_in
+        else:
+            yield scratch
 
 
-def run(recipe: Recipe, *, frames_out: Path, status_out: Path) -> None:
+def run(recipe: Recipe, *, frames_out: Path, status_out: Path, on_disk: int) -> None:
     """Decode every clip of a shard.
+
+    Where decoding runs ahead of what reads the pictures, they would fill the disk. So they are kept only while there
+    is room; else a stub is left at once, and who needs pictures decodes anew (:func:`at_hand`).
 
     Args:
         recipe: what is decoded.
-        frames_out: HDF5, pictures and sound by clip; clips without a single picture are absent.
+        frames_out: HDF5, pictures and sound by clip; clips without a single picture are absent. Or a stub.
         status_out: CSV, a row a clip.
+        on_disk: how many shards may have pictures on disk, those excepted that running jobs are writing.
     """
     import pandas as pd
 
-    rows = decode(recipe, frames_out)
-    table = pd.DataFrame([asdict(row) for row in rows], columns=list(STATUS_COLUMNS))
-    artifacts.write_table(status_out, table.sort_values("video"))
+    with frames.scratch(frames_out) as scratch:
+        rows = decode(recipe, scratch)
+        table = pd.DataFrame([asdict(row) for row in rows], columns=list(STATUS_COLUMNS))
+        artifacts.write_table(status_out, table.sort_values("video"))
+        # asked when the pictures are there, not before: between this and the next line others hardly come
+        if not frames.has_room(frames_out.parent, on_disk):
+            log.info("%d shards have pictures on disk: these are not kept", on_disk)
+            frames.write_stub(scratch)
+        scratch.replace(frames_out)
 
 
 def decode(recipe: Recipe, frames_out: Path) -> list[ClipStatus]:

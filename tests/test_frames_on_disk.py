@@ -1,0 +1,132 @@
+"""Pictures on disk: how many shards have them is bounded, and no result depends on it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import make_clip, settings
+
+from flowgrad import frames
+from flowgrad.datasets import open_dataset
+from flowgrad.plan import Plan
+from flowgrad.stages import decode, flow
+
+RATE = 16000
+
+
+class Decoded:
+    """Three clips, a shard each, decoded with room for so many."""
+
+    def __init__(self, folder: Path, on_disk: int):
+        self.videos, self.results, self.on_disk = folder / "videos", folder / f"results{on_disk}", on_disk
+        self.videos.mkdir(exist_ok=True)
+        for seed, name in enumerate("abc"):
+            if not (self.videos / f"{name}.mp4").exists():
+                make_clip(self.videos / f"{name}.mp4", seed=seed, size=(320, 192))
+        self.shards = Plan(self.results).update(open_dataset("videos", self.videos), 1)
+        for shard in self.shards:
+            status = self.results / f"status/{shard}.csv"
+            decode.run(self.recipe(shard), frames_out=self.path(shard), status_out=status, on_disk=on_disk)
+
+    def recipe(self, shard: str) -> decode.Recipe:
+        return decode.Recipe(Plan(self.results).shard_file(shard), self.videos, (RATE,))
+
+    def path(self, shard: str) -> Path:
+        return self.results / f"frames/{shard}.h5"
+
+    def whole(self) -> list[str]:
+        return [shard for shard in self.shards if frames.offers(self.path(shard), [RATE])]
+
+    def at_hand(self, shard: str):
+        return decode.at_hand(self.path(shard), self.recipe(shard), self.on_disk)
+
+    def hidden(self) -> list[Path]:
+        return list((self.results / "frames").glob(".*"))
+
+
+@pytest.mark.parametrize(("on_disk", "whole"), [(0, []), (1, ["00001"]), (2, ["00001", "00002"]), (32, None)])
+def test_no_more_than_so_many_shards_have_pictures(tmp_path, on_disk, whole):
+    """The others have a stub, the same row of status, and the same pictures for who asks."""
+    plenty, few = Decoded(tmp_path, 100), Decoded(tmp_path, on_disk)
+    assert few.whole() == (few.shards if whole is None else whole)
+    for shard in few.shards:
+        status = [run.results / f"status/{shard}.csv" for run in (plenty, few)]
+        assert status[0].read_bytes() == status[1].read_bytes()
+        with few.at_hand(shard) as path:
+            assert path.read_bytes() == plenty.path(shard).read_bytes()
+            flow.run(frames_in=path, out=few.results / f"flow/{shard}.h5")
+        flow.run(frames_in=plenty.path(shard), out=plenty.results / f"flow/{shard}.h5")
+        assert len({(run.results / f"flow/{shard}.h5").read_bytes() for run in (plenty, few)}) == 1
+        assert len(few.whole()) <= on_disk
+    assert not few.hidden()
+
+
+def test_where_there_is_room_again_one_reader_decodes_for_all(tmp_path):
+    run = Decoded(tmp_path, 1)
+    first, second, third = map(run.path, run.shards)
+    before = second.stat().st_mtime_ns
+    frames.release(first)
+    with run.at_hand("00002") as path:
+        assert path == second
+    assert run.whole() == ["00002"]
+    assert second.stat().st_mtime_ns == before, "to the workflow engine nothing has changed"
+    with run.at_hand("00003") as path:
+        assert path != third
+        assert path.is_relative_to(run.results), "what counts as disk in use lies in one folder"
+    assert run.whole() == ["00002"]
+    assert not run.hidden()
+
+
+def test_a_rate_that_came_later_is_decoded_anew(tmp_path):
+    run = Decoded(tmp_path, 32)
+    recipe = decode.Recipe(run.recipe("00001").shard, run.videos, (RATE, 22050))
+    with decode.at_hand(run.path("00001"), recipe, run.on_disk) as path:
+        assert frames.offers(path, [RATE, 22050])
+
+
+def test_what_a_killed_job_left_is_removed_by_the_next_run(workflow, tmp_path):
+    """SIGKILL while a copy is open: nothing of it under any name that counts, and the next run removes the rest."""
+    root = tmp_path / "videos"
+    root.mkdir()
+    make_clip(root / "a.mp4", seconds=1)
+    folder = tmp_path / "work/results/frames"
+    code = f"""
+import os, signal
+from pathlib import Path
+from flowgrad import frames
+with frames.scratch(Path({str(folder / "00001.h5")!r})) as copy:
+    copy.write_bytes(bytes(1000))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert len(list(folder.iterdir())) == 1
+    assert frames.has_room(folder, 1)
+    run = workflow(settings(root, dataset={"format": "videos", "root": str(root)}, frames="all"), "-n")
+    assert run.status == 0, run.output
+    assert not list(folder.iterdir())
+
+
+def test_results_do_not_depend_on_it(workflow, tmp_path):
+    """No shard on disk, one, or all: the same bytes in every result, and all that is temporary gone."""
+    root = tmp_path / "videos"
+    root.mkdir()
+    for seed, name in enumerate("abc"):
+        make_clip(root / f"{name}.mp4", seconds=1, seed=seed, size=(320, 192))
+    config = settings(root, dataset={"format": "videos", "root": str(root)}, frames="all", pictures=1)
+    results = []
+    for name, change in (("0", {"frames_on_disk": 0}), ("1", {"frames_on_disk": 1}), ("default", {})):
+        run = workflow(config | change, folder=tmp_path / name)
+        assert run.status == 0, run.output
+        results.append(
+            {
+                path.relative_to(run.folder): path.read_bytes()
+                for path in (run.folder / "results").rglob("*")
+                if path.is_file() and not {"logs", "plan"} & set(path.parts)
+            }
+        )
+        assert workflow(config | change, folder=run.folder).nothing_to_do
+    assert results[0] == results[1] == results[2]
+    assert any(path.suffix == ".png" for path in results[0])
