@@ -30,9 +30,18 @@ from pathlib import Path
 
 import yaml
 
+from flowgrad.stages.decode import STATUS_COLUMNS
+from flowgrad.stages.score import FRAME_COLUMNS
 from flowgrad.stages.tables import CLIP_COLUMNS, SUMMARY_COLUMNS
 
 REPOSITORY = Path(__file__).parent.parent
+EMPTY = {
+    "clips.csv": CLIP_COLUMNS,
+    "metrics/summary.csv": SUMMARY_COLUMNS,
+    "scores/": FRAME_COLUMNS,
+    "status/": STATUS_COLUMNS,
+}
+"""The columns of the tables that something reads here: the end of a run, and the rules that make the first two."""
 TABLES = ("video_annotations.csv", "audio_annotations.csv")
 TOUCH_AT_ONCE = """\
 import snakemake.executors.touch
@@ -94,7 +103,8 @@ class Command:
 
     def snakemake(self, what: str, *arguments: str, program: tuple[str, ...] = ("-m", "snakemake")) -> str:
         """Run Snakemake."""
-        options = ["--snakefile", str(REPOSITORY / "Snakefile"), "--configfile", str(self.settings), "--cores", "2"]
+        # many cores, which cost nothing here: the engine looks at all waiting jobs each time it gives cores away
+        options = ["--snakefile", str(REPOSITORY / "Snakefile"), "--configfile", str(self.settings), "--cores", "500"]
         return self(what, sys.executable, *program, *options, *arguments, "--", "all")
 
 
@@ -105,14 +115,14 @@ def print_jobs(output: str) -> None:
 
 
 def pretend(summary: str, folder: Path) -> int:
-    """Write an empty file for every output of a summary, tables without a row; return how many there are."""
+    """Write a file without content for every output of a summary; return how many there are."""
     paths = [line.split("\t")[0] for line in summary.splitlines() if line.startswith("results/")]
     for path in paths:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).touch()
-    # the end of a run reads these two
-    for table, columns in (("clips.csv", CLIP_COLUMNS), ("metrics/summary.csv", SUMMARY_COLUMNS)):
-        (folder / "results" / table).write_text(",".join(columns) + "\n")
+        columns = next((columns for place, columns in EMPTY.items() if path.startswith(f"results/{place}")), None)
+        if columns:
+            (folder / path).write_text(",".join(columns) + "\n")
     return len(paths)
 
 
@@ -157,6 +167,8 @@ def main() -> None:
         output = run.snakemake(f"nothing to do, {files} files", "--quiet", "rules")
         if "Nothing to be done" not in output:
             sys.exit(f"the engine found something to do:\n{output[-4000:]}")
+        redone = run.snakemake("the tables from empty shards", "--quiet", "rules", "--forcerun", "summary", "clips")
+        print_jobs(redone)
         add_clips(options.urbansas, root, range(options.clips, options.clips + options.add))
         print_jobs(run.snakemake(f"{options.add} clips more, dry run", "-n", "--quiet", "rules"))
 
