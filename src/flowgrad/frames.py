@@ -8,6 +8,7 @@ packet. Any frame is read without the ones before it. Sound is mono float32, one
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -31,7 +32,7 @@ JPEG_QUALITY = 95
 STORED_AS_IS = ("yuv420p", "yuv422p", "yuv444p")
 STUB_BYTES = 1 << 16
 """No stub is larger, and no artifact with pictures that is worth removing smaller."""
-SCRATCH = ".scratch-"
+SCRATCH, LOCK = ".scratch-", "lock"
 
 
 def release(path: Path) -> None:
@@ -54,16 +55,26 @@ def write_stub(path: Path) -> None:
 
 @contextlib.contextmanager
 def scratch(path: Path) -> Iterator[Path]:
-    """Give a path for a copy of a frames artifact, in a hidden folder beside it that goes on leaving the block."""
+    """Give a path for a copy of a frames artifact, in a hidden folder beside it that goes on leaving the block.
+
+    The folder is locked meanwhile, so that :func:`sweep` knows it from what a killed process left.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=path.parent) as folder:
-        yield Path(folder) / path.name
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=path.parent) as name:
+        folder = Path(name)
+        with (folder / LOCK).open("w") as lock:
+            # a file system without locks: nothing is swept there
+            with contextlib.suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield folder / path.name
 
 
 def sweep(folder: Path) -> None:
-    """Remove what jobs that were killed left of their copies; nothing may be running."""
+    """Remove the hidden folders of :func:`scratch` that killed processes left."""
     for left in folder.glob(f"{SCRATCH}*"):
-        shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(OSError), (left / LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left)
 
 
 def replace(path: Path, by: Path) -> None:

@@ -1,7 +1,8 @@
 """Decode: the videos of a shard become lossless 8 fps frames and mono sound.
 
 in   results/plan/shards/{shard}.json        the shard's clips, with the SHA-256 of their files
-out  results/frames/{shard}.h5               temporary: once everything that reads it is there, release makes it a stub
+out  results/frames/{shard}.h5               temporary: once everything that reads it is there, release makes it a stub;
+                                            one from the start where frames_on_disk shards wait for their readers
      results/status/{shard}.csv              what became of each clip, and why
 
 frames.release() says why the frames are not temp().
