@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 import time
@@ -55,6 +56,28 @@ def test_a_failure_leaves_no_file(tmp_path):
     with pytest.raises(RuntimeError, match="dies"):
         fail_midway()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path):
+    """What a cluster's lost node still writes, while its job runs again elsewhere: each whole, the last one stays."""
+    path = tmp_path / "a.txt"
+    with artifacts.replacing(path) as lost, artifacts.replacing(path) as again:
+        assert lost != again
+        lost.write_text("lost")
+        again.write_text("again")
+    assert path.read_text() == "lost"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_no_lock_is_asked_for(tmp_path):
+    """A shared file system may have no locks, or stale ones."""
+    path = write(tmp_path / "a.h5")
+    with path.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(OSError, match="lock"):
+            h5py.File(path)
+        with artifacts.open_artifact(path) as reader:
+            assert reader.clips() == ["clip"]
 
 
 def test_values_that_are_not_finite_are_never_written(tmp_path):

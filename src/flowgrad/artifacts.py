@@ -13,6 +13,7 @@ import errno
 import io
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,8 @@ CHUNK_FRAMES = 8
 FLOAT_FORMAT = "%.6g"
 SPARE_BYTES = 1 << 20
 """Room left for what HDF5 writes around the data."""
+LOCKING = False
+"""HDF5 locks no file: one process writes each, under a name of its own, and shared file systems may have no locks."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -46,7 +49,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.tmp-{os.getpid()}"
+    # process ids repeat on the machines of a cluster, and host names among containers
+    temporary = path.parent / f".{path.name}.tmp-{secrets.token_hex(4)}-{os.getpid()}"
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -224,7 +228,7 @@ def create(path: Path, kind: str, **attributes: Any) -> Iterator[ArtifactWriter]
     with replacing(Path(path)) as temporary:
         # this version of the format has checksums in its own structures too: a damaged one is refused, where the
         # default one lets the library crash
-        with h5py.File(temporary, "w", libver=("v110", "v110")) as file:
+        with h5py.File(temporary, "w", libver=("v110", "v110"), locking=LOCKING) as file:
             file.attrs["schema_version"] = SCHEMA_VERSION
             file.attrs["kind"] = kind
             for name, value in sorted(attributes.items()):
@@ -317,7 +321,7 @@ def open_artifact(path: Path, kind: str | None = None) -> Iterator[ArtifactReade
 
     path = Path(path)
     try:
-        file = h5py.File(path, "r")
+        file = h5py.File(path, "r", locking=LOCKING)
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be opened as HDF5 ({error}); delete it and run again") from error
     with file:
