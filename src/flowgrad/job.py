@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ def job(snakemake: Any) -> Iterator[Run]:
     wildcards = dict(snakemake.wildcards.items())
     log.info("%s %s, process %d, started %.2f s ago", snakemake.rule, wildcards, os.getpid(), age)
     log.info("versions: %s", artifacts.library_versions("snakemake", "numpy"))
+    start = time.monotonic()
     try:
         yield prepare(snakemake.config, main=False)
     except InputError as error:
@@ -44,4 +46,12 @@ def job(snakemake: Any) -> Iterator[Run]:
     except BaseException:
         log.exception("status=failed")
         raise
-    log.info("status=ok")
+    log.info("status=ok seconds=%.1f memory_mb=%d", time.monotonic() - start, _peak_memory())
+
+
+def _peak_memory() -> int:
+    """Return the most memory that this process has held, in MB; 0 where the system does not say."""
+    status = Path("/proc/self/status")
+    # not getrusage: what that gives is never less than the process that started this one held, which is the engine
+    found = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.MULTILINE) if status.is_file() else None
+    return int(found[1]) >> 10 if found else 0
