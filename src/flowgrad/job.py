@@ -46,7 +46,8 @@ def job(snakemake: Any) -> Iterator[Run]:
     except BaseException:
         log.exception("status=failed")
         raise
-    log.info("status=ok seconds=%.1f memory_mb=%d", time.monotonic() - start, _peak_memory())
+    took, worked = time.monotonic() - start, sum(os.times()[:4])
+    log.info("status=ok seconds=%.1f processor_seconds=%.1f memory_mb=%d", took, worked, _peak_memory())
 
 
 def _peak_memory() -> int:
