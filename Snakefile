@@ -7,12 +7,14 @@ Everything is written under results/ of the working folder. docs/running.md expl
 """
 
 import sys
+from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
+from flowgrad.cluster import end_leftovers
 from flowgrad.config import TRAINABLE
 from flowgrad.errors import InputError
 from flowgrad.run import prepare
@@ -46,6 +48,11 @@ wildcard_constraints:
     method="|".join(TRAINABLE),
 
 
+# where jobs are submitted, a limit such as "one GPU" holds for each of them, not for all of them together
+resource_scopes:
+    gpu="local",
+
+
 include: "workflow/rules/streets.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/decode.smk"
@@ -68,6 +75,13 @@ rule all:
         rules.pictures.input,
         rules.street_annotations.output if RUN.config.dataset.format == "streets" else [],
         "results/.accepted" if RUN.config.on_bad_clip == "fail" else [],
+
+
+onstart:
+    try:
+        end_leftovers(Path.cwd(), submits=workflow.non_local_exec)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
 
 
 onsuccess:
