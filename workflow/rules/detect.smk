@@ -35,6 +35,7 @@ rule stationary:
     log:
         "results/logs/stationary/{protocol}/{shard}.log",
     priority: 30
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1

@@ -21,6 +21,7 @@ rule sheet:
         sheet="results/pictures/{protocol}/{shard}.png",
     log:
         "results/logs/sheet/{protocol}/{shard}.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1

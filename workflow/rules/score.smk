@@ -20,6 +20,7 @@ rule score:
     log:
         "results/logs/score/{shard}.log",
     priority: 40
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1
