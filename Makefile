@@ -16,7 +16,7 @@ LOCK_ID := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 READY = $(VENV)/.ready-$(LOCK_ID)
 PLACED = $(VENV)/.placed-$(shell pwd | sha256sum | cut -c1-16)
 
-.PHONY: help setup table test lint format bench lock clean
+.PHONY: help setup table test test-slurm lint format bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,7 +28,7 @@ $(READY):
 		{ echo "flowgrad needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 		{ echo "no virtual environment could be made; on Debian and Ubuntu install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,slurm]'
 	@$(BIN)/python -c 'import cv2' || \
 		{ echo "OpenCV does not start; on a bare machine it needs libgl1 and libglib2.0-0" >&2; exit 1; }
 	@rm -f $(VENV)/.ready-* $(VENV)/.placed-*; touch $@
@@ -49,6 +49,9 @@ table: setup  ## run the main job on DATASET (an Urbansas folder, or any folder 
 
 test: setup  ## run the tests (8 minutes with the reference material of docs/testing.md, 1 without)
 	$(BIN)/python -m pytest
+
+test-slurm: setup  ## run the tests on a SLURM that they bring up themselves (Debian, as root; 5 minutes)
+	$(BIN)/python -m pytest -m slurm tests/slurm
 
 lint: setup  ## format, lint and type checks
 	$(BIN)/ruff format --check .

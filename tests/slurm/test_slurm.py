@@ -1,0 +1,115 @@
+"""The workflow on a real SLURM: the same bytes as on one machine, whatever befalls its jobs, its nodes and itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, network_settings
+from local_slurm import Slurm, eventually, local_slurm, why_not
+from test_generated import moving_square
+
+pytestmark = pytest.mark.slurm
+PROFILE = REPOSITORY / "profiles/slurm"
+TABLES = ("metrics/frames.csv", "metrics/summary.csv", "clips.csv")
+
+
+@pytest.fixture(scope="module")
+def slurm(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+    with local_slurm(reference / "slurm", tmp_path_factory.mktemp("slurm")) as cluster:
+        yield cluster
+
+
+def assert_same_tables(run, local) -> None:
+    assert run.status == 0, run.output
+    assert local.status == 0, local.output
+    for name in TABLES:
+        assert run.bytes_of(name) == local.bytes_of(name), name
+
+
+def test_a_real_clip_ends_in_the_same_tables(slurm, workflow, dataset, checkpoints, reference, tmp_path):
+    """Networks and a detector; short rules run where the run was started, the others are jobs."""
+    config = network_settings(dataset("lyon1029_40200"), checkpoints, pictures=1)
+    config |= {"models": [*config["models"], "yolo-topline"]}
+    config["detector"] = {"weights": str(reference / "weights/yolov8n.pt")}
+    folder = tmp_path / "cluster"
+    with slurm.run(folder, config, "--workflow-profile", PROFILE, "all") as process:
+        run = slurm.finish(process, folder)
+    assert_same_tables(run, workflow(config, folder=tmp_path / "local"))
+    submitted = {job.what.split("_wildcards")[0] for job in slurm.jobs(folder)}
+    assert submitted == {"rule_decode", "rule_flow", "rule_heatmaps", "rule_detect"}
+    assert not list((folder / "results/logs/slurm").rglob("*.log")), "only those of failed jobs stay"
+
+
+def test_killed_jobs_and_a_dead_node(slurm, workflow, tmp_path):
+    """One job cancelled, one out of time, one out of memory, one on a node that dies: each is done again."""
+    root = moving_square(tmp_path / "data", "apple", "berry", "cherry")
+    config = {"dataset": {"root": str(root)}, "models": ["flow"], "protocols": ["paper"]}
+    config |= {"clips_per_job": 1, "pictures": 0}
+    folder = tmp_path / "cluster"
+    little = "flow:mem_mb=60 if attempt == 1 and wildcards.shard == '00001' else 1000"
+    with slurm.run(folder, config, "--profile", PROFILE, "--set-resources", little, "--", "all") as process:
+        decoding = slurm.frozen(folder, *(f"rule_decode_wildcards_0000{n}" for n in (1, 2, 3)))
+        # of three jobs on two nodes one is alone
+        decoding.sort(key=lambda job: sum(other.node == job.node for other in decoding))
+        lost, cancelled, late = decoding
+        slurm.kill_node(lost.node)
+        slurm.call("scancel", cancelled.number)
+        slurm.call("scontrol", "update", f"JobId={late.number}", "EndTime=now")
+        eventually(lambda: slurm.state(lost) == "PENDING", "SLURM to take the lost job back")
+        # it would let two minutes pass first
+        slurm.call("scontrol", "update", f"JobId={lost.number}", "StartTime=now")
+        run = slurm.finish(process, folder)
+    slurm.mend_nodes()
+    assert_same_tables(run, workflow(config, folder=tmp_path / "local"))
+
+    states: dict[str, list[str]] = {}
+    jobs = slurm.jobs(folder)
+    for job in sorted(jobs, key=lambda job: int(job.number)):
+        states.setdefault(job.what, []).append(job.state)
+    assert states[cancelled.what] == ["CANCELLED", "COMPLETED"]
+    assert states[late.what] == ["TIMEOUT", "COMPLETED"]
+    assert states[lost.what] == ["COMPLETED"]
+    assert next(job for job in jobs if job.number == lost.number).node != lost.node
+    assert states["rule_flow_wildcards_00001"][1:] == ["COMPLETED"]
+    logs = (folder / "results/logs/slurm/rule_flow/00001").glob("*.log")
+    assert any("exceeded memory limit" in path.read_text() for path in logs)
+
+
+def test_a_killed_run_starts_again(slurm, workflow, tmp_path):
+    """Its jobs work on without it: they are ended before any is submitted again; another folder's job is left alone."""
+    root = moving_square(tmp_path / "data", "apple", "berry")
+    config = {"dataset": {"root": str(root)}, "models": ["flow"], "protocols": ["paper"]}
+    config |= {"clips_per_job": 1, "pictures": 0}
+    folder, elsewhere = tmp_path / "cluster", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    stranger = ["sbatch", "--parsable", "--chdir", elsewhere, "--mem=10", "--job-name"]
+    stranger += ["flowgrad_00000000-0000-0000-0000-000000000000", "--output=log", "--wrap", "sleep 600"]
+    other = slurm.call(*stranger).strip()
+    with slurm.run(folder, config, "--profile", PROFILE, "all") as process:
+        left = slurm.frozen(folder, *(f"rule_decode_wildcards_0000{n}" for n in (1, 2)))
+        process.kill()
+        process.wait()
+    pids = [pid for job in left for pid in job.scripts()]
+    assert len(pids) == len(left)
+    with slurm.run(folder, config, "--unlock") as process:
+        assert slurm.finish(process, folder).status == 0
+    before = {job.number for job in slurm.jobs(folder)}
+    with slurm.run(folder, config, "--profile", PROFILE, "all") as process:
+        eventually(lambda: {job.number for job in slurm.jobs(folder)} - before, "a job of the second run")
+        assert not any(Path(f"/proc/{pid}").exists() for pid in pids), "the first run's jobs are gone by then"
+        run = slurm.finish(process, folder)
+    assert "cancelling jobs that an earlier run left behind" in run.output
+    assert_same_tables(run, workflow(config, folder=tmp_path / "local"))
+    jobs = slurm.jobs(folder)
+    for what in {job.what for job in jobs}:
+        spans = sorted(job.span for job in jobs if job.what == what and job.start != "N/A")
+        assert all(first[1] <= second[0] for first, second in pairwise(spans)), what
+    (untouched,) = slurm.jobs(elsewhere)
+    assert untouched.state == "RUNNING"
+    slurm.call("scancel", other)
