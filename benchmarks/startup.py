@@ -26,7 +26,7 @@ def job_times(path: Path) -> dict[str, object] | None:
     """Return what one log says; None where its job did not end well or names no clips."""
     lines = [found.groups() for found in map(LINE.match, path.read_text().splitlines()) if found]
     began = next((AGE.match(words) for *_, words in lines if AGE.match(words)), None)
-    if began is None or not any(words == "status=ok" for *_, words in lines):
+    if began is None or not lines[-1][3].startswith("status=ok"):
         return None
     stamps = [(datetime.fromisoformat(day).timestamp() + int(milli) / 1e3, name) for day, milli, name, _ in lines]
     first, last, age = stamps[0][0], stamps[-1][0], float(began[2])
