@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=1000, help="compute what so many clips take")
     options = parser.parse_args()
     results = options.work / "results"
-    clips = len(pd.read_csv(results / "clips.csv"))
+    clips = int((pd.read_csv(results / "clips.csv")["frames"] > 0).sum())
     steps: dict[str, list[Job]] = defaultdict(list)
     for job in finished_jobs(results / "logs"):
         steps[job.step].append(job)
