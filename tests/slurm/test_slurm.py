@@ -56,8 +56,7 @@ def test_killed_jobs_and_a_dead_node(slurm, workflow, tmp_path):
     with slurm.run(folder, config, "--profile", PROFILE, "--set-resources", little, "--", "all") as process:
         decoding = slurm.frozen(folder, *(f"rule_decode_wildcards_0000{n}" for n in (1, 2, 3)))
         # of three jobs on two nodes one is alone
-        decoding.sort(key=lambda job: sum(other.node == job.node for other in decoding))
-        lost, cancelled, late = decoding
+        lost, cancelled, late = sorted(decoding, key=lambda job: sum(other.node == job.node for other in decoding))
         slurm.kill_node(lost.node)
         slurm.call("scancel", cancelled.number)
         slurm.call("scontrol", "update", f"JobId={late.number}", "EndTime=now")
