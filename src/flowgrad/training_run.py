@@ -24,7 +24,7 @@ IMAGENET = "resnet18-f37072fd.pth"
 SAMPLES = "flowgrad.stages.samples"
 FIT = "flowgrad.stages.fit"
 FIT_DETECTOR = "flowgrad.stages.fit_detector"
-NOT_SCHEDULE = {"root", "methods", "start", "threads", "gpus", "frames_per_second"}
+NOT_SCHEDULE = {"detector_epochs", "root", "methods", "start", "threads", "gpus", "frames_per_second"}
 
 
 def start_file(config: Config, method: str) -> Path | None:
