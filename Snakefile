@@ -17,6 +17,7 @@ from snakemake.utils import min_version
 from flowgrad.cluster import end_leftovers
 from flowgrad.config import TRAINABLE
 from flowgrad.errors import InputError
+from flowgrad.frames import sweep
 from flowgrad.run import prepare
 
 min_version("9.19")
@@ -36,7 +37,7 @@ if workflow.is_main_process:
 
 
 # of use only with --software-deployment-method apptainer (docs/cluster.md)
-container: str(RUN.config.container) if RUN.config.container else None
+container: RUN.config.container
 
 
 wildcard_constraints:
@@ -78,10 +79,13 @@ rule all:
 
 
 onstart:
-    try:
-        end_leftovers(Path.cwd(), submits=workflow.non_local_exec)
-    except InputError as error:
-        raise WorkflowError(str(error)) from None
+    # where another run holds a lock, what is in the queue and in hidden folders may be its own
+    if RUN.update:
+        try:
+            end_leftovers(Path.cwd(), submits=workflow.non_local_exec)
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
+        sweep(Path("results/frames"))
 
 
 onsuccess:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from flowgrad.job import job
-from flowgrad.models import resolve_batch_size
 from flowgrad.stages import detect
 
 with job(snakemake) as run, run.frames(snakemake.wildcards.shard) as frames:
@@ -12,5 +11,4 @@ with job(snakemake) as run, run.frames(snakemake.wildcards.shard) as frames:
         out=Path(snakemake.output.boxes),
         detector=run.detector(threads=snakemake.threads),
         storage=snakemake.wildcards.storage,
-        batch_size=resolve_batch_size(run.config.batch_size, run.config.device),
     )

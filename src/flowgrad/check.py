@@ -92,6 +92,11 @@ def check(
     if dataset and any(path == trained_checkpoint(key) for key, path in findings.checkpoints.items()):
         findings.problems += [problem for problem in training_problems(config) if problem not in findings.problems]
     _check_ffmpeg(findings)
+    image = config.container
+    if image and "://" not in image and not Path(image).exists():
+        findings.problems.append(
+            f"container: {image} not found; build it as docs/cluster.md says, or leave the key out"
+        )
     if config.device == "cuda" and not has_gpu():
         findings.notes.append("device: cuda, and this machine has no NVIDIA device: the jobs must run on one that has")
     _check_writable(results, findings)

@@ -14,13 +14,14 @@ from flowgrad.errors import InputError
 RUN_ID = re.compile(r"(?:^|_)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 """The name that the engine's SLURM executor gives to the jobs of a run, behind the profile's prefix."""
 SECONDS_BETWEEN_LOOKS = 2.0
+LOOKS_BETWEEN_LINES = 30
 
 
 def end_leftovers(folder: Path, submits: bool) -> None:
     """Cancel the SLURM jobs that an earlier run of a working folder left behind, and wait until they are gone.
 
-    To be called under the engine's lock of the folder: whatever else runs in it then has lost its run. Nothing is lost
-    that the engine keeps: it takes what such a job was at for incomplete, and does it again.
+    Only to be called where no other run holds a lock in the folder: what is in the queue then has lost its run. Nothing
+    is lost that the engine keeps: it takes what such a job was at for incomplete, and does it again.
 
     Args:
         folder: the working folder.
@@ -31,14 +32,24 @@ def end_leftovers(folder: Path, submits: bool) -> None:
     try:
         jobs = leftovers(folder)
         if jobs:
-            print(f"cancelling jobs that an earlier run left behind: {' '.join(jobs)}", file=sys.stderr)  # noqa: T201
-        while jobs:
+            _say(f"cancelling jobs that an earlier run left behind: {' '.join(jobs)}")
             subprocess.run(["scancel", "--quiet", *jobs], check=True, capture_output=True, text=True)
+        looks = 0
+        while jobs:
             time.sleep(SECONDS_BETWEEN_LOOKS)
-            jobs = leftovers(folder)
+            jobs, looks = leftovers(folder), looks + 1
+            if jobs and looks % LOOKS_BETWEEN_LINES == 0:
+                _say(
+                    f"waiting for SLURM to end {' '.join(jobs)} (`squeue --me` shows where; a dead node takes minutes)"
+                )
     except subprocess.CalledProcessError as error:
         if submits:
             raise InputError(f"SLURM does not say which jobs still run ({error.stderr.strip()})") from error
+        _say(f"note: SLURM does not say whether jobs of an earlier run are left ({error.stderr.strip()})")
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def leftovers(folder: Path) -> list[str]:

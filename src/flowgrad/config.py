@@ -178,8 +178,8 @@ class Config(_Strict):
         description="frames that pass through a network at once; auto: 16 on a CPU, by the free memory on a GPU",
     )
     pictures: int = Field(4, ge=0, le=64, description="clips of a shard that are pictured; 0 for none")
-    container: Path | None = Field(
-        None, description="container image of the jobs, with --software-deployment-method apptainer"
+    container: str | None = Field(
+        None, description="image of the jobs, a path or an address, with --software-deployment-method apptainer"
     )
     on_bad_clip: Literal["continue", "fail"] = Field(
         "continue",

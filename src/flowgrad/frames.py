@@ -89,7 +89,12 @@ def replace(path: Path, by: Path) -> None:
 
 def has_room(folder: Path, shards: int) -> bool:
     """Return whether fewer than ``shards`` frames artifacts in a folder hold pictures."""
-    return sum(path.stat().st_size > STUB_BYTES for path in folder.glob("*.h5")) < shards
+    kept = 0
+    for path in folder.glob("*.h5"):
+        # one that is made anew is gone for a while
+        with contextlib.suppress(FileNotFoundError):
+            kept += path.stat().st_size > STUB_BYTES
+    return kept < shards
 
 
 def offers(path: Path, sample_rates: Iterable[int]) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ def job(snakemake: Any) -> Iterator[Run]:
     wildcards = dict(snakemake.wildcards.items())
     log.info("%s %s, process %d, started %.2f s ago", snakemake.rule, wildcards, os.getpid(), age)
     log.info("versions: %s", artifacts.library_versions("snakemake", "numpy"))
+    # a job that is cancelled leaves no scratch behind
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     start = time.monotonic()
     try:
         yield prepare(snakemake.config, main=False)

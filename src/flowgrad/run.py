@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from flowgrad import frames, selection
+from flowgrad import selection
 from flowgrad.check import Findings, check, check_raw, has_gpu
 from flowgrad.config import TRAINED, Config, parse
 from flowgrad.datasets.streets import ROOT as STREETS_ROOT
@@ -380,7 +380,7 @@ def prepare(raw: Mapping[str, Any], main: bool) -> Run:
     if findings.problems:
         raise InputError(findings.report())
     config = parse(raw)
-    # what another run works from must not change under it; the engine will refuse this one anyway
+    # what another run works from must not change under it; the engine refuses this one if it makes the same files
     locked = any(Path(".snakemake/locks").glob("*.lock")) and bool(Plan(RESULTS).shards())
     run = Run(config, findings, update=main and not locked)
     if main:
@@ -388,7 +388,6 @@ def prepare(raw: Mapping[str, Any], main: bool) -> Run:
             findings.notes.append("this folder is locked by another run: its plan is left as it is")
         else:
             assert findings.dataset is not None
-            frames.sweep(RESULTS / "frames")
             run.plan.update(findings.dataset, config.clips_per_job)
         # jobs find the package of this clone in whatever environment they run
         source = str(Path(__file__).parents[1])

@@ -18,7 +18,7 @@ __all__ = ["MODELS", "LocalizationModel", "ModelSpec", "get_model", "load_model"
 
 CPU_FRAMES = 16
 FRAME_BYTES = 32 << 20
-"""Room for a frame on a GPU: three times what the largest method (FlowGrad-EN, published width) takes on a CPU."""
+"""Room for a frame on a GPU, estimated: three times what the largest method (FlowGrad-EN, width 64) takes on a CPU."""
 
 
 class LocalizationModel:

@@ -16,6 +16,9 @@ from flowgrad.protocols import FRAMES_PER_SECOND, FrameStorage
 
 log = logging.getLogger(__name__)
 
+FRAMES_AT_ONCE = 16
+"""At any size of picture and weights this is a small part of a GPU's memory, and enough to fill it with work."""
+
 BOX_COLUMNS = {
     "video": "str",
     "frame": "int64",
@@ -30,7 +33,7 @@ BOX_COLUMNS = {
 DETECTION_COLUMNS = BOX_COLUMNS | {"moving": "int64"}
 
 
-def run(*, frames_in: Path, out: Path, detector: Detector, storage: FrameStorage, batch_size: int = 16) -> None:
+def run(*, frames_in: Path, out: Path, detector: Detector, storage: FrameStorage) -> None:
     """Detect vehicles on every frame of a frames artifact.
 
     Args:
@@ -38,7 +41,6 @@ def run(*, frames_in: Path, out: Path, detector: Detector, storage: FrameStorage
         out: CSV, a row a box, in pixels of the source frame.
         detector: finds the vehicles.
         storage: frames as they are, or after JPEG.
-        batch_size: frames that are detected at once.
     """
     rows: list[tuple[object, ...]] = []
     with artifacts.open_artifact(frames_in, frames.KIND) as source:
@@ -48,8 +50,8 @@ def run(*, frames_in: Path, out: Path, detector: Detector, storage: FrameStorage
             reader = frames.PictureReader(source, clip)
             numbers = [int(number) for number in reader.frames]
             before = len(rows)
-            for start in range(0, len(numbers), batch_size):
-                batch = numbers[start : start + batch_size]
+            for start in range(0, len(numbers), FRAMES_AT_ONCE):
+                batch = numbers[start : start + FRAMES_AT_ONCE]
                 pictures = [frames.stored(reader.rgb(number), storage) for number in batch]
                 for number, found in zip(batch, detector.detect(pictures), strict=True):
                     time = number / FRAMES_PER_SECOND
