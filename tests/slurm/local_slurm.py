@@ -32,7 +32,7 @@ def eventually(look: Callable[[], Found | None], what: str) -> Found:
         found = look()
         if found:
             return found
-        time.sleep(0.02)
+        time.sleep(0.2)
     raise AssertionError(f"waited in vain for {what}")
 
 
@@ -149,6 +149,8 @@ def why_not() -> str | None:
 @contextmanager
 def local_slurm(scripts: Path, home: Path) -> Iterator[Slurm]:
     """Bring up a SLURM whose state lies in ``home``, and take it down again."""
+    if SITE.is_symlink() and not SITE.exists():
+        SITE.unlink()  # of a test run that was killed and whose folder is gone
     assert not SITE.is_symlink(), f"another SLURM is up on this machine: take down {SITE.resolve().parent} first"
     environment = {**os.environ, "SLURM_HOME": str(home), "SLURM_CONF": str(home / "slurm.conf")}
     environment["PYTHONUNBUFFERED"] = "1"
