@@ -253,3 +253,16 @@ sys.exit(f"imported {{heavy}}" if heavy else status)
     done = subprocess.run([sys.executable, "-m", "flowgrad.cli", "check", "-c", config], capture_output=True, text=True)
     assert done.returncode == 1
     assert "model: unknown key" in done.stderr
+
+
+def test_a_wrong_key_takes_no_other_with_it():
+    """What stands beside it under the same heading still counts, the demo's own settings too."""
+    findings = check_raw({"training": {"epochs": -1}})
+    assert len(findings.problems) == 1
+    assert findings.problems[0].startswith("configuration: training.epochs: ")
+
+
+def test_a_mistyped_key_is_told_the_right_one():
+    found = "; ".join(check_raw({"training": {"epoch": 3}, "streets": {"nite": 0.5}, "detectr": {}}).problems)
+    for right in ("training.epochs", "streets.night", "detector"):
+        assert f"did you mean {right}?" in found

@@ -155,10 +155,10 @@ def test_what_cannot_be_trained_is_said_before_the_first_job(workflow, tmp_path)
     config["training"] = {"start": {"rcgrad": "nothing"}}
     run = workflow(config)
     assert run.status == 1
-    assert "every clip is annotated" in run.output
+    assert "is annotated, and nothing is learnt from those" in run.output
     run = workflow({"dataset": {"root": str(root)}, "models": ["yolo-topline"], "detector": {"weights": "trained"}})
     assert "detector.weights: only rendered streets have boxes to train a detector from" in run.output
-    run = workflow({"training": {"root": str(root / "clips")}})
+    run = workflow({"training": {"root": str(root / "clips")}, "detector": {"weights": "trained"}})
     assert "detector.weights: a detector is trained from rendered streets; leave out training.root" in run.output
     config["training"]["root"] = str(tmp_path / "nowhere")
     run = workflow(config)

@@ -113,7 +113,7 @@ def clips_of(lengths: dict[str, float], tmp_path: Path) -> SampleSet:
     path = tmp_path / f"{len(lengths)}.h5"
     with artifacts.create(path, KIND) as output:
         for name, seconds in lengths.items():
-            group = output.clip(name, end_s=seconds)
+            group = output.clip(name, end_s=seconds, source_sha256=name)
             group.append(frame=np.arange(0, int(seconds * 8), 4, dtype=np.int32))
     return SampleSet([path])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flowgrad import weights
-from flowgrad.config import TRAINED, Config, ConfigurationError, DetectorConfig, is_demo, parse, with_demo
+from flowgrad.config import TRAINED, Config, ConfigurationError, DetectorConfig, is_demo, parse, with_demo, without
 from flowgrad.datasets import Dataset
 from flowgrad.errors import InputError
 from flowgrad.media import ffmpeg_program
@@ -61,11 +61,13 @@ def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), download:
             config = parse(sound)
         except ConfigurationError as error:
             faults += [f"configuration: {fault}" for fault in error.faults]
-            remaining = {key: value for key, value in sound.items() if key not in error.keys}
-            if "dataset" not in remaining or len(remaining) == len(sound):
+            remaining = sound
+            for place in error.places:
+                remaining = without(remaining, place)
+            if any(place[0] == "dataset" for place in error.places) or remaining == sound:
                 return Findings(problems=faults)
             # models that cannot be read are not to bring faults of their own
-            sound = remaining | ({"models": "available"} if "models" in error.keys else {})
+            sound = remaining if "models" in remaining or "models" not in sound else remaining | {"models": "available"}
         else:
             findings = check(config, results, download)
             findings.problems[:0] = faults

@@ -294,28 +294,46 @@ def parse(raw: Mapping[str, Any]) -> Config:
         return Config.model_validate(with_demo(raw))
     except ValidationError as error:
         faults = error.errors()
-        keys = {str(fault["loc"][0]) for fault in faults if fault["loc"]}
-        raise ConfigurationError([_words(fault) for fault in faults], keys) from error
+        places = [tuple(str(part) for part in fault["loc"]) for fault in faults if fault["loc"]]
+        raise ConfigurationError([_words(fault) for fault in faults], places) from error
 
 
 class ConfigurationError(InputError):
-    """A configuration that cannot be used: one sentence a fault, and the top-level keys that hold the faults."""
+    """A configuration that cannot be used: one sentence a fault, and the keys that lead to the faults."""
 
-    def __init__(self, faults: list[str], keys: set[str]):
-        self.faults, self.keys = faults, keys
+    def __init__(self, faults: list[str], places: list[tuple[str, ...]]):
+        self.faults, self.places = faults, places
         super().__init__("configuration: " + "; ".join(faults))
 
 
 def _words(fault: Any) -> str:
     where = ".".join(str(part) for part in fault["loc"] if part not in ("list[str]", "str"))
     if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(where, Config.model_fields, n=1)
+        near = difflib.get_close_matches(where, _known_keys(), n=1)
         return f"{where}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
     if fault["type"] == "missing":
         example = "; for example dataset: {format: videos, root: /my/videos}" if where.startswith("dataset") else ""
         return f"{where}: is required{example}"
     message = fault["msg"].removeprefix("Value error, ")
     return f"{where}: {message} (got {fault['input']!r})" if where and fault["type"] != "value_error" else message
+
+
+def _known_keys() -> list[str]:
+    """Return all keys, those below another with a dot between."""
+    keys = []
+    for name, field in Config.model_fields.items():
+        below = getattr(field.annotation, "model_fields", {})
+        keys += [name, *(f"{name}.{key}" for key in below)]
+    return keys
+
+
+def without(raw: Mapping[str, Any], place: tuple[str, ...]) -> dict[str, Any]:
+    """Return a raw configuration without the key that a place leads to, as deep as there are keys."""
+    first, *rest = place
+    below = raw.get(first)
+    if rest and isinstance(below, Mapping) and rest[0] in below:
+        return {**raw, first: without(below, tuple(rest))}
+    return {key: value for key, value in raw.items() if key != first}
 
 
 def json_schema() -> str:

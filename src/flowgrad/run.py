@@ -385,7 +385,9 @@ def prepare(raw: Mapping[str, Any], main: bool) -> Run:
     run = Run(config, findings, update=main and not locked)
     if main:
         if locked:
-            findings.notes.append("this folder is locked by another run: its plan is left as it is")
+            findings.notes.append(
+                "this folder is locked, by a run or by what is left of a killed one: its plan stays as it is"
+            )
         else:
             assert findings.dataset is not None
             run.plan.update(findings.dataset, config.clips_per_job)

@@ -150,6 +150,7 @@ def fit(
     L.seed_everything(schedule.seed, verbose=False)
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*LeafSpec.*")
+    warnings.filterwarnings("ignore", ".*`srun` command.*")
     warnings.filterwarnings("ignore", ".*exists and is not empty.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     history = History(schedule.batch_size, say)
