@@ -47,7 +47,7 @@ table: setup  ## run the main job on DATASET (an Urbansas folder, or any folder 
 	@# a run that had something to do has printed its table
 	@test results/clips.csv -nt $(VENV)/.started || $(BIN)/flowgrad table
 
-test: setup  ## run the tests (8 minutes with the reference material of docs/testing.md, 1 without)
+test: setup  ## run the tests (a quarter of an hour with the reference material of docs/testing.md, a third of that without)
 	$(BIN)/python -m pytest
 
 test-slurm: setup  ## run the tests on a SLURM that they bring up themselves (Debian, as root; 5 minutes)
