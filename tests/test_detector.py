@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -101,7 +102,7 @@ def test_the_shipped_detector_knows_streets_it_has_not_seen(tmp_path):
     path = weights.find("streets-detector.pt")
     assert path is not None
     assert path.stat().st_size < 1 << 20
-    assert not any(word in path.read_bytes() for word in (b"/tmp/", b"/home/", b"/root/", b"/work/"))
+    assert not re.search(rb"(?<!\w)/\w{3,}/\w{3,}", path.read_bytes()), "a folder of the machine that made it"
     settings = StreetSettings(seed=77, seconds=4, frames_per_second=8, traffic=6, night=0)
     write_dataset(tmp_path, settings, 0, 3, 1)
     torch.set_num_threads(1)
