@@ -7,17 +7,14 @@ Everything is written under results/ of the working folder. docs/running.md expl
 """
 
 import sys
-from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from flowgrad.cluster import end_leftovers
 from flowgrad.config import TRAINABLE
 from flowgrad.errors import InputError
-from flowgrad.frames import sweep
 from flowgrad.run import prepare
 
 min_version("9.19")
@@ -36,10 +33,6 @@ if workflow.is_main_process:
         print(f"note: {note}", file=sys.stderr)
 
 
-# of use only with --software-deployment-method apptainer (docs/cluster.md)
-container: RUN.config.container
-
-
 wildcard_constraints:
     shard=r"\d{5}",
     model="|".join(RUN.map_models) or "none",
@@ -49,11 +42,7 @@ wildcard_constraints:
     method="|".join(TRAINABLE),
 
 
-# where jobs are submitted, a limit such as "one GPU" holds for each of them, not for all of them together
-resource_scopes:
-    gpu="local",
-
-
+include: "workflow/cluster.smk"
 include: "workflow/rules/streets.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/decode.smk"
@@ -76,16 +65,6 @@ rule all:
         rules.pictures.input,
         rules.street_annotations.output if RUN.config.dataset.format == "streets" else [],
         "results/.accepted" if RUN.config.on_bad_clip == "fail" else [],
-
-
-onstart:
-    # where another run holds a lock, what is in the queue and in hidden folders may be its own
-    if RUN.update:
-        try:
-            end_leftovers(Path.cwd(), submits=workflow.non_local_exec)
-        except InputError as error:
-            raise WorkflowError(str(error)) from None
-        sweep(Path("results/frames"))
 
 
 onsuccess:

@@ -58,6 +58,7 @@ def main() -> None:
         start_s=("start_s", "median"),
         share=("share", "median"),
     )
+    print(f"of all jobs together {jobs['start_s'].sum() / jobs['job_s'].sum():.3f}")
     print(table.sort_values("job_s").round({"job_s": 1, "start_s": 2, "share": 3}).to_string())
 
 

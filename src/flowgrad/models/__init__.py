@@ -68,11 +68,12 @@ def resolve_batch_size(size: int | Literal["auto"], device: str) -> int:
     """Return how many frames pass through a network at once; with ``auto`` 16 on a CPU, on a GPU by its free memory."""
     if size != "auto":
         return size
-    if resolve_device(device) == "cpu":
+    device = resolve_device(device)
+    if device == "cpu":
         return CPU_FRAMES
     import torch
 
-    free, _ = torch.cuda.mem_get_info(torch.device(device if device != "auto" else "cuda"))
+    free, _ = torch.cuda.mem_get_info(device)
     return frames_that_fit(free)
 
 

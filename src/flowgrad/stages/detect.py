@@ -17,7 +17,7 @@ from flowgrad.protocols import FRAMES_PER_SECOND, FrameStorage
 log = logging.getLogger(__name__)
 
 FRAMES_AT_ONCE = 16
-"""At any size of picture and weights this is a small part of a GPU's memory, and enough to fill it with work."""
+"""Not sized to a GPU as the heatmaps' batches are: pictures come at native size, and weights of any size are taken."""
 
 BOX_COLUMNS = {
     "video": "str",

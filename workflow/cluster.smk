@@ -1,0 +1,25 @@
+"""What holds where jobs run elsewhere than the engine: their image, their GPUs, and what a killed run left behind."""
+
+from pathlib import Path
+
+from flowgrad.cluster import end_leftovers
+from flowgrad.frames import sweep
+
+
+# of use only with --software-deployment-method apptainer (docs/cluster.md)
+container: RUN.config.container
+
+
+# where jobs are submitted, a limit such as "one GPU" holds for each of them, not for all of them together
+resource_scopes:
+    gpu="local",
+
+
+onstart:
+    # where another run holds a lock, what is in the queue and in hidden folders may be its own
+    if RUN.update:
+        try:
+            end_leftovers(Path.cwd(), submits=workflow.non_local_exec)
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
+        sweep(Path("results/frames"))
