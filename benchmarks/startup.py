@@ -4,7 +4,8 @@ python benchmarks/startup.py WORK
 
 WORK is the folder of a finished run; its logs are read. A job's start-up is the age of its process when its log
 begins, and what its first clip took longer than the median of the others (weights and first use of the libraries).
-Durations of clips are taken from the middle of the log, so clips of about one length are best.
+Durations of clips are taken from the log, so clips of about one length are best. Jobs that had to decode anew, for
+others, are left out: WORK is best a run from nothing.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ MAPS = re.compile(r"heatmaps .*'model': '([^']+)'")
 
 
 def job_times(path: Path) -> dict[str, object] | None:
-    """Return what one log says; None where its job did not end well or names no clips."""
+    """Return what one log says; None where its job did not end well, names no clips, or decoded for itself."""
     lines = [found.groups() for found in map(LINE.match, path.read_text().splitlines()) if found]
     began = next((AGE.match(words) for *_, words in lines if AGE.match(words)), None)
-    if began is None or not lines[-1][3].startswith("status=ok"):
+    stages = {name for _, _, name, _ in lines if name.startswith("stages.")}
+    if began is None or not lines[-1][3].startswith("status=ok") or len(stages) != 1:
         return None
     stamps = [(datetime.fromisoformat(day).timestamp() + int(milli) / 1e3, name) for day, milli, name, _ in lines]
     first, last, age = stamps[0][0], stamps[-1][0], float(began[2])

@@ -166,9 +166,9 @@ class Config(_Strict):
     )
     training: TrainingConfig = Field(default_factory=lambda: TrainingConfig.model_validate({}))
     detector: DetectorConfig = Field(default_factory=lambda: DetectorConfig.model_validate({}))
-    clips_per_job: int = Field(16, ge=1, le=100_000, description="clips in a new shard; shards that exist stay")
+    clips_per_job: int = Field(32, ge=1, le=100_000, description="clips in a new shard; shards that exist stay")
     frames_on_disk: int = Field(
-        32, ge=0, le=100_000, description="shards whose pictures may lie on disk; the others are decoded when needed"
+        16, ge=0, le=100_000, description="shards whose pictures may lie on disk; the others are decoded when needed"
     )
     frames: Literal["all", "annotated"] = Field("all", description="annotated: only the frames that are scored")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run")

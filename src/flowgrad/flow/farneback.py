@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -28,6 +27,8 @@ class Farneback:
 
     def grey(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Return what :meth:`magnitude` compares: the (H, W) uint8 grey image of an (H, W, 3) uint8 RGB frame."""
+        import cv2
+
         return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
 
     def magnitude(self, first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -48,6 +49,8 @@ class Farneback:
                 raise ValueError(f"{name}: expected an (H, W) uint8 grey image, got {image.shape} {image.dtype}")
         if first.shape != second.shape:
             raise ValueError(f"frames of one pair must have one shape, got {first.shape} and {second.shape}")
+        import cv2
+
         flow = cv2.calcOpticalFlowFarneback(first, second, None, **PARAMETERS)
         magnitude, _ = cv2.cartToPolar(flow[..., 0], flow[..., 1])
         return np.asarray(magnitude)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from typing import Any, Literal, Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -37,6 +36,8 @@ def map_magnitude(magnitude: npt.NDArray[np.float32], size: int = MAP_SIZE) -> n
 
     Shrinking averages over areas (every native pixel counts); float16 keeps three digits down to 6e-5 px.
     """
+    import cv2  # where it is used: the rows without a network read only names of this module
+
     shrinks = magnitude.shape[0] >= size and magnitude.shape[1] >= size
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(magnitude, (size, size), interpolation=interpolation), np.float16)
@@ -48,6 +49,8 @@ def jpeg_magnitude(magnitude: npt.NDArray[np.float32], size: int = MAP_SIZE) -> 
     It is rounded to 8 bits, saved as a JPEG of quality 95 and resized by PIL's bicubic filter (spec: released
     ``calc_flow.py`` and ``evaluate.py``).
     """
+    import cv2
+
     eight_bit = cv2.convertScaleAbs(magnitude)
     _, encoded = cv2.imencode(".jpg", eight_bit)
     picture = Image.open(io.BytesIO(encoded.tobytes()))
