@@ -266,3 +266,20 @@ def test_a_mistyped_key_is_told_the_right_one():
     found = "; ".join(check_raw({"training": {"epoch": 3}, "streets": {"nite": 0.5}, "detectr": {}}).problems)
     for right in ("training.epochs", "streets.night", "detector"):
         assert f"did you mean {right}?" in found
+
+
+def test_streets_that_do_not_do_to_learn_from_are_named_before_they_are_rendered():
+    few = check_raw({"streets": {"unlabelled": 10}}).problems
+    assert [problem.split(";")[0] for problem in few] == [
+        "streets.unlabelled: 8 usable clips with 8 windows of 5 s, beside 2 that are held out, are too few for"
+        " training.batch_size: 20"
+    ]
+    short = check_raw({"streets": {"seconds": 4}}).problems
+    assert short == ["streets.seconds: 4 s hold no window of 5 s to learn from; raise it"]
+
+
+def test_a_detector_that_cannot_be_trained_hides_nothing_else(tmp_path):
+    raw = {"dataset": {"format": "videos", "root": str(tmp_path)}, "detector": {"weights": "trained"}}
+    found = "\n".join(check_raw(raw | {"checkpoints": {"rcgrad": "nowhere.pt"}}).problems)
+    assert "only rendered streets have boxes to train a detector from" in found
+    assert "nowhere.pt" in found

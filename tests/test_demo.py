@@ -9,12 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from conftest import REPOSITORY, make_clip
 from test_generated import moving_square
 
+from flowgrad import cli
 from flowgrad.config import parse, with_demo
 
 SMALL = {
@@ -73,10 +75,16 @@ def test_a_killed_training_goes_on(small_demo):
     for method in ("rcgrad", "flowgrad-ic", "flowgrad-en"):
         found = sorted(path.name for path in (small_demo / "results/training" / method).iterdir())
         assert found == sorted([f"{method}.ckpt", "log.csv", "loss.png"])
-        assert list(pd.read_csv(small_demo / f"results/training/{method}/log.csv")["epoch"]) == [0, 1, 2]
+        log = pd.read_csv(small_demo / f"results/training/{method}/log.csv")
+        assert list(log["epoch"]) == [1, 2, 3]
+        # two held-out clips, a window each: of two places one is right
+        pairs = 3 if method == "flowgrad-en" else 1
+        assert log["held_out_chance"].to_numpy() == pytest.approx(pairs * np.log(2), abs=1e-5)
+        kept = log["held_out_loss"].min()
+        assert (f"{method}: which is no better than chance" in output) == (kept >= pairs * np.log(2)), log
 
 
-def test_all_rows_come_from_nothing_but_this_repository(small_demo):
+def test_all_rows_come_from_nothing_but_this_repository(small_demo, capsys):
     process = snakemake(small_demo, "all")
     output = process.communicate()[0]
     assert process.returncode == 0, output
@@ -90,6 +98,10 @@ def test_all_rows_come_from_nothing_but_this_repository(small_demo):
     assert (used["status"] == "used").sum() == 9
     assert not set(used["video"]) & set(pd.read_csv(small_demo / "results/clips.csv")["video"])
     assert (small_demo / "results/pictures/paper/00001.png").stat().st_size > 20_000
+    show = ["show", "labelled_00001", "--results", str(small_demo / "results"), "-o", str(small_demo / "map.png")]
+    assert cli.main(show) == 0, "it finds what the run rendered"
+    assert cli.main([*show, "--model", "yolo-topline"]) == 1
+    assert "yolo-topline makes no maps; its boxes are in results/detections" in capsys.readouterr().err
     assert "Nothing to be done" in snakemake(small_demo, "all").communicate()[0]
 
 

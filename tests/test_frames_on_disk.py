@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -104,11 +105,22 @@ with frames.scratch(Path({str(folder / "00001.h5")!r})) as copy:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
     assert len(list(folder.iterdir())) == 1
     assert frames.has_room(folder, 1)
+    results = folder.parent
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead, alive, foreign = (
+        results / f"flow/{name}"
+        for name in (f".00001.h5.tmp-0a1b2c3d-{ended.pid}", f".00001.h5.tmp-0a1b2c3d-{os.getpid()}", ".my.tmp-notes")
+    )
+    dead.parent.mkdir()
+    for path in (dead, alive, foreign):
+        path.write_bytes(b"half")
     with frames.scratch(folder / "00002.h5") as in_use:
         run = workflow(settings(root, dataset={"format": "videos", "root": str(root)}, frames="all"))
         assert run.status == 0, run.output
         assert list(folder.glob(".scratch-*")) == [in_use.parent]
     assert not list(folder.glob(".scratch-*"))
+    assert (dead.exists(), alive.exists(), foreign.exists()) == (False, True, True)
 
 
 def test_results_do_not_depend_on_it(workflow, tmp_path):

@@ -368,6 +368,12 @@ def test_the_command(tmp_path, capsys):
     assert cli.main(["synth", str(tmp_path), "--set", "fog=1"]) == 1
     assert cli.main(["synth", str(tmp_path), "--set", "fog"]) == 1
     assert cli.main(["synth", str(tmp_path), "--cores", "0"]) == 1
+    capsys.readouterr()
+    assert cli.main(["synth", str(tmp_path / "out"), "--labelled", "1", *short]) == 1
+    assert "out: exists and is not an empty folder" in capsys.readouterr().err
+    assert cli.main(["synth", str(tmp_path / "none"), "--labelled", "0"]) == 1
+    assert "nothing to render" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
 
 
 def test_every_setting_is_documented():

@@ -31,7 +31,7 @@ from flowgrad.training.checkpointing import save
 from flowgrad.training.data import Batches, EpochBatches, HeldOutBatches
 from flowgrad.training.loop import Schedule, fit
 from flowgrad.training.module import ContrastiveTraining
-from flowgrad.training.samples import KIND, SAMPLE_RATE, WINDOW, SampleSet, split
+from flowgrad.training.samples import KIND, SAMPLE_RATE, WINDOW, SampleSet, split, windows_of
 
 WIDTH = 16
 
@@ -124,6 +124,7 @@ def test_windows_of_one_clip_do_not_overlap(seconds, offset, tmp_path_factory):
     frames = np.array([many._frames["clip"][many._rows["clip"]][n] for n in many.apart("clip", offset)])
     assert (np.diff(frames) >= 36).all(), "5 s are 40 frames; a window may begin on the grid of kept frames"
     assert len(frames) == max(1, int((many.length("clip") - 1) / 2 / 5))
+    assert len(frames) <= windows_of(seconds)
 
 
 def test_a_draw_follows_from_seed_and_epoch(tmp_path):
@@ -184,7 +185,7 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(method, samples, tmp_pa
     resumed, said = run(tmp_path / "killed")
     assert any("goes on from" in words for words in said)
     assert sum(words.startswith("epoch") for words in said) == 1, "two of three epochs were kept"
-    assert [row["epoch"] for row in resumed.history] == [0, 1, 2]
+    assert [row["epoch"] for row in resumed.history] == [1, 2, 3]
     drop = ("samples_per_s",)
     for one, other in zip(whole.history, resumed.history, strict=True):
         assert {k: v for k, v in one.items() if k not in drop} == {k: v for k, v in other.items() if k not in drop}
@@ -281,7 +282,7 @@ def test_a_state_of_another_training_is_not_taken_up(samples, artifact, tmp_path
         curves_out=tmp_path / "rcgrad/loss.png",
     )
     assert sorted(path.name for path in (tmp_path / "rcgrad").iterdir()) == ["log.csv", "loss.png", "rcgrad.ckpt"]
-    assert list(pd.read_csv(tmp_path / "rcgrad/log.csv")["epoch"]) == [0]
+    assert list(pd.read_csv(tmp_path / "rcgrad/log.csv")["epoch"]) == [1]
 
 
 def test_the_tensors_of_a_batch(samples):

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from flowgrad import artifacts, frames
 from flowgrad.cluster import end_leftovers
-from flowgrad.frames import sweep
 
 
 # of use only with --software-deployment-method apptainer (docs/cluster.md)
@@ -22,4 +22,5 @@ onstart:
             end_leftovers(Path.cwd(), submits=workflow.non_local_exec)
         except InputError as error:
             raise WorkflowError(str(error)) from None
-        sweep(Path("results/frames"))
+        frames.sweep(Path("results/frames"))
+        artifacts.sweep(Path("results"))

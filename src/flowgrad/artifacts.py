@@ -13,6 +13,7 @@ import errno
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ SPARE_BYTES = 1 << 20
 """Room left for what HDF5 writes around the data."""
 LOCKING = False
 """HDF5 locks no file: one process writes each, under a name of its own, and shared file systems may have no locks."""
+LEFT = re.compile(r"\..+\.tmp-[0-9a-f]{8}-(\d+)")
+"""The hidden name of a file that is being written; its number is the process."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -62,6 +65,17 @@ def replacing(path: Path) -> Iterator[Path]:
         raise ArtifactError(f"{path}: no space left ({error.strerror}); make room and run again") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what :func:`replacing` left below a folder in processes that were killed.
+
+    Only to be called where no other run writes. A job that outlived its run on this very machine may: its file stays.
+    """
+    for path in folder.rglob(".*.tmp-*"):
+        left = LEFT.fullmatch(path.name)
+        if left and path.is_file() and not Path("/proc", left[1]).exists():
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

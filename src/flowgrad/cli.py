@@ -57,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--protocol", default="paper", help="default: %(default)s")
     show.add_argument("--time", type=float, help="seconds; default: where the map stands out most")
     show.add_argument("--results", type=Path, default=Path("results"))
-    show.add_argument("--video", type=Path, required=True, help="the clip's video file")
+    show.add_argument(
+        "--video", type=Path, help="the clip's video file; not needed for streets that the run rendered itself"
+    )
     show.add_argument("--output", "-o", type=Path, help="PNG file; default: CLIP_MODEL_TIME.png")
     show.set_defaults(run=_show)
 
@@ -67,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     shuffle.add_argument("--seed", type=int, default=0, help="of the order; default: %(default)s")
     shuffle.set_defaults(run=_shuffle_sound)
     synth = commands.add_parser("synth", help="write a data set of synthetic streets (docs/streets.md)")
-    synth.add_argument("output", type=Path, help="the folder: labelled/ and unlabelled/ are written in it")
+    synth.add_argument(
+        "output", type=Path, help="the folder, absent or empty: labelled/ and unlabelled/ are written in it"
+    )
     synth.add_argument("--labelled", type=int, default=8, help="clips with annotations; default: %(default)s")
     synth.add_argument("--unlabelled", type=int, default=0, help="clips without; default: %(default)s")
     for name, field in SYNTH_OPTIONS.items():
@@ -148,16 +152,19 @@ def _show(options: argparse.Namespace) -> int:
         row = int(np.argmin(np.abs(times - options.time)))
         if abs(times[row] - options.time) > 1 / FRAMES_PER_SECOND:
             raise InputError(f"--time: the maps of {options.clip} lie between {times[0]:.3f} s and {times[-1]:.3f} s")
-    if not options.video.is_file():
-        raise InputError(f"--video: {options.video} not found")
-    if file_sha256(options.video) != results.source_sha256(options.clip, options.model, options.protocol):
-        raise InputError(f"--video: {options.video} is not the file that {options.clip} was made from")
+    video = options.video or results.rendered_video(options.clip)
+    if video is None:
+        raise InputError(f"--video: name the video file of {options.clip}; results do not keep where it lies")
+    if not video.is_file():
+        raise InputError(f"--video: {video} not found")
+    if file_sha256(video) != results.source_sha256(options.clip, options.model, options.protocol):
+        raise InputError(f"--video: {video} is not the file that {options.clip} was made from")
     wanted = round(float(times[row]) * FRAMES_PER_SECOND)
     try:
-        frames = media.pictures(options.video, media.DecodeReport())
+        frames = media.pictures(video, media.DecodeReport())
         picture = next(picture for picture in frames if picture.number == wanted)
     except MediaError as error:
-        raise InputError(f"{options.video}: {error}") from error
+        raise InputError(f"{video}: {error}") from error
     name = f"{options.clip}  {options.model}  {options.protocol}  {times[row]:.3f} s"
     output = options.output or Path(f"{options.clip}_{options.model}_{times[row]:.3f}.png")
     Image.fromarray(captioned(overlay(picture.rgb(), maps[row]), name)).save(output)
@@ -199,6 +206,10 @@ def _synth(options: argparse.Namespace) -> int:
         write_preview(options.preview, settings, names)
         print(options.preview)
         return 0
+    if not options.labelled + options.unlabelled:
+        raise InputError("--labelled, --unlabelled: there is nothing to render; ask for a clip or more")
+    if options.output.exists() and not (options.output.is_dir() and not any(options.output.iterdir())):
+        raise InputError(f"{options.output}: exists and is not an empty folder; name another")
     write_dataset(options.output, settings, options.labelled, options.unlabelled, options.cores, done=print)
     print(f"{options.labelled + options.unlabelled} clips of {settings.seconds:g} s in {options.output}")
     return 0

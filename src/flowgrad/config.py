@@ -230,13 +230,15 @@ class Config(_Strict):
             raise ValueError(f"frames: 'annotated' needs annotations, which format {dataset.format!r} has not")
         return value
 
-    @model_validator(mode="after")
-    def _detector_can_be_trained(self) -> Config:
-        if self.detector.weights == TRAINED and self.dataset.format != "streets":
+    @field_validator("detector")
+    @classmethod
+    def _detector_can_be_trained(cls, value: DetectorConfig, info: ValidationInfo) -> DetectorConfig:
+        dataset, training = info.data.get("dataset"), info.data.get("training")
+        if value.weights == TRAINED and dataset and dataset.format != "streets":
             raise ValueError("detector.weights: only rendered streets have boxes to train a detector from; name a file")
-        if self.detector.weights == TRAINED and self.training.root is not None:
+        if value.weights == TRAINED and training and training.root is not None:
             raise ValueError("detector.weights: a detector is trained from rendered streets; leave out training.root")
-        return self
+        return value
 
     def open_dataset(self) -> Dataset:
         """Return the dataset that is run."""

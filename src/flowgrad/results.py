@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from flowgrad import artifacts
 from flowgrad.errors import InputError
-from flowgrad.plan import Plan
+from flowgrad.models.registry import MODELS
+from flowgrad.plan import Plan, read_shard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +60,10 @@ class Results:
         Raises:
             InputError: there is no such clip, or it has no such maps; the message says why.
         """
+        spec = MODELS.get(model)
+        if spec is not None and not spec.makes_maps:
+            where = "; its boxes are in results/detections, drawn in results/pictures" if spec.kind == "boxes" else ""
+            raise InputError(f"{model} makes no maps{where}")
         return self._read(clip, Path("heatmaps") / protocol / model, "heatmaps", "maps", f"{protocol} {model} maps")
 
     def flow(self, clip: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
@@ -79,6 +84,12 @@ class Results:
         path = self.folder / "heatmaps" / protocol / model / f"{self._shard(clip)}.h5"
         with artifacts.open_artifact(path, "heatmaps") as reader:
             return str(reader.attributes(clip)["source_sha256"])
+
+    def rendered_video(self, clip: str) -> Path | None:
+        """Return the video of a clip that the run rendered itself; None for all others, whose place is not kept."""
+        shard = read_shard(Plan(self.folder).shard_file(self._shard(clip)))
+        planned = next(known for known in shard if known.name == clip)
+        return self.folder / "streets/labelled" / planned.video if planned.rendered else None
 
     def _table(self, name: str) -> pd.DataFrame:
         path = self.folder / name

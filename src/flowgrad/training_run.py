@@ -18,6 +18,7 @@ from flowgrad.errors import InputError
 from flowgrad.models.registry import get_model
 from flowgrad.plan import Plan, PlannedClip, file_sha256, read_shard
 from flowgrad.provenance import code_digest
+from flowgrad.training.samples import WINDOW_S, split, too_few, windows_of
 from flowgrad.weights import TRAINING, trained_checkpoint
 
 IMAGENET = "resnet18-f37072fd.pth"
@@ -68,14 +69,30 @@ def training_problems(config: Config) -> list[str]:
     """Return why nothing can be learnt from the clips that are named, one sentence each."""
     dataset = training_dataset(config)
     found = [problem.replace("dataset.root", "training.root") for problem in dataset.problems()]
-    if found or dataset.clips():
+    names = [] if found else [clip.name for clip in dataset.clips()]
+    if found:
         return found
+    if names and isinstance(dataset, Streets):
+        return _street_problems(config, names)
+    if names:
+        return []
     if config.dataset.format == "streets":
         return ["streets.unlabelled: 0 leaves nothing to learn from; raise it"]
     return [
         f"training.root: every clip of {dataset.root} is annotated, and nothing is learnt from those; name a folder of"
         " videos"
     ]
+
+
+def _street_problems(config: Config, names: list[str]) -> list[str]:
+    """Return why streets that are not rendered yet do not do to learn from; of other clips the length is not known."""
+    training, seconds = config.training, config.streets.settings().seconds
+    windows = windows_of(seconds)
+    if not windows:
+        return [f"streets.seconds: {seconds:g} s hold no window of {WINDOW_S:g} s to learn from; raise it"]
+    kept, aside = split(names, training.held_out, training.seed)
+    problem = too_few(len(kept), len(aside), len(kept) * windows, training.batch_size)
+    return [f"streets.unlabelled: {problem}"] if problem else []
 
 
 @dataclass(frozen=True)

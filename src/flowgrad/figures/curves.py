@@ -13,7 +13,7 @@ def curves(history: pd.DataFrame, best_epoch: int, title: str, path: Path) -> No
     """Draw the losses of every epoch and mark the one that was kept, as PNG.
 
     Args:
-        history: columns ``epoch``, ``train_loss`` and ``held_out_loss``, a row an epoch.
+        history: columns ``epoch`` (from 1), ``train_loss``, ``held_out_loss`` and ``held_out_chance``, a row an epoch.
         best_epoch: number of the kept epoch.
         title: of the picture.
         path: file to write.
@@ -22,10 +22,11 @@ def curves(history: pd.DataFrame, best_epoch: int, title: str, path: Path) -> No
 
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.add_subplot()
-    epochs = history["epoch"] + 1
+    epochs = history["epoch"]
     axes.plot(epochs, history["train_loss"], label="training videos", color="#888888", marker=".")
     axes.plot(epochs, history["held_out_loss"], label="held-out videos", color="#c0392b", marker=".")
-    axes.axvline(best_epoch + 1, color="#c0392b", linestyle=":", label=f"kept: epoch {best_epoch + 1}")
+    axes.plot(epochs, history["held_out_chance"], label="chance, held-out videos", color="#c0392b", linestyle="--")
+    axes.axvline(best_epoch, color="#c0392b", linestyle=":", label=f"kept: epoch {best_epoch}")
     axes.set(title=title, xlabel="epoch", ylabel="contrastive loss")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)

@@ -107,7 +107,8 @@ def run(
     )
     if outcome is None:  # another process of this training writes
         return
-    content = outcome.state if method == "rcgrad" else {"state_dict": outcome.state, "epoch": outcome.best_epoch}
+    # Lightning, whose layout the published files have, counts from 0
+    content = outcome.state if method == "rcgrad" else {"state_dict": outcome.state, "epoch": outcome.best_epoch - 1}
     save(content, checkpoint_out)
     check_checkpoint(checkpoint_out, method)
     history = pd.DataFrame(outcome.history)
@@ -115,7 +116,13 @@ def run(
     with artifacts.replacing(curves_out) as temporary:
         curves(history, outcome.best_epoch, method, temporary)
     shutil.rmtree(states)
-    say(f"keeps epoch {outcome.best_epoch + 1}")
+    say(f"keeps epoch {outcome.best_epoch}")
+    kept = outcome.history[outcome.best_epoch - 1]
+    if kept["held_out_loss"] >= kept["held_out_chance"]:
+        say(
+            f"which is no better than chance on held-out videos ({kept['held_out_loss']:.3f}, chance"
+            f" {kept['held_out_chance']:.3f}): nothing was learnt that holds for other videos"
+        )
 
 
 def started(method: str, start: Start, file: Path | None, width: int) -> nn.ModuleDict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,12 +20,13 @@ from flowgrad.errors import InputError
 from flowgrad.training.checkpointing import AtomicCheckpoints
 from flowgrad.training.data import EpochBatches, HeldOutBatches, loader
 from flowgrad.training.module import ContrastiveTraining
-from flowgrad.training.samples import WINDOW_S, SampleSet, split
+from flowgrad.training.samples import SampleSet, split, too_few
 
 log = logging.getLogger(__name__)
 
 GPU_WORKERS = 4
 """Processes that read ahead for a GPU; a CPU is busier with the networks than with reading."""
+MEASURED = ("train_loss", "held_out_loss", "held_out_chance", "held_out_retrieval")
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,10 @@ class Outcome:
 
     Attributes:
         state: tensors of the best epoch, by the keys of the published checkpoints.
-        best_epoch: its number, from 0.
-        history: a row an epoch: epoch, train_loss, held_out_loss, held_out_retrieval (share of held-out pictures whose
-            own sound is the nearest of its batch), learning_rate, samples_per_s.
+        best_epoch: its number, from 1.
+        history: a row an epoch: epoch, train_loss, held_out_loss, held_out_chance (the loss where nothing is told
+            apart), held_out_retrieval (share of held-out pictures whose own sound is the nearest of its batch),
+            learning_rate, samples_per_s.
     """
 
     state: dict[str, torch.Tensor]
@@ -88,28 +90,17 @@ class History(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Note the epoch; Lightning calls this before it writes checkpoints."""
         found = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        row: dict[str, float] = {"epoch": trainer.current_epoch}
-        row |= {name: found[name] for name in ("train_loss", "held_out_loss", "held_out_retrieval")}
+        row: dict[str, float] = {"epoch": trainer.current_epoch + 1}
+        row |= {name: found[name] for name in MEASURED}
         row["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
         row["samples_per_s"] = int(trainer.num_training_batches) * self._batch_size / self._elapsed
         self.rows.append(row)
         if trainer.is_global_zero:
             self._say(
-                f"epoch {row['epoch'] + 1} of at most {trainer.max_epochs}: loss {row['train_loss']:.3f}, on held-out"
-                f" videos {row['held_out_loss']:.3f}, {row['samples_per_s']:.0f} samples a second"
+                f"epoch {row['epoch']} of at most {trainer.max_epochs}: loss {row['train_loss']:.3f}, on held-out"
+                f" videos {row['held_out_loss']:.3f} (chance: {row['held_out_chance']:.3f}),"
+                f" {row['samples_per_s']:.0f} samples a second"
             )
-
-
-def check_enough(samples: SampleSet, kept: Sequence[str], aside: Sequence[str], batch_size: int) -> None:
-    """Raise ``InputError`` where the clips to learn from do not fill a batch, or nothing is held out."""
-    windows = sum(len(samples.apart(clip, 0)) for clip in kept)
-    if windows < batch_size or len(aside) < 2:
-        held = f"beside {len(aside)} that are held out" if aside else "and none to hold out"
-        raise InputError(
-            f"{len(kept)} usable clips with {windows} windows of {WINDOW_S:g} s, {held}, are too few for"
-            f" training.batch_size: {batch_size}; add videos"
-            + (f", or set it to {windows} or less" if windows > 1 and len(aside) > 1 else "")
-        )
 
 
 def fit(
@@ -146,7 +137,10 @@ def fit(
     if schedule.batch_size % processes:
         raise InputError(f"training.batch_size: {schedule.batch_size} cannot be shared evenly by {processes} GPUs")
     kept, aside = split(samples.clips, schedule.held_out, schedule.seed)
-    check_enough(samples, kept, aside, schedule.batch_size)
+    windows = sum(len(samples.apart(clip, 0)) for clip in kept)
+    problem = too_few(len(kept), len(aside), windows, schedule.batch_size)
+    if problem:
+        raise InputError(problem)
     L.seed_everything(schedule.seed, verbose=False)
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*LeafSpec.*")
@@ -209,7 +203,7 @@ def fit(
     if not trainer.is_global_zero:
         return None
     kept_epoch = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
-    return Outcome(kept_epoch["state_dict"], int(kept_epoch["epoch"]), rows)
+    return Outcome(kept_epoch["state_dict"], int(kept_epoch["epoch"]) + 1, rows)
 
 
 def _rows_if_ended(last: Path, stop_after: int) -> list[dict[str, float]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import lightning as L
@@ -107,6 +108,9 @@ class ContrastiveTraining(L.LightningModule):
         hit = (logits.argmax(dim=1) == torch.arange(len(logits), device=logits.device)).float().mean()
         size = len(logits)
         self.log("held_out_loss", loss, on_epoch=True, batch_size=size, sync_dist=True)
+        # what encoders would have that tell nothing apart; it grows with the batch, and so the loss with it
+        chance = loss.new_tensor(math.log(size) * len(PAIRS[self.method]))
+        self.log("held_out_chance", chance, on_epoch=True, batch_size=size, sync_dist=True)
         # beside 1 / size, what guessing gives
         self.log("held_out_retrieval", hit, on_epoch=True, batch_size=size, sync_dist=True)
 

@@ -48,6 +48,28 @@ def has_whole_window(frame: int, end: float) -> bool:
     return WINDOW_S / 2 <= time <= end - WINDOW_S / 2
 
 
+def windows_of(seconds: float) -> int:
+    """Return into how many windows that do not overlap a clip of this length is cut at most; 0 where none fits.
+
+    >>> windows_of(4.9), windows_of(6), windows_of(15)
+    (0, 1, 2)
+    """
+    span = seconds - WINDOW_S
+    return max(1, int(span / WINDOW_S)) if span >= 0 else 0
+
+
+def too_few(kept: int, aside: int, windows: int, batch_size: int) -> str | None:
+    """Return why clips do not do to learn from: they fill no batch, or hardly any is held out; else None."""
+    if windows >= batch_size and aside >= 2:
+        return None
+    held = f"beside {aside} that are held out" if aside else "and none to hold out"
+    return (
+        f"{kept} usable clips with {windows} windows of {WINDOW_S:g} s, {held}, are too few for"
+        f" training.batch_size: {batch_size}; add videos"
+        + (f", or set it to {windows} or less" if windows > 1 and aside > 1 else "")
+    )
+
+
 class SampleSet:
     """The samples of several artifacts as one set, by clip.
 
