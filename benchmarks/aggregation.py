@@ -1,6 +1,6 @@
 """What the tables cost: time and memory of the stages summary and clips as the number of clips grows (docs/scale.md).
 
-python benchmarks/aggregation.py [--clips 100 1000 10000] [--clips-per-job 16] [--folder FOLDER]
+python benchmarks/aggregation.py [--clips 100 1000 10000] [--clips-per-job 32] [--folder FOLDER]
 
 Scores are generated: seven models, two protocols, 80 frames a clip. (Every frame of a clip of 10 s: of the real
 clips that are scored at all, nine frames are.) Boxes and sound events of a clip are as many as Urbansas has.
@@ -93,7 +93,7 @@ def measure(code: str, folder: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, nargs="+", default=[100, 1_000, 10_000])
-    parser.add_argument("--clips-per-job", type=int, default=16)
+    parser.add_argument("--clips-per-job", type=int, default=32)
     parser.add_argument("--folder", type=Path, help="where to put 2 GB for a while; default: that for temporary files")
     options = parser.parse_args()
     print(f"{'clips':>8s} {'rows':>12s}   {'summary':18s}   clips")

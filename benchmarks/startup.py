@@ -20,7 +20,7 @@ import pandas as pd
 
 LINE = re.compile(r"^(\S+ \S+),(\d{3}) INFO flowgrad\.(\S+): (.*)$")
 AGE = re.compile(r"^(\w+) .*, started ([\d.]+) s ago$")
-MAPS = re.compile(r"heatmaps .*'model': '([^']+)'")
+MAPS = re.compile(r"(?:heatmaps|arithmetic) .*'model': '([^']+)'")
 
 
 def job_times(path: Path) -> dict[str, object] | None:

@@ -34,5 +34,6 @@ def test_what_jobs_ask_for(workflow, dataset, checkpoints, option):
     config = network_settings(dataset("lyon1029_40200"), checkpoints)
     run = workflow(config, "-n", option, REPOSITORY / "profiles/slurm-gpu")
     assert run.status == 0, run.output
-    asked = re.findall(r"rule heatmaps:.*?model=([\w-]+).*?mem_mb=(\d+).*?gpu=(\d)", run.output, re.DOTALL)
+    job = re.compile(r"rule (?:heatmaps|arithmetic):.*?model=([\w-]+).*?mem_mb=(\d+).*?gpu=(\d)", re.DOTALL)
+    asked = job.findall(run.output)
     assert sorted(asked) == [("flow", "1000", "0"), ("flowgrad-h", "1000", "0"), ("rcgrad", "6000", "1")]

@@ -16,7 +16,7 @@ from flowgrad import media
 from flowgrad.errors import InputError
 
 TABLES = ("metrics/frames.csv", "metrics/summary.csv", "clips.csv")
-PER_SHARD = {"decode": 1, "flow": 1, "heatmaps": 2, "score": 1, "release": 1}
+PER_SHARD = {"decode": 1, "flow": 1, "arithmetic": 2, "score": 1, "release": 1}
 TABLE_JOBS = {"summary": 1, "clips": 1}
 
 
@@ -25,7 +25,7 @@ def test_only_what_changed_is_done_again(workflow, dataset, mini):
     root = dataset("lyon1029_40200", "lisbon1076_40113")
     first = workflow(settings(root))
     assert first.status == 0, first.output
-    assert first.jobs == {name: 2 * n for name, n in (PER_SHARD | {"heatmaps": 2}).items()} | TABLE_JOBS
+    assert first.jobs == {name: 2 * n for name, n in PER_SHARD.items()} | TABLE_JOBS
     assert workflow(settings(root)).nothing_to_do
 
     dataset("london270_8218")
@@ -121,7 +121,8 @@ def test_settings_redo_what_they_touch(workflow, dataset, checkpoints, reference
     subprocess.run(command, check=True, capture_output=True)
     config["checkpoints"] = {"rcgrad": str(other / "rc_grad.pt")}
     redone = workflow(config)
-    assert redone.jobs == {"heatmaps": 2, "release": 1, "score": 1, "summary": 1}, "rcgrad and what derives from it"
+    derived = {"heatmaps": 1, "arithmetic": 1}
+    assert redone.jobs == derived | {"release": 1, "score": 1, "summary": 1}, "rcgrad and what derives from it"
 
     moved = other / "moved.pt"
     shutil.move(other / "rc_grad.pt", moved)
@@ -149,7 +150,7 @@ def test_a_row_or_a_protocol_more_redoes_no_other(workflow, dataset, checkpoints
     config["protocols"] = ["paper", "released"]
     added = workflow(config)
     assert added.status == 0, added.output
-    assert added.jobs == {"heatmaps": 2, "release": 1, "score": 1} | TABLE_JOBS
+    assert added.jobs == {"heatmaps": 1, "arithmetic": 1, "release": 1, "score": 1} | TABLE_JOBS
 
 
 def test_cores_and_shards_do_not_change_a_byte(workflow, dataset, checkpoints, reference, tmp_path):

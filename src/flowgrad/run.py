@@ -76,6 +76,11 @@ class Run:
         return [spec.name for spec in required(self.findings.models) if spec.makes_maps]
 
     @property
+    def networks(self) -> list[str]:
+        """Return those of :attr:`map_models` that look at pictures."""
+        return [name for name in self.map_models if get_model(name).kind == "network"]
+
+    @property
     def listens(self) -> bool:
         """Return whether any model needs sound."""
         return any(spec.sound for spec in self.table_models)
@@ -199,10 +204,6 @@ class Run:
     def training_gpus(self) -> int:
         """Return how many GPUs a training asks for."""
         return self.gpus * self.config.training.gpus
-
-    def heatmap_gpus(self, model: str) -> int:
-        """Return how many GPUs the maps of a model ask for."""
-        return self.gpus if get_model(model).kind == "network" else 0
 
     def heatmap_inputs(self, model: str, protocol: str, shard: str) -> dict[str, str]:
         """Return the files that the maps of a model are made from."""
@@ -331,10 +332,8 @@ class Run:
 
     def frame_readers(self, shard: str) -> list[str]:
         """Return the files that are made from the frames of a shard: once they are there, it is released."""
-        networks = [name for name in self.map_models if get_model(name).kind == "network"]
-        readers = [
-            f"{RESULTS}/heatmaps/{protocol}/{model}/{shard}.h5" for protocol in self.protocols for model in networks
-        ]
+        pairs = [(protocol, model) for protocol in self.protocols for model in self.networks]
+        readers = [f"{RESULTS}/heatmaps/{protocol}/{model}/{shard}.h5" for protocol, model in pairs]
         if any(get_model(name).flow for name in self.map_models):
             readers.append(f"{RESULTS}/flow/{shard}.h5")
         if self.detects:

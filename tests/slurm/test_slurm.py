@@ -42,7 +42,7 @@ def test_a_real_clip_ends_in_the_same_tables(slurm, workflow, dataset, checkpoin
         run = slurm.finish(process, folder)
     assert_same_tables(run, workflow(config, folder=tmp_path / "local"))
     submitted = {job.what.split("_wildcards")[0] for job in slurm.jobs(folder)}
-    assert submitted == {"rule_decode", "rule_flow", "rule_heatmaps", "rule_detect"}
+    assert submitted == {"rule_decode", "rule_flow", "rule_heatmaps", "rule_arithmetic", "rule_detect"}
     assert not list((folder / "results/logs/slurm").rglob("*.log")), "only those of failed jobs stay"
 
 
