@@ -1,12 +1,14 @@
-"""Every page that a page points to is there."""
+"""Every page that a page points to is there, and the engine understands every command."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
+from snakemake.cli import get_argument_parser
 
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -27,3 +29,23 @@ def test_links_lead_somewhere(page):
         target = page.parent / name if name else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def commands() -> list[str]:
+    """Every command of the engine in a page, a profile or the Snakefile that asks for something to be made."""
+    files = [*PAGES, REPOSITORY / "Snakefile", REPOSITORY / "config.yaml", *REPOSITORY.glob("profiles/*/profile.yaml")]
+    found = [line for path in files for line in re.findall(r"\bsnakemake (--[^`\n]+)", path.read_text())]
+    return [line.split("  #")[0].strip() for line in found]
+
+
+def test_commands_ask_for_what_there_is():
+    """Options that take several values swallow the target that stands behind them."""
+    targets = {
+        name for path in REPOSITORY.rglob("*.smk") for name in re.findall(r"^rule (\w+):", path.read_text(), re.M)
+    }
+    assert len(commands()) > 10
+    for command in commands():
+        asked = get_argument_parser().parse_args(shlex.split(command))
+        assert asked.targets, command
+        assert set(asked.targets) <= targets | {"all"}, command
+        assert all(path.suffix == ".yaml" for path in asked.configfile or []), command
