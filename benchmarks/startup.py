@@ -52,7 +52,7 @@ def main() -> None:
     if jobs.empty:
         parser.error(f"{options.work}: no log of a finished job with clips under results/logs")
     # the largest jobs are those of the default size; the last shard holds what is left over
-    full = jobs[jobs["clips"] == jobs["clips"].max()]
+    full = jobs[jobs["clips"] == jobs.groupby("rule")["clips"].transform("max")]
     table = full.groupby("rule").agg(
         jobs=("share", "size"),
         clips=("clips", "max"),

@@ -1,6 +1,5 @@
 """Rule ``heatmaps``."""
 
-from contextlib import nullcontext
 from pathlib import Path
 
 from flowgrad.job import job
@@ -8,7 +7,7 @@ from flowgrad.stages import heatmaps
 
 with job(snakemake) as run:
     shard, model, protocol = (snakemake.wildcards[name] for name in ("shard", "model", "protocol"))
-    with run.frames(shard) if snakemake.input.get("frames") else nullcontext() as frames:
+    with run.frames(shard) as frames:
         heatmaps.run(
             **run.heatmap_sources(model, protocol, shard, snakemake.params.depends.get("weights", "")),
             frames_in=frames,

@@ -60,7 +60,7 @@ def test_the_whole_path(workflow, tmp_path):
     assert added.jobs == {
         "decode": 1,
         "flow": 1,
-        "arithmetic": 2,
+        "arithmetic": 1,
         "release": 1,
         "score": 1,
         "summary": 1,

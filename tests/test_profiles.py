@@ -28,12 +28,28 @@ def test_profiles_agree():
         assert set(rules) <= RULES
 
 
+@pytest.mark.parametrize("name", ["slurm", "slurm-gpu"])
+def test_what_was_too_little_is_more_on_retry(name):
+    """Memory of every rule, and time but that of trainings, which go on where they were."""
+    settings = profile(name)
+    for rule, asked in {"": settings["default-resources"], **settings["set-resources"]}.items():
+        for resource in {"mem_mb", "runtime"} & set(asked):
+            first, second = (eval(str(asked[resource]), {"attempt": attempt}) for attempt in (1, 2))
+            assert second == first * (1 if (rule, resource) == ("fit", "runtime") else 2), (rule, resource)
+
+
 @pytest.mark.parametrize("option", ["--profile", "--workflow-profile"])
 def test_what_jobs_ask_for(workflow, dataset, checkpoints, option):
     """Networks ask for a GPU, arithmetic on maps does not, whatever this machine has."""
     config = network_settings(dataset("lyon1029_40200"), checkpoints)
     run = workflow(config, "-n", option, REPOSITORY / "profiles/slurm-gpu")
     assert run.status == 0, run.output
-    job = re.compile(r"rule (?:heatmaps|arithmetic):.*?model=([\w-]+).*?mem_mb=(\d+).*?gpu=(\d)", re.DOTALL)
-    asked = job.findall(run.output)
+    blocks = re.findall(r"^rule (?:heatmaps|arithmetic):(.*?)^\S", run.output, re.DOTALL | re.MULTILINE)
+    asked = [
+        tuple(
+            found[1] if (found := re.search(rf"\b{name}=([\w-]+)", block)) else "0"
+            for name in ("model", "mem_mb", "gpu")
+        )
+        for block in blocks
+    ]
     assert sorted(asked) == [("flow", "1000", "0"), ("flowgrad-h", "1000", "0"), ("rcgrad", "6000", "1")]

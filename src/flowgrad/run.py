@@ -219,6 +219,11 @@ class Run:
             inputs["maps"] = f"{RESULTS}/heatmaps/{protocol}/{spec.derived_from}/{shard}.h5"
         return inputs
 
+    def arithmetic_inputs(self, model: str, shard: str) -> list[str]:
+        """Return the files that the maps of a model under all protocols are made from."""
+        needed = [self.heatmap_inputs(model, protocol, shard).values() for protocol in self.protocols]
+        return sorted({path for paths in needed for path in paths})
+
     def heatmap_sources(self, model: str, protocol: str, shard: str, weights: str) -> dict[str, Any]:
         """Return the arguments of stage ``heatmaps`` that say what is made from what.
 
@@ -332,8 +337,7 @@ class Run:
 
     def frame_readers(self, shard: str) -> list[str]:
         """Return the files that are made from the frames of a shard: once they are there, it is released."""
-        pairs = [(protocol, model) for protocol in self.protocols for model in self.networks]
-        readers = [f"{RESULTS}/heatmaps/{protocol}/{model}/{shard}.h5" for protocol, model in pairs]
+        readers = [f"{RESULTS}/heatmaps/{rule}/{name}/{shard}.h5" for rule in self.protocols for name in self.networks]
         if any(get_model(name).flow for name in self.map_models):
             readers.append(f"{RESULTS}/flow/{shard}.h5")
         if self.detects:

@@ -1,4 +1,4 @@
-"""Heatmaps: one model, one protocol, one shard. Networks; and, as a rule of its own, what is arithmetic on other files.
+"""Heatmaps: one model and one shard; of networks one protocol, too.
 
 in   what the model's registry line says it needs: frames, flow, another model's maps
 out  results/heatmaps/{protocol}/{model}/{shard}.h5      maps (T, 224, 224) float16
@@ -26,12 +26,24 @@ rule heatmaps:
         "../../scripts/heatmaps.py"
 
 
-# seconds a shard, and no GPU: a cluster's profile asks for other things
-use rule heatmaps as arithmetic with:
+# without a network: seconds a shard, so that a job for each protocol would mostly start and end
+rule arithmetic:
+    input:
+        lambda wildcards: RUN.arithmetic_inputs(wildcards.model, wildcards.shard),
+    output:
+        expand("results/heatmaps/{protocol}/{{model}}/{{shard}}.h5", protocol=RUN.protocols),
+    log:
+        "results/logs/arithmetic/{model}/{shard}.log",
     wildcard_constraints:
-        model="|".join(model for model in RUN.map_models if model not in RUN.networks) or "none",
-    resources:
-        gpu=0,
+        model="|".join(name for name in RUN.map_models if name not in RUN.networks) or "none",
+    priority: 20
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    params:
+        depends=lambda wildcards: [RUN.heatmap_params(wildcards.model, protocol) for protocol in RUN.protocols],
+    script:
+        "../../scripts/arithmetic.py"
 
 
 rule maps:
