@@ -48,7 +48,7 @@ table: setup  ## run the main job on DATASET (an Urbansas folder, or any folder 
 	@test results/clips.csv -nt $(VENV)/.started || $(BIN)/flowgrad table
 
 test: setup  ## run the tests (a quarter of an hour with the reference material of docs/testing.md, a third of that without)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(CORES) --maxprocesses 4 --dist loadfile
 
 test-slurm: setup  ## run the tests on a SLURM that they bring up themselves (Debian, as root; 5 minutes)
 	$(BIN)/python -m pytest -m slurm tests/slurm
