@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from flowgrad import artifacts, frames
-from flowgrad.cluster import end_leftovers
+from flowgrad.cluster import alone, end_leftovers
 
 
 # of use only with --software-deployment-method apptainer (docs/cluster.md)
@@ -17,7 +17,7 @@ resource_scopes:
 
 onstart:
     # where another run holds a lock, what is in the queue and in hidden folders may be its own
-    if RUN.update:
+    if RUN.update and alone(Path.cwd()):
         try:
             end_leftovers(Path.cwd(), submits=workflow.non_local_exec)
         except InputError as error:

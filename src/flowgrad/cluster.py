@@ -17,6 +17,15 @@ SECONDS_BETWEEN_LOOKS = 2.0
 LOOKS_BETWEEN_LINES = 30
 
 
+def alone(folder: Path) -> bool:
+    """Return whether no other run holds a lock in a working folder; to be asked by a run that has its own.
+
+    A run is a while at its plan before it takes its lock, so that another can have begun meanwhile. The engine writes
+    two files for each run: what it reads and what it makes.
+    """
+    return len(list((folder / ".snakemake/locks").glob("*.lock"))) <= 2
+
+
 def end_leftovers(folder: Path, submits: bool) -> None:
     """Cancel the SLURM jobs that an earlier run of a working folder left behind, and wait until they are gone.
 
@@ -33,7 +42,8 @@ def end_leftovers(folder: Path, submits: bool) -> None:
         jobs = leftovers(folder)
         if jobs:
             _say(f"cancelling jobs that an earlier run left behind: {' '.join(jobs)}")
-            subprocess.run(["scancel", "--quiet", *jobs], check=True, capture_output=True, text=True)
+            # one that has just ended is no error; whether all are gone is looked at below
+            subprocess.run(["scancel", "--quiet", *jobs], check=False, capture_output=True)
         looks = 0
         while jobs:
             time.sleep(SECONDS_BETWEEN_LOOKS)

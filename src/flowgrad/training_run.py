@@ -193,6 +193,12 @@ class TrainingRun:
             "schedule": Schedule(**training.model_dump(exclude={*NOT_SCHEDULE, "width"})),
         }
 
+    @property
+    def memory_mb(self) -> int:
+        """Return what a training takes on a processor: what FlowGrad-EN took in batches of 8 and 24, and some more."""
+        training = self.config.training
+        return 2500 + 85 * training.batch_size * training.width // 64
+
     def rendered_shards(self) -> list[str]:
         """Return the marks of the rendered videos that a detector is trained from."""
         return [f"{STREETS_ROOT}/unlabelled/{shard}.rendered" for shard in self.plan.shards()]

@@ -46,6 +46,7 @@ class Job:
     node: str
     start: str
     end: str
+    limit: str
     run: str
     folder: str
 
@@ -80,8 +81,8 @@ class Slurm:
 
     def jobs(self, folder: Path) -> list[Job]:
         """Return all jobs, ended ones too, that were submitted from a working folder."""
-        rows = self.call("squeue", "--states=all", "--noheader", "--format=%i|%k|%T|%N|%S|%e|%j|%Z").splitlines()
-        jobs = [Job(*row.split("|", 7)) for row in rows]
+        rows = self.call("squeue", "--states=all", "--noheader", "--format=%i|%k|%T|%N|%S|%e|%l|%j|%Z").splitlines()
+        jobs = [Job(*row.split("|", 8)) for row in rows]
         return [job for job in jobs if Path(job.folder) == folder]
 
     def frozen(self, folder: Path, *whats: str) -> list[Job]:
@@ -113,16 +114,17 @@ class Slurm:
 
     @contextmanager
     def run(self, folder: Path, config: dict, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """Start the workflow with the cluster's profile; what it says goes to ``log`` in the folder."""
+        """Start the workflow; what it says goes to ``log-<process>`` in the folder."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.test.yaml").write_text(yaml.safe_dump(config))
         command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", folder]
-        command += ["--configfile", folder / "config.test.yaml", "--slurm-no-account", "--slurm-status-command"]
-        command += ["squeue", "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "20", *arguments]
+        command += ["--configfile", folder / "config.test.yaml", "--slurm-init-seconds-before-status-checks", "2"]
+        command += ["--latency-wait", "20", *arguments]
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(
                 command, cwd=folder, env=self.environment, stdout=log, stderr=subprocess.STDOUT, text=True
             )
+            (folder / "log").rename(folder / f"log-{process.pid}")
             try:
                 yield process
             finally:
@@ -132,7 +134,7 @@ class Slurm:
     def finish(self, process: subprocess.Popen[str], folder: Path) -> Finished:
         """Wait for the end of a run."""
         status = process.wait(PATIENCE_S)
-        return Finished(status, (folder / "log").read_text(), folder)
+        return Finished(status, (folder / f"log-{process.pid}").read_text(), folder)
 
 
 def why_not() -> str | None:

@@ -84,7 +84,10 @@ def at_hand(frames_in: Path, recipe: Recipe, on_disk: int) -> Iterator[Path]:
     log.info("%s is a stub, or lacks a sample rate: decoding anew", frames_in)
     with frames.scratch(frames_in) as scratch:
         decode(recipe, scratch)
-        if frames.has_room(frames_in.parent, on_disk):
+        if frames.offers(frames_in, recipe.sample_rates):
+            # another reader was faster; to replace a file that is read is an error on some file systems
+            yield frames_in
+        elif frames.has_room(frames_in.parent, on_disk):
             frames.replace(frames_in, scratch)
             yield frames_in
         else:
