@@ -110,7 +110,7 @@ class Results:
         path = self.folder / folder / f"{self._shard(clip)}.h5"
         if not path.is_file():
             made = sorted(f"{found.parent.name} {found.name}" for found in self.folder.glob("heatmaps/*/*"))
-            raise InputError(f"{path}: there are no {what} in these results; there are {', '.join(made) or 'none'}")
+            raise InputError(f"{path}: there are no {what} in these results; there are {', '.join(made) or 'none yet'}")
         with artifacts.open_artifact(path, kind) as reader:
             if clip not in reader:
                 raise InputError(f"{path}: clip {clip!r} has no {what}; results/clips.csv says what is wrong with it")
