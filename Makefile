@@ -50,7 +50,7 @@ table: setup  ## run the main job on DATASET (an Urbansas folder, or any folder 
 test: setup  ## run the tests (a quarter of an hour with the reference material of docs/testing.md, a third of that without)
 	$(BIN)/python -m pytest -n $(CORES) --maxprocesses 4 --dist loadfile
 
-test-slurm: setup  ## run the tests on a SLURM that they bring up themselves (Debian, as root; 5 minutes)
+test-slurm: setup  ## run the tests on a SLURM that they bring up themselves (Debian, as root; 8 minutes)
 	$(BIN)/python -m pytest -m slurm tests/slurm
 
 lint: setup  ## format, lint and type checks
