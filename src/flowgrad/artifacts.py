@@ -67,6 +67,12 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_absent_or_empty(folder: Path) -> None:
+    """Raise ``InputError`` where a folder that is to be written holds something already."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise InputError(f"{folder}: exists and is not an empty folder; name another")
+
+
 def sweep(folder: Path) -> None:
     """Remove what :func:`replacing` left below a folder in processes that were killed.
 

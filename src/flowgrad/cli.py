@@ -185,6 +185,7 @@ def _shuffle_sound(options: argparse.Namespace) -> int:
 
 
 def _synth(options: argparse.Namespace) -> int:
+    from flowgrad.artifacts import check_absent_or_empty
     from flowgrad.synthetic.dataset import clip_names, write_dataset
     from flowgrad.synthetic.preview import write_preview
     from flowgrad.synthetic.settings import street_settings
@@ -208,8 +209,7 @@ def _synth(options: argparse.Namespace) -> int:
         return 0
     if not options.labelled + options.unlabelled:
         raise InputError("--labelled, --unlabelled: there is nothing to render; ask for a clip or more")
-    if options.output.exists() and not (options.output.is_dir() and not any(options.output.iterdir())):
-        raise InputError(f"{options.output}: exists and is not an empty folder; name another")
+    check_absent_or_empty(options.output)
     write_dataset(options.output, settings, options.labelled, options.unlabelled, options.cores, done=print)
     print(f"{options.labelled + options.unlabelled} clips of {settings.seconds:g} s in {options.output}")
     return 0

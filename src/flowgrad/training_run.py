@@ -69,13 +69,11 @@ def training_problems(config: Config) -> list[str]:
     """Return why nothing can be learnt from the clips that are named, one sentence each."""
     dataset = training_dataset(config)
     found = [problem.replace("dataset.root", "training.root") for problem in dataset.problems()]
-    names = [] if found else [clip.name for clip in dataset.clips()]
     if found:
         return found
-    if names and isinstance(dataset, Streets):
-        return _street_problems(config, names)
+    names = [clip.name for clip in dataset.clips()]
     if names:
-        return []
+        return _street_problems(config, names) if isinstance(dataset, Streets) else []
     if config.dataset.format == "streets":
         return ["streets.unlabelled: 0 leaves nothing to learn from; raise it"]
     return [

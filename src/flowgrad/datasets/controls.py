@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from flowgrad import media
+from flowgrad.artifacts import check_absent_or_empty
 from flowgrad.datasets.base import Clip
 from flowgrad.datasets.urbansas import Urbansas
 from flowgrad.errors import InputError, MediaError
@@ -67,8 +68,7 @@ def shuffle_sound(root: Path, out: Path, seed: int = 0) -> Shuffled:
         InputError: ``out`` holds something or cannot be written, the dataset cannot be used, or fewer than two of its
             clips have sound.
     """
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise InputError(f"{out}: exists and is not an empty folder; name another")
+    check_absent_or_empty(out)
     dataset = Urbansas(root)
     problems = dataset.problems()
     if problems:

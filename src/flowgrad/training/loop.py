@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 GPU_WORKERS = 4
 """Processes that read ahead for a GPU; a CPU is busier with the networks than with reading."""
 MEASURED = ("train_loss", "held_out_loss", "held_out_chance", "held_out_retrieval")
+"""What Lightning measures in an epoch."""
 
 
 @dataclass(frozen=True)
