@@ -15,7 +15,21 @@ import numpy as np
 import pytest
 import yaml
 
+from flowgrad import media
+
 REPOSITORY = Path(__file__).parent.parent
+
+
+def ffmpeg_program() -> str:
+    """The ffmpeg program with which tests make files: the system's, else that of the package imageio-ffmpeg."""
+    import imageio_ffmpeg
+
+    return shutil.which("ffmpeg") or imageio_ffmpeg.get_ffmpeg_exe()
+
+
+def sound_of(path: Path, rate: int = 16000) -> np.ndarray:
+    """The sound of a file as the pipeline hears it."""
+    return np.concatenate([blocks[rate] for blocks in media.sound(media.inspect(path), [rate])])
 
 
 @pytest.fixture(scope="session")

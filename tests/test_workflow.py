@@ -9,10 +9,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import REPOSITORY, make_clip, network_settings, settings
+from conftest import REPOSITORY, ffmpeg_program, make_clip, network_settings, settings
 
 import flowgrad
-from flowgrad import media
 from flowgrad.errors import InputError
 
 TABLES = ("metrics/frames.csv", "metrics/summary.csv", "clips.csv")
@@ -175,9 +174,9 @@ def test_bad_clips_are_named_and_the_others_are_finished(workflow, dataset, chec
     (clips / "empty.mp4").write_bytes(b"")
     (clips / "text.mp4").write_text("no video")
     (clips / "no_index.mp4").write_bytes(whole[: len(whole) // 2])
-    silent = [media.ffmpeg_program(), "-v", "error", "-y", "-i", mini / "clips/prague1033_43918.mp4"]
+    silent = [ffmpeg_program(), "-v", "error", "-y", "-i", mini / "clips/prague1033_43918.mp4"]
     subprocess.run([*silent, "-an", "-c", "copy", clips / "prague1033_43918.mp4"], check=True)
-    short = [media.ffmpeg_program(), "-v", "error", "-y", "-i", mini / "clips/lisbon1076_40113.mp4"]
+    short = [ffmpeg_program(), "-v", "error", "-y", "-i", mini / "clips/lisbon1076_40113.mp4"]
     subprocess.run([*short, "-t", "8", "-c", "copy", clips / "lisbon1076_40113.mp4"], check=True)
     make_clip(clips / "unlabelled.mp4")
     extra = "".join(
