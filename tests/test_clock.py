@@ -170,6 +170,31 @@ def test_one_stamp_that_lies_costs_nothing(place, stamp):
     assert clock.shifts["sound"] == ()
 
 
+@pytest.mark.parametrize("by", [4.0, -3.0, 65.5, 4194.0])
+def test_a_stretch_of_stamps_that_lies_costs_nothing(by):
+    """A flipped byte in the clock of a cluster of packets: pictures and sound of a second come at another time."""
+    tracks = Tracks().record(5, at=0).record(1, at=5 + by).record(5, at=6)
+    clock = tracks.clock()
+    assert shifts(clock, "pictures") == [(120, -by), (144, 0.0)]
+    assert shifts(clock, "sound") == [(250, -by), (300, 0.0)]
+    assert clock.joints == ()
+    assert clock.lies == {"pictures": 24, "sound": 50}
+
+
+def test_a_picture_that_stands_after_the_sound_has_ended_is_right():
+    """Stamps alone, no declared length: the recording of pictures goes on after minutes, and no sound with it."""
+    tracks = Tracks().record(8, at=0, pictures=False)
+    tracks.packet("pictures", 0.0, PICTURE_S)
+    clock = tracks.record(4, at=300, sound=False).clock()
+    assert not clock.repaired
+    assert clock.standing_left == pytest.approx(STANDING_S - 300, abs=0.1)
+
+
+def test_sound_that_comes_back_with_the_pictures_is_another_clock():
+    clock = Tracks().record(8, at=0).record(4, at=300).clock()
+    assert [round(joint.gap) for joint in clock.joints] == [292]
+
+
 def test_pictures_that_go_back_while_the_sound_goes_on_are_right():
     """A splice that begins at a key frame a second before: its first pictures are not shown, nothing is moved."""
     tracks = Tracks().record(5, at=0)

@@ -6,7 +6,8 @@ follow each other there is a reason, and each has its answer:
 * *a hole*: nothing was recorded, or a picture stood still. The stamps are right; they stay.
 * *a joint*: recordings were joined, or the clock was set. What comes after follows what came before, pictures and
   sound by the same offset.
-* *a lie*: a few packets have stamps that fit nowhere. They take the place where they lie in the file.
+* *a lie*: some packets have stamps that fit nowhere, and those after them go on as if they had had the right ones.
+  They take the place where they lie in the file.
 
 Which it is decide the packets themselves: a long hole of one track is one in which the other track goes on, or one that
 the packet before declares as its own length. So no stamp can claim much more time than the file holds packets for.
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 LONG_S = 10.0
@@ -26,7 +27,9 @@ BREAK_S = 2.5
 BACK_S = 0.5
 """Stamps may go back by this much."""
 FEW = 3
-"""No more packets than this are a lie; more are a recording."""
+"""At the start or the end of a track no more packets than this are a lie; more are a recording."""
+RETURNS_AFTER = 8
+"""Stamps that lie do so in no more runs than this."""
 OVERLAP_S = 0.05
 """Where recordings were joined, sound may reach into the next by this: its packets end where pictures do not."""
 STANDING_S = 600.0
@@ -68,7 +71,7 @@ class RunBuilder:
         self.packets = 0
         self._runs: list[Run] = []
         self._packet = self._count = self._first = self._last = 0
-        self._start = self._end = self._stamp = self._shown = self._length = self._step = 0.0
+        self._start = self._end = self._stamp = self._length = self._step = 0.0
         self._declared = False
 
     @property
@@ -87,22 +90,20 @@ class RunBuilder:
             length: its length as declared, seconds; 0 where it is not.
         """
         gap = stamp - self._stamp
-        if self.packets and -self.back <= gap <= BREAK_S:
-            if gap > 0:
-                self._step = gap
-            self._start = min(self._start, shown)
-            self._end = max(self._end, shown + (length or self._step))
+        together = self.packets > 0 and -self.back <= gap <= BREAK_S
+        if together and gap > 0:
+            self._step = gap
+        # a length that is longer than a gap within a run is a gap itself
+        end = shown + (length if 0 < length <= BREAK_S else self._step)
+        if together:
+            self._start, self._end = min(self._start, shown), max(self._end, end)
         else:
-            declared = self.packets > 0 and 0 < gap <= 1.5 * self._length
-            if declared:
-                # how long the packet before lasts is the gap itself
-                self._end = self._shown
             if self.packets:
                 self._runs.append(self._run())
-            self._packet, self._first, self._declared = packet, order, declared
-            self._start, self._end = shown, shown + (length or self._step)
+            self._packet, self._first, self._start, self._end = packet, order, shown, end
+            self._declared = self.packets > 0 and 0 < gap <= 1.5 * self._length
         self.packets += 1
-        self._last, self._stamp, self._shown, self._length = order, stamp, shown, length
+        self._last, self._stamp, self._length = order, stamp, length
         self._count = packet - self._packet + 1
 
     def _run(self) -> Run:
@@ -181,20 +182,30 @@ def _follows(first: Run, second: Run) -> bool:
 
 
 def _without_lies(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs of a track without those of a few packets that lie between runs that fit each other."""
+    """Return the runs of a track without those after which the stamps go on as if they had not been."""
     kept: list[Run] = []
     place = 0
     while place < len(runs):
-        if kept and not _follows(kept[-1], runs[place]):
-            ahead = place
-            while ahead + 1 < len(runs) and ahead < place + FEW and runs[ahead].packets <= FEW:
-                ahead += 1
-                if _follows(kept[-1], runs[ahead]):
-                    place = ahead
-                    break
+        if kept and not runs[place].declared:
+            after = _returning(kept[-1], runs, place)
+            if after > place:
+                # what lies is of the run before it
+                length = sum(run.end - run.start for run in runs[place:after])
+                kept[-1] = replace(kept[-1], last=runs[after - 1].last, end=kept[-1].end + length)
+                place = after
         kept.append(runs[place])
         place += 1
     return kept
+
+
+def _returning(before: Run, runs: Sequence[Run], place: int) -> int:
+    """Return the run from ``place`` on whose stamps are right if all between it and ``before`` lie; else ``place``."""
+    passed = 0.0
+    for ahead in range(place, min(place + RETURNS_AFTER, len(runs) - 1)):
+        passed += runs[ahead].end - runs[ahead].start
+        if abs(runs[ahead + 1].start - before.end - passed) <= BACK_S and not _follows(before, runs[place]):
+            return ahead + 1
+    return place
 
 
 def _without_lying_starts(tracks: dict[str, list[Run]]) -> dict[str, list[Run]]:
@@ -220,7 +231,8 @@ def _joint_gaps(tracks: Mapping[str, Sequence[Run]], abrupt: bool) -> tuple[dict
     """Return the gaps that are joints, by the run after them, and how long pictures may still stand.
 
     A gap of at most ``LONG_S`` is a hole. So is a longer one of which the other track fills half, and one in which a
-    picture stands, as long as there is time left for that. All others are joints.
+    picture stands: it says so itself, or there is no sound that would come back with the next one; as long as there is
+    time left for that. All others are joints.
     """
     joints: dict[_Key, float] = {}
     left = STANDING_S
@@ -231,7 +243,7 @@ def _joint_gaps(tracks: Mapping[str, Sequence[Run]], abrupt: bool) -> tuple[dict
             hole = -BACK_S <= gap <= LONG_S or (gap > 0 and _share(before, run, filled[other]) >= 0.5)
             hole |= gap < 0 and _goes_back_alone(run, gap, tracks[other])
             if not hole and name == "pictures" and 0 < gap <= left:
-                hole = run.declared or not (abrupt or tracks["sound"])
+                hole = run.declared or not (abrupt or _doubtful(run, tracks["sound"]))
                 left -= gap if hole else 0.0
             if not hole:
                 joints[name, run.packet] = gap
@@ -250,6 +262,11 @@ def _joint_gaps(tracks: Mapping[str, Sequence[Run]], abrupt: bool) -> tuple[dict
             if run.start > before.end and (name, run.packet) not in joints and _share(before, run, gone) >= 0.5:
                 joints[name, run.packet] = run.start - before.end
     return joints, left
+
+
+def _doubtful(run: Run, sound: Sequence[Run]) -> bool:
+    """Return whether pictures after a silent gap are more likely of another clock: sound comes with them, or few do."""
+    return any(other.end > run.start - BREAK_S for other in sound) or (bool(sound) and run.packets <= FEW)
 
 
 def _goes_back_alone(run: Run, gap: float, runs: Sequence[Run]) -> bool:
