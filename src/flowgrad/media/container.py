@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from flowgrad.errors import MediaError
 
-COVER = 0x0400 | 0x1000
-"""Dispositions of a stream that is no film: a cover picture, a still picture of a chapter."""
+DEFAULT, COVER = 0x0001, 0x0400 | 0x1000
+"""FFmpeg's dispositions of a stream: the one to be taken; a cover picture or a chapter's still, which is no film."""
 MOST_PIXELS = 1 << 26
 """A picture may have so many (8192 x 8192): a larger one is a damaged header, and would take all memory."""
 FAILURES = 16
@@ -41,17 +41,26 @@ def ffmpeg_words(error: Exception) -> str:
 def films(container: Any) -> list[Any]:
     """Return the video streams that are films, the one to be taken first: the default one, else the first.
 
-    A cover picture is none, whether it is marked or is a stream of one picture beside a film.
+    A cover picture is none.
     """
-    streams = [stream for stream in container.streams.video if stream.codec_context is not None]
-    streams = [stream for stream in streams if not stream.disposition.value & COVER]
-    return sorted(streams, key=lambda stream: (stream.frames == 1, not stream.disposition.value & 1, stream.index))
+    return _by_default(stream for stream in container.streams.video if not stream.disposition.value & COVER)
 
 
 def voices(container: Any) -> list[Any]:
     """Return the audio streams, the one to be taken first: the default one, else the first."""
-    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    return sorted(streams, key=lambda stream: (not stream.disposition.value & 1, stream.index))
+    return _by_default(container.streams.audio)
+
+
+def _by_default(streams: Iterable[Any]) -> list[Any]:
+    decodable = [stream for stream in streams if stream.codec_context is not None]
+    return sorted(decodable, key=lambda stream: (not stream.disposition.value & DEFAULT, stream.index))
+
+
+def prepare(stream: Any, threads: str) -> None:
+    """Set how a stream is decoded, before its first packet: FFmpeg's ``threads`` (AUTO, NONE), and in bounds."""
+    stream.thread_type = threads
+    if stream.type == "video":
+        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
 
 
 def packets(container: Any, streams: Sequence[Any], faults: list[str]) -> Iterator[Any]:

@@ -6,7 +6,7 @@ claim is known before the first picture is used, and costs no more than reading 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 from flowgrad.errors import MediaError
 from flowgrad.media.clock import LONG_S, Clock, Run, RunBuilder, Shift, repair
-from flowgrad.media.container import films, open_media, packets, voices
+from flowgrad.media.container import DEFAULT, films, open_media, packets, prepare, voices
 
 ABRUPT = ("mpegts", "mpeg")
 """Containers (FFmpeg's names) whose stamps jump where recordings were joined."""
@@ -116,7 +116,7 @@ class _Scan:
     _latest: int | None = None
 
     def __post_init__(self) -> None:
-        self.stream.thread_type = "NONE"
+        prepare(self.stream, "NONE")
         self._tick = float(self.stream.time_base)
 
     def add(self, packet: Any, order: int) -> None:
@@ -163,15 +163,13 @@ def inspect(path: Path) -> Recording:
     Raises ``MediaError`` with a reason for a file that is absent, empty, or no readable media.
     """
     with open_media(path) as container:
-        video, audio = films(container), voices(container)
-        scans = {
-            name: _Scan(streams[0]) if streams else None for name, streams in (("pictures", video), ("sound", audio))
-        }
-        by_stream = {scan.stream.index: scan for scan in scans.values() if scan}
+        offered = {"pictures": films(container), "sound": voices(container)}
+        by_stream = {stream.index: _Scan(stream) for streams in offered.values() for stream in streams}
         if by_stream:
-            streams = [scan.stream for scan in by_stream.values()]
-            for order, packet in enumerate(packets(container, streams, [])):
+            for order, packet in enumerate(packets(container, [scan.stream for scan in by_stream.values()], [])):
                 by_stream[packet.stream_index].add(packet, order)
+        found = {name: [by_stream[stream.index] for stream in streams] for name, streams in offered.items()}
+        scans = {name: _taken(some) for name, some in found.items()}
         pictures, sound = scans["pictures"], scans["sound"]
         clock = repair(pictures.runs if pictures else [], sound.runs if sound else [], container.format.name in ABRUPT)
         heads = [head for name, scan in scans.items() if scan and (head := _head(scan, clock.shifts[name])) is not None]
@@ -187,10 +185,19 @@ def inspect(path: Path) -> Recording:
             if claimed and container.format.name not in KNOWS_ITS_TRACKS and claimed - Fraction(reached) <= ALIKE:
                 # the end of the file, which is that of its sound
                 claimed = None
-        notes = [*_track_notes("video", video), *_track_notes("audio", audio), *_clock_notes(clock, zero)]
+        notes = [
+            *_track_notes("video", found["pictures"], pictures),
+            *_track_notes("audio", found["sound"], sound),
+            *_clock_notes(clock, zero),
+        ]
         return Recording(
             path, container.format.name, tracks["pictures"], tracks["sound"], zero, clock, claimed, tuple(notes)
         )
+
+
+def _taken(scans: Sequence[_Scan]) -> _Scan | None:
+    """Return the track that is used: the first that is offered, unless it is empty, or one picture beside a film."""
+    return next((scan for least in (2, 1, 0) for scan in scans if scan.packets >= least), None)
 
 
 def _head(scan: _Scan, shifts: tuple[Shift, ...]) -> Fraction | None:
@@ -239,11 +246,12 @@ def _claimed_end(container: Any, stream: Any, zero: Fraction) -> Fraction | None
     return None
 
 
-def _track_notes(kind: str, streams: list[Any]) -> Iterator[str]:
-    if len(streams) > 1:
-        taken = streams[0]
-        why = "the default one" if taken.disposition.value & 1 else "the first"
-        yield f"{len(streams)} {kind} tracks: number {taken.index} is taken, {why}"
+def _track_notes(kind: str, offered: Sequence[_Scan], taken: _Scan | None) -> Iterator[str]:
+    least = min(taken.packets, 2) if taken else 0
+    others = [scan for scan in offered if scan.packets >= least]
+    if taken is not None and len(others) > 1:
+        why = "the default one" if taken.stream.disposition.value & DEFAULT else "the first"
+        yield f"{len(others)} {kind} tracks: number {taken.stream.index} is taken, {why}"
 
 
 def _clock_notes(clock: Clock, zero: Fraction) -> Iterator[str]:

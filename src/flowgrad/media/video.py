@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from flowgrad.errors import MediaError
 from flowgrad.media.clock import LONG_S
-from flowgrad.media.container import open_media, packets
+from flowgrad.media.container import open_media, packets, prepare
 from flowgrad.media.orientation import Orientation, orientation_of
 from flowgrad.media.recording import Recording, stamped, with_pictures
 from flowgrad.protocols import FRAMES_PER_SECOND
@@ -97,7 +97,7 @@ def pictures(recording: Recording, report: DecodeReport | None = None) -> Iterat
     track = with_pictures(recording)
     with open_media(recording.path) as container:
         stream = container.streams[track.index]
-        stream.thread_type = "AUTO"
+        prepare(stream, "AUTO")
         number, shown, length = 0, None, Fraction(0)
         standing: list[tuple[float, float]] = []
         for frame, stamp in _decoded(recording, container, stream, report):
