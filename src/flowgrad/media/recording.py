@@ -21,7 +21,7 @@ ABRUPT = ("mpegts", "mpeg")
 KNOWS_ITS_TRACKS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
 """Containers that say how long each track is; others say so of the whole file."""
 NO_PRESENTATION_TIMES = ("avi",)
-"""Containers that stamp packets in the order of decoding alone."""
+"""Containers that stamp packets in the order of decoding alone: what FFmpeg gives as presentation times is a guess."""
 ALIKE = 0.5
 """An end that is this near to the claimed one is the claimed one, seconds."""
 PTS_BACK_S = 5.0
@@ -84,23 +84,29 @@ class Recording:
 def stamped(recorded: Track, stream: Any, source: Iterator[Any]) -> Iterator[Any]:
     """Yield the packets of one track with corrected stamps; ``source`` gives those of ``stream`` alone."""
     pending = list(recorded.shifts)
-    ticks = 0
+    ticks, stamps = 0, _Stamps(stream)
     for number, packet in enumerate(source):
         while pending and pending[0].packet <= number:
             ticks = round(Fraction(pending.pop(0).seconds) / stream.time_base)
-        pts, dts = _stamps(packet, stream)
+        pts, dts = stamps.of(packet)
         packet.pts = pts + ticks if pts is not None else None
         packet.dts = dts + ticks if dts is not None else None
         yield packet
 
 
-def _stamps(packet: Any, stream: Any) -> tuple[int | None, int | None]:
-    """Return presentation and decoding time of a packet; a presentation time that cannot be is the decoding time."""
-    pts, dts = packet.pts, packet.dts
-    if pts is not None and dts is not None and abs(pts - dts) * stream.time_base > LONG_S:
-        pts = dts
-    # what FFmpeg gives as presentation times of such a container is a guess
-    return (dts if dts is not None and stream.container.format.name in NO_PRESENTATION_TIMES else pts), dts
+class _Stamps:
+    """The times of a stream's packets, ticks, as far as they can be."""
+
+    def __init__(self, stream: Any):
+        self._farthest = int(Fraction(LONG_S) / stream.time_base)
+        self._guessed = stream.container.format.name in NO_PRESENTATION_TIMES
+
+    def of(self, packet: Any) -> tuple[int | None, int | None]:
+        """Return presentation and decoding time; a presentation time that cannot be is the decoding time."""
+        pts, dts = packet.pts, packet.dts
+        if pts is None or dts is None:
+            return pts, dts
+        return (dts if self._guessed or abs(pts - dts) > self._farthest else pts), dts
 
 
 @dataclass
@@ -118,9 +124,10 @@ class _Scan:
     def __post_init__(self) -> None:
         prepare(self.stream, "NONE")
         self._tick = float(self.stream.time_base)
+        self._stamps = _Stamps(self.stream)
 
     def add(self, packet: Any, order: int) -> None:
-        pts, dts = _stamps(packet, self.stream)
+        pts, dts = self._stamps.of(packet)
         length = max(packet.duration or 0, 0) * self._tick
         if pts is not None:
             self.by_pts.add(self.packets, order, pts * self._tick, pts * self._tick, length)

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,11 @@ class Picture:
     number: int
     source_time: float
     frame: Any
-    orientation: Orientation
+
+    @cached_property
+    def orientation(self) -> Orientation:
+        """Return what brings the decoded picture upright."""
+        return orientation_of(self.frame)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -84,7 +89,6 @@ class _Shown:
     frame: Any
     at: Fraction
     length: Fraction
-    orientation: Orientation
 
 
 def pictures(recording: Recording, report: DecodeReport | None = None) -> Iterator[Picture]:
@@ -113,13 +117,13 @@ def pictures(recording: Recording, report: DecodeReport | None = None) -> Iterat
                 elif length > LONG_S:
                     standing.append((float(length), float(shown.at)))
                 while Fraction(number, FRAMES_PER_SECOND) < at:
-                    yield Picture(number, float(shown.at), shown.frame, shown.orientation)
+                    yield Picture(number, float(shown.at), shown.frame)
                     number += 1
             if frame.duration:
                 length = frame.duration * stream.time_base
             report.sources += 1
             report.damaged_pictures += bool(frame.is_corrupt)
-            shown = _Shown(frame, at, length, orientation_of(frame))
+            shown = _Shown(frame, at, length)
         if shown is None:
             raise MediaError("no picture could be decoded" if report.damaged_packets else "zero frames")
         length = _last_length(recording, shown, stream)
@@ -127,7 +131,7 @@ def pictures(recording: Recording, report: DecodeReport | None = None) -> Iterat
             standing.append((float(length), float(shown.at)))
         report.end = shown.at + length
         while Fraction(number, FRAMES_PER_SECOND) < report.end:
-            yield Picture(number, float(shown.at), shown.frame, shown.orientation)
+            yield Picture(number, float(shown.at), shown.frame)
             number += 1
         report.frames = number
         _judge(recording, report, standing)
