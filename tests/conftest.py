@@ -125,7 +125,9 @@ Workflow = Callable[..., Finished]
 def workflow(tmp_path: Path) -> Workflow:
     """Run the workflow in a folder of its own with a configuration."""
 
-    def run(config: dict, *arguments: str, folder: Path | None = None, cores: int = 2, environment=None) -> Finished:
+    def run(
+        config: dict, *arguments: str, folder: Path | None = None, cores: int = 2, environment=None, timeout: int = 900
+    ) -> Finished:
         folder = folder or tmp_path / "work"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.test.yaml").write_text(yaml.safe_dump(config))
@@ -139,7 +141,7 @@ def workflow(tmp_path: Path) -> Workflow:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=900,
+            timeout=timeout,
         )
         return Finished(process.returncode, process.stdout, folder)
 
