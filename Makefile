@@ -1,4 +1,4 @@
-# make table DATASET=/data/urbansas     set up, run the pipeline, print the table
+# make table DATASET=/data/urbansas     set up, run the pipeline in runs/urbansas, print the table
 # make test                             set up, run the tests
 # make help                             all targets
 
