@@ -1,4 +1,4 @@
-# make table DATASET=/data/urbansas     set up, run the pipeline, print the table
+# make table DATASET=/data/urbansas     set up, run the pipeline in runs/urbansas, print the table
 # make test                             set up, run the tests
 # make help                             all targets
 
@@ -38,14 +38,20 @@ $(PLACED): $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@rm -f $(VENV)/.placed-*; touch $@
 
-table: setup  ## run the main job on DATASET (an Urbansas folder, or any folder of videos)
+table: setup  ## run the main job on DATASET (an Urbansas folder, or any folder of videos), in runs/ITS_NAME
 	@test -n "$(DATASET)" || { echo "name a folder: make table DATASET=/data/urbansas" >&2; exit 2; }
 	@test -d "$(DATASET)" || { echo "DATASET: $(DATASET) is not a folder" >&2; exit 2; }
-	@format=videos; test -d "$(DATASET)/annotations" && format=urbansas; touch $(VENV)/.started; \
-	$(BIN)/snakemake --cores $(CORES) --quiet rules --config models=available \
-		"dataset={format: $$format, root: '$$(realpath "$(DATASET)")'}" $(SNAKEMAKE_OPTIONS) -- all
-	@# a run that had something to do has printed its table
-	@test results/clips.csv -nt $(VENV)/.started || $(BIN)/flowgrad table
+	@# each dataset has a folder of its own; a run that had something to do has printed its table
+	@format=videos; test -d "$(DATASET)/annotations" && format=urbansas; \
+	root="$$(realpath "$(DATASET)")"; folder="$$($(BIN)/flowgrad folder "$$root" --format $$format)"; \
+	results="$$folder/results"; echo "$$root: results in $$results"; \
+	export FLOWGRAD_WEIGHTS="$$(realpath -m "$${FLOWGRAD_WEIGHTS:-weights}")"; touch $(VENV)/.started; \
+	$(BIN)/snakemake --directory "$$folder" --cores $(CORES) --quiet rules --config models=available \
+		"dataset={format: $$format, root: '$$root'}" $(SNAKEMAKE_OPTIONS) -- all; \
+	if [[ -e $$results/clips.csv && ! $$results/clips.csv -nt $(VENV)/.started ]]; then \
+		$(BIN)/flowgrad table "$$results"; \
+	fi; \
+	echo "results in $$results"
 
 test: setup  ## run the tests (a quarter of an hour with the reference material of docs/testing.md, a third of that without)
 	$(BIN)/python -m pytest -n $(CORES) --maxprocesses 4 --dist loadfile
@@ -76,4 +82,4 @@ lock: setup  ## lock the newest versions that work together
 		-c <(printf 'torch==2.14.1\ntorchvision==0.29.2\n') -o constraints.txt
 
 clean:  ## remove what was built and computed
-	rm -rf .venv results .snakemake build src/*.egg-info
+	rm -rf .venv results .snakemake runs/*/results runs/*/.snakemake build src/*.egg-info

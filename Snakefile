@@ -70,4 +70,4 @@ rule all:
 onsuccess:
     from flowgrad.report import closing_lines
 
-    print(*closing_lines("results", RUN.labelled), sep="\n")
+    print(*closing_lines("results"), sep="\n")

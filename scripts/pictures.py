@@ -12,4 +12,5 @@ with job(snakemake) as run:
         protocol_name=protocol,
         count=run.config.pictures,
         out=Path(snakemake.output.sheet),
+        present=snakemake.params.depends["clips"],
     )

@@ -24,3 +24,4 @@ onstart:
             raise WorkflowError(str(error)) from None
         frames.sweep(Path("results/frames"))
         artifacts.sweep(Path("results"))
+        RUN.begin()

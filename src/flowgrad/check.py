@@ -14,6 +14,7 @@ from flowgrad.datasets import Dataset
 from flowgrad.errors import InputError
 from flowgrad.models.checkpoint_file import check_checkpoint, check_detector
 from flowgrad.models.registry import DEFAULT_MODELS, ModelSpec, get_model
+from flowgrad.origin import refusal
 from flowgrad.training_run import start_file, training_problems
 from flowgrad.weights import TRAINED_DETECTOR, trained_checkpoint
 
@@ -94,6 +95,9 @@ def check(
     findings = Findings()
     if dataset:
         _check_dataset(config, findings)
+        if _check_origin(config, results, findings) and download == "fetch":
+            # a run that is refused leaves nothing here
+            download = "promise"
     _check_models(config, findings, download)
     if dataset and any(path == trained_checkpoint(key) for key, path in findings.checkpoints.items()):
         findings.problems += [problem for problem in training_problems(config) if problem not in findings.problems]
@@ -111,6 +115,13 @@ def check(
 def _check_dataset(config: Config, findings: Findings) -> None:
     findings.dataset = config.open_dataset()
     findings.problems += findings.dataset.problems()
+
+
+def _check_origin(config: Config, results: Path, findings: Findings) -> bool:
+    """Return whether the results folder belongs to another dataset, having said so."""
+    problem = refusal(results, config, None if findings.problems else findings.dataset)
+    findings.problems += [problem] if problem else []
+    return problem is not None
 
 
 def has_gpu() -> bool:

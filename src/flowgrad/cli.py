@@ -51,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     table.add_argument("results", type=Path, nargs="?", default=Path("results"))
     table.set_defaults(run=_table)
 
+    folder = commands.add_parser("folder", help="print the working folder that make table gives a dataset")
+    folder.add_argument("dataset", type=Path)
+    folder.add_argument("--format", default="urbansas", help="of the dataset; default: %(default)s")
+    folder.add_argument("--runs", type=Path, default=Path("runs"), help="where it lies; default: %(default)s")
+    folder.set_defaults(run=_folder)
+
     show = commands.add_parser("show", help="write a picture: a map over its frame")
     show.add_argument("clip", help="the clip's name, as in results/clips.csv")
     show.add_argument("--model", default="flow", help="default: %(default)s")
@@ -126,10 +132,18 @@ def _read_configuration(files: list[Path]) -> dict[str, Any]:
 def _table(options: argparse.Namespace) -> int:
     from flowgrad.report import closing_lines
 
-    lines = closing_lines(options.results, labelled=True)
+    lines = closing_lines(options.results)
     if not lines:
         raise InputError(f"{options.results}: holds no tables; run the workflow first")
     print(*lines, sep="\n")
+    return 0
+
+
+def _folder(options: argparse.Namespace) -> int:
+    from flowgrad.config import parse
+    from flowgrad.work_folder import work_folder
+
+    print(work_folder(parse({"dataset": {"format": options.format, "root": str(options.dataset)}}), options.runs))
     return 0
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from collections.abc import Container, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -85,8 +86,7 @@ class Plan:
         """Bring the plan in line with the dataset; return :meth:`shards`. Files that do not change are not touched."""
         annotations = dataset.annotations()
         found = dataset.clips()
-        usable = [clip for clip in found if clip.video and (clip.name in annotations or not dataset.labelled)]
-        planned, unreadable = self._fingerprinted(dataset.root, usable)
+        planned, unreadable = self._fingerprinted(dataset.root, usable_clips(found, annotations, dataset.labelled))
 
         assigned: dict[str, str] = {}
         last = 0
@@ -162,7 +162,7 @@ class Plan:
         planned: dict[str, PlannedClip] = {}
         unreadable: dict[str, str] = {}
         with ThreadPoolExecutor(HASHING_THREADS) as pool:
-            pending = {clip.name: pool.submit(_planned, root, clip, cache) for clip in clips}
+            pending = {clip.name: pool.submit(fingerprinted, root, clip, cache) for clip in clips}
             for name, result in pending.items():
                 try:
                     planned[name] = result.result()
@@ -174,7 +174,16 @@ class Plan:
         return planned, unreadable
 
 
-def _planned(root: Path, clip: Clip, cache: FingerprintCache) -> PlannedClip:
+def usable_clips(found: Iterable[Clip], annotated: Container[str], labelled: bool) -> list[Clip]:
+    """Return the clips that can be planned: those with a video and, in a labelled dataset, with annotations."""
+    return [clip for clip in found if clip.video and (clip.name in annotated or not labelled)]
+
+
+def fingerprinted(root: Path, clip: Clip, cache: FingerprintCache) -> PlannedClip:
+    """Return a clip of :func:`usable_clips` with the SHA-256 of its files.
+
+    Raises ``OSError`` where one cannot be read, ``UnicodeEncodeError`` where its name is not UTF-8.
+    """
     assert clip.video is not None
     clip.video.encode("utf-8")
     if clip.made_from is not None:

@@ -1,7 +1,8 @@
-"""Reading a finished results folder from Python: ``flowgrad.open_results("results")``."""
+"""Reading a results folder from Python: ``flowgrad.open_results("results")``."""
 
 from __future__ import annotations
 
+import csv
 import difflib
 from functools import cached_property
 from pathlib import Path
@@ -12,37 +13,85 @@ import numpy.typing as npt
 
 from flowgrad import artifacts
 from flowgrad.errors import InputError
+from flowgrad.last_run import Rows, rows_of
 from flowgrad.models.registry import MODELS
-from flowgrad.plan import Plan, read_shard
+from flowgrad.origin import origin_of
+from flowgrad.plan import PLAN_COLUMNS, Plan, read_shard
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class Results:
-    """A results folder; made by :func:`open_results`."""
+    """What the last run of a results folder shows; made by :func:`open_results`.
+
+    Files of clips, models and protocols that are no longer in it may lie in the folder; they are not given.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.clips_file = folder / "clips.csv"
+        self._summary_file = folder / "metrics/summary.csv"
+        self._frames_file = folder / "metrics/frames.csv"
 
     @cached_property
     def clips(self) -> pd.DataFrame:
         """Return ``clips.csv``: one row a clip with status and reason."""
-        return self._table("clips.csv")
+        planned = artifacts.read_table(Plan(self.folder).clips_file, PLAN_COLUMNS)["video"]
+        table = self._table(self.clips_file)
+        return _kept(table, table["video"].isin(planned))
+
+    @property
+    def has_table(self) -> bool:
+        """Return whether there is a table: the dataset has annotations, and a run has scored it."""
+        return self._labelled and self._summary_file.is_file()
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """Return ``metrics/summary.csv``: one row a model and protocol."""
-        return self._table("metrics/summary.csv")
+        """Return ``metrics/summary.csv``: one row a model and protocol.
+
+        Raises ``InputError`` where there is none, or it is no longer true (:attr:`outdated`).
+        """
+        table = self._scored(self._summary_file)
+        if self.outdated:
+            raise InputError(self.outdated)
+        return table
 
     @cached_property
     def frames(self) -> pd.DataFrame:
         """Return ``metrics/frames.csv``: one row a model, protocol and scored frame."""
-        return self._table("metrics/frames.csv")
+        table = self._scored(self._frames_file)
+        return _kept(table, table["video"].isin(self._shard_of.keys()))
+
+    @cached_property
+    def outdated(self) -> str | None:
+        """Return why the summary that is there is not the last run's, None where it is: clips went, or all its rows."""
+        if not len(self._scored(self._summary_file)):
+            return f"{self._summary_file}: has no row of the last run's models and protocols; run again"
+        plan = Plan(self.folder).clips_file
+        # frames.csv can have ten million rows; the plan is written only where it changed
+        if self._summary_file.stat().st_mtime_ns >= plan.stat().st_mtime_ns or not self._frames_file.is_file():
+            return None
+        with self._frames_file.open(encoding="utf-8", newline="") as file:
+            rows = csv.reader(file)
+            place = next(rows).index("video")
+            gone = sorted({row[place] for row in rows} - self._shard_of.keys())
+        if not gone:
+            return None
+        return f"{self._summary_file}: counts {len(gone)} clips that went since, such as {gone[0]!r}; run again"
 
     @cached_property
     def _shard_of(self) -> dict[str, str]:
         return Plan(self.folder).present()
+
+    @cached_property
+    def _labelled(self) -> bool:
+        origin = origin_of(self.folder)
+        return origin is None or origin.labelled
+
+    @cached_property
+    def _rows(self) -> Rows | None:
+        return rows_of(self.folder)
 
     def heatmaps(
         self, clip: str, model: str, protocol: str = "paper"
@@ -64,6 +113,12 @@ class Results:
         if spec is not None and not spec.makes_maps:
             where = "; its boxes are in results/detections, drawn in results/pictures" if spec.kind == "boxes" else ""
             raise InputError(f"{model} makes no maps{where}")
+        if self._rows and not (model in self._rows.maps and protocol in self._rows.protocols):
+            made = ", ".join(f"{rules} {name}" for rules in self._rows.protocols for name in self._rows.maps)
+            raise InputError(
+                f"{self.folder}: there are no {protocol} {model} maps in the last run; there are {made or 'none'}; name"
+                " what you want under models and protocols and run again"
+            )
         return self._read(clip, Path("heatmaps") / protocol / model, "heatmaps", "maps", f"{protocol} {model} maps")
 
     def flow(self, clip: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
@@ -71,13 +126,36 @@ class Results:
 
         Raises ``InputError`` where there is none.
         """
+        if self._rows and not self._rows.flow:
+            raise InputError(f"{self.folder}: the last run computed no flow; add flow to models and run again")
         return self._read(clip, Path("flow"), "flow", "magnitude", "flow")
 
     def detections(self, clip: str, protocol: str = "paper") -> pd.DataFrame:
-        """Return the detected vehicles of a clip: boxes in source pixels, label, confidence, moving (1 or 0)."""
+        """Return the detected vehicles of a clip: boxes in source pixels, label, confidence, moving (1 or 0).
+
+        Raises ``InputError`` where there are none: no row of the run detects, or it did not come to the clip yet.
+        """
         path = self.folder / "detections" / protocol / f"{self._shard(clip)}.csv"
+        self._check_protocol(protocol)
+        if not (self._rows.detections if self._rows else path.is_file()):
+            detecting = " or ".join(spec.name for spec in MODELS.values() if spec.kind == "boxes")
+            raise InputError(
+                f"{self.folder}: no row of the last run detects, so there are no boxes; add {detecting} to models"
+                " and run again"
+            )
+        if not path.is_file():
+            raise InputError(f"{path}: is not there yet; the run did not come to {clip!r}: run again")
         table = artifacts.read_table(path, {"video": "str"})
-        return table[table["video"] == clip].reset_index(drop=True)
+        return _kept(table, table["video"] == clip)
+
+    def _check_protocol(self, protocol: str) -> None:
+        """Raise ``InputError`` where the last run had no such protocol."""
+        if self._rows and protocol not in self._rows.protocols:
+            known = ", ".join(self._rows.protocols)
+            raise InputError(
+                f"{self.folder}: the last run had no protocol {protocol!r}, but {known}; add it to protocols and run"
+                " again"
+            )
 
     def source_sha256(self, clip: str, model: str, protocol: str = "paper") -> str:
         """Return the SHA-256 of the video that a clip's maps were made from."""
@@ -91,11 +169,19 @@ class Results:
         planned = next(known for known in shard if known.name == clip)
         return self.folder / "streets/labelled" / planned.video if planned.rendered else None
 
-    def _table(self, name: str) -> pd.DataFrame:
-        path = self.folder / name
+    def _scored(self, path: Path) -> pd.DataFrame:
+        """Return the rows of a table of scores that are of the last run's models and protocols."""
+        if not self._labelled:
+            raise InputError(f"{self.folder}: there is no table, for the dataset has no annotations to score")
+        table = self._table(path)
+        if self._rows is None:
+            return table
+        return _kept(table, table["model"].isin(self._rows.models) & table["protocol"].isin(self._rows.protocols))
+
+    def _table(self, path: Path) -> pd.DataFrame:
         if not path.is_file():
-            raise InputError(f"{path}: is not there; the run did not end, or the dataset has no annotations to score")
-        return artifacts.read_table(path, {"video": "str"} if name != "metrics/summary.csv" else None)
+            raise InputError(f"{path}: is not there yet; the run did not end: run again")
+        return artifacts.read_table(path, {"video": "str"} if path != self._summary_file else None)
 
     def _shard(self, clip: str) -> str:
         if clip not in self._shard_of:
@@ -109,13 +195,17 @@ class Results:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
         path = self.folder / folder / f"{self._shard(clip)}.h5"
         if not path.is_file():
-            made = sorted(f"{found.parent.name} {found.name}" for found in self.folder.glob("heatmaps/*/*"))
-            raise InputError(f"{path}: there are no {what} in these results; there are {', '.join(made) or 'none yet'}")
+            raise InputError(f"{path}: there are no {what} in these results yet; the run did not end: run again")
         with artifacts.open_artifact(path, kind) as reader:
             if clip not in reader:
                 raise InputError(f"{path}: clip {clip!r} has no {what}; results/clips.csv says what is wrong with it")
             maps = reader.read(clip, dataset).astype(np.float32)
             return maps, reader.read(clip, "time_s").astype(np.float64)
+
+
+def _kept(table: pd.DataFrame, which: pd.Series) -> pd.DataFrame:
+    """Return some rows of a table, numbered anew."""
+    return table[which].reset_index(drop=True)
 
 
 def open_results(folder: str | Path = "results") -> Results:
@@ -125,5 +215,5 @@ def open_results(folder: str | Path = "results") -> Results:
     """
     path = Path(folder)
     if not Plan(path).clips_file.is_file():
-        raise InputError(f"{path}: is no results folder (plan/clips.csv is missing)")
+        raise InputError(f"{path}: is no results folder (plan/clips.csv is missing); run the workflow first")
     return Results(path)

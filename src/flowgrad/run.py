@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from flowgrad.config import TRAINED, Config, parse
 from flowgrad.datasets.streets import ROOT as STREETS_ROOT
 from flowgrad.detection.base import Detector
 from flowgrad.errors import InputError
+from flowgrad.last_run import Rows, note_rows, remove_outdated
 from flowgrad.models.registry import ModelSpec, get_model, required
+from flowgrad.origin import note_origin
 from flowgrad.plan import FingerprintCache, Plan, file_sha256, read_annotations
 from flowgrad.protocols import Protocol
 from flowgrad.provenance import code_digest
@@ -51,9 +53,17 @@ class Run:
         return Plan(RESULTS)
 
     @cached_property
+    def clips(self) -> dict[str, list[str]]:
+        """Return the present clips of every shard that holds one."""
+        members: dict[str, list[str]] = {}
+        for clip, shard in sorted(self.plan.present().items()):
+            members.setdefault(shard, []).append(clip)
+        return members
+
+    @cached_property
     def shards(self) -> list[str]:
-        """Return the shards that hold a present clip."""
-        return self.plan.shards()
+        """Return the shards that hold a present clip, in order."""
+        return sorted(self.clips)
 
     @cached_property
     def protocols(self) -> dict[str, Protocol]:
@@ -89,6 +99,23 @@ class Run:
     def detects(self) -> bool:
         """Return whether any model needs detections."""
         return any(spec.kind == "boxes" for spec in self.table_models)
+
+    @property
+    def rows(self) -> Rows:
+        """Return what the run shows."""
+        return Rows(
+            models=self.findings.models,
+            protocols=list(self.protocols),
+            maps=self.map_models,
+            flow=any(get_model(name).flow for name in self.map_models),
+            detections=self.detects,
+        )
+
+    def begin(self) -> None:
+        """Note what the run shows, and remove what is no longer shown; only where no other run holds a lock."""
+        note_rows(RESULTS, self.rows)
+        protocols = self.protocols if self.config.pictures else ()
+        remove_outdated(RESULTS, {(name, shard) for name in protocols for shard in self.shards}, self.labelled)
 
     # what a rule's result depends on besides its input files: given to the engine as parameters
 
@@ -164,13 +191,14 @@ class Run:
         """Return the modules of the controls, which the stages load by name."""
         return [spec.code.split(":")[0] for spec in self.table_models if spec.kind == "control" and spec.code]
 
-    def picture_params(self, protocol: str) -> dict[str, Any]:
-        """Return what the pictures under a protocol depend on besides maps, detections and scores."""
+    def picture_params(self, protocol: str, shard: str) -> dict[str, Any]:
+        """Return what the sheet of a shard under a protocol depends on besides maps, detections and scores."""
         return {
             "code": code_digest("flowgrad.stages.pictures", *self._control_code()),
             "models": self.findings.models,
             "protocol": self.protocols[protocol].model_dump(),
             "pictures": self.config.pictures,
+            "clips": self.clips.get(shard, []),
         }
 
     def summary_params(self) -> dict[str, Any]:
@@ -184,7 +212,9 @@ class Run:
     def clips_params(self) -> dict[str, Any]:
         """Return what the table of clips depends on besides what became of each clip."""
         fields = [rules.model_dump(include=_SELECTING) for rules in self.protocols.values()]
-        return {"code": code_digest("flowgrad.stages.tables"), "listens": self.listens, "protocols": fields}
+        params = {"code": code_digest("flowgrad.stages.tables"), "listens": self.listens, "protocols": fields}
+        # where a row that went has no table to go from: a run without a job does not begin, and notes nothing
+        return params if self.labelled else params | {"rows": asdict(self.rows)}
 
     # the files of a rule
 
@@ -393,6 +423,7 @@ def prepare(raw: Mapping[str, Any], main: bool) -> Run:
             )
         else:
             assert findings.dataset is not None
+            note_origin(RESULTS, config)
             run.plan.update(findings.dataset, config.clips_per_job)
         # jobs find the package of this clone in whatever environment they run
         source = str(Path(__file__).parents[1])

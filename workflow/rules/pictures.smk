@@ -26,7 +26,7 @@ rule sheet:
         "../../envs/arrays.yaml"
     threads: 1
     params:
-        depends=lambda wildcards: RUN.picture_params(wildcards.protocol),
+        depends=lambda wildcards: RUN.picture_params(wildcards.protocol, wildcards.shard),
     script:
         "../../scripts/pictures.py"
 

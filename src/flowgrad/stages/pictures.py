@@ -7,7 +7,7 @@ networks and the detector have read it, which is before there is anything to sho
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,11 +68,12 @@ def run(
     scores_in: Path | None,
     count: int,
     out: Path,
+    present: Collection[str] | None = None,
 ) -> None:
     """Draw the sheet of a shard under one protocol.
 
     A labelled clip is shown at the scored frame whose true boxes cover most (the earliest of equals), any other clip
-    at its middle frame. Clips without such a frame, or whose video went away, have no row.
+    at its middle frame. Clips without such a frame, or that went away, have no row.
 
     Args:
         shard_in: the shard's file.
@@ -87,9 +88,12 @@ def run(
         scores_in: what stage ``score`` wrote, None for a dataset without annotations.
         count: rows at most.
         out: PNG.
+        present: the clips of the shard that are in the dataset still; None for all.
     """
     statuses = artifacts.read_table(status_in, STATUS_COLUMNS)
     statuses = statuses[statuses["frames"] > 0]
+    if present is not None:
+        statuses = statuses[statuses["video"].isin(present)]
     if annotations_in is not None and scores_in is not None:
         scores = artifacts.read_table(scores_in, FRAME_COLUMNS)
         moments = _scored(statuses, scores[scores["protocol"] == protocol_name], annotations_in, protocol)

@@ -1,0 +1,80 @@
+"""What the last run shows: its rows, noted in ``results/plan/rows.json`` as it starts its first job.
+
+Maps, flow and boxes of rows that are no longer configured stay where they are, so that nothing is done again when the
+rows come back; whoever shows results asks here which of them are the last run's. What only people read goes as soon as
+it is out of date: sheets of protocols and clips that went, and the table of a run that scores nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from flowgrad import artifacts
+from flowgrad.plan import Plan
+
+TABLES = ("metrics/frames.csv", "metrics/summary.csv")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a run makes.
+
+    Attributes:
+        models: the rows of its table.
+        protocols: under which they are scored.
+        maps: the models whose maps it makes.
+        flow: whether it computes flow.
+        detections: whether it detects.
+    """
+
+    models: list[str]
+    protocols: list[str]
+    maps: list[str]
+    flow: bool
+    detections: bool
+
+
+def rows_of(results: Path) -> Rows | None:
+    """Return what the last run of a results folder shows; None where nobody noted it."""
+    path = _file(results)
+    return Rows(**artifacts.read_json(path)) if path.is_file() else None
+
+
+def note_rows(results: Path, rows: Rows) -> None:
+    """Note what a run shows."""
+    artifacts.write_json(_file(results), asdict(rows))
+
+
+def remove_outdated(results: Path, sheets: Collection[tuple[str, str]], labelled: bool) -> None:
+    """Remove sheets and tables that earlier runs made and that this one does not.
+
+    Only to be called where no other run writes. A file goes where a log says that a job made it, and the log with it.
+
+    Args:
+        results: the results folder.
+        sheets: protocol and shard of each sheet that the run has.
+        labelled: whether it has a table.
+    """
+    for log in list(results.glob("logs/sheet/*/*.log")):
+        protocol, shard = log.parent.name, log.stem
+        if (protocol, shard) not in sheets:
+            _remove(results / "pictures" / protocol / f"{shard}.png")
+            _remove(log)
+    summary_log = results / "logs/summary.log"
+    if not labelled and summary_log.is_file():
+        for table in TABLES:
+            _remove(results / table)
+        _remove(summary_log)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, and its folder where nothing else is in it."""
+    path.unlink(missing_ok=True)
+    if path.parent.is_dir() and not any(path.parent.iterdir()):
+        path.parent.rmdir()
+
+
+def _file(results: Path) -> Path:
+    return Plan(results).folder / "rows.json"
