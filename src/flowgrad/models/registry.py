@@ -48,10 +48,16 @@ class ModelSpec:
         return self.kind in ("network", "arithmetic")
 
     def load(self) -> Callable[..., Any]:
-        """Import and return what ``code`` names."""
+        """Import and return what ``code`` names.
+
+        Raises ``InputError`` where it cannot be imported.
+        """
         assert self.code is not None, self.name
-        module, attribute = self.code.split(":")
-        return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+        module, _, attribute = self.code.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"{self.name}: {self.code} cannot be imported: {error}") from error
 
 
 _RCGRAD = "flowgrad.models.rcgrad"
