@@ -22,7 +22,8 @@ from flowgrad.datasets import FORMATS, Dataset, open_dataset
 from flowgrad.datasets.streets import ROOT as STREETS_ROOT
 from flowgrad.datasets.streets import Streets
 from flowgrad.errors import InputError
-from flowgrad.faults import Fault, KeysOf, faults, misfits
+from flowgrad.faults import Fault, faults, misfits
+from flowgrad.kinds import KeysOf
 from flowgrad.models.layout import CHECKPOINTS
 from flowgrad.models.registry import DEFAULT_MODELS, MODELS, checkpoint_names
 from flowgrad.protocols import BUILT_IN, Protocol

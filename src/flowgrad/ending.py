@@ -39,4 +39,4 @@ def no_target(name: str) -> NoReturn:
     if name.endswith((".yaml", ".yml", ".json")):
         give_up(f"{name} is no target; settings are named as --configfile {name}", MISTAKE)
     meant = did_you_mean(name, TARGETS) or f"; there are {', '.join(TARGETS)}"
-    give_up(f"there is no target {name!r}{meant}", MISTAKE)
+    give_up(f"there is no target {name[:60]!r}{meant}", MISTAKE)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from flowgrad.models.registry import ModelSpec
+from flowgrad.models.registry import SHIPPED_CODE, ModelSpec
 
 SOURCE = Path(__file__).parents[2]
 """The folder that jobs find this package in, and what lies beside it."""
@@ -26,7 +26,7 @@ def import_problems(specs: Iterable[ModelSpec]) -> list[str]:
 
 def _problems(name: str, code: str) -> list[str]:
     module, _, attribute = code.partition(":")
-    if module.split(".")[0] == __name__.split(".")[0]:
+    if module in SHIPPED_CODE:
         return []
     where = f"{name}: {code} (models/registry.py)"
     if not attribute:

@@ -63,6 +63,8 @@ class ModelSpec:
 _RCGRAD = "flowgrad.models.rcgrad"
 _HYBRID = "flowgrad.models.hybrid"
 _CONTROLS = "flowgrad.models.controls"
+SHIPPED_CODE = frozenset({_RCGRAD, _HYBRID, _CONTROLS})
+"""The modules of the models that come with flowgrad."""
 _RC_FILE, _RC_SOURCE = (
     "rc_grad.pt",
     "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization",
