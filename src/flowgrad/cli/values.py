@@ -55,8 +55,8 @@ def path(text: str) -> Path:
 def check_folder(folder: Path, what: str) -> None:
     """Raise ``InputError`` where something is no folder; ``what`` says which one is wanted."""
     if not folder.is_dir():
-        found = "is not a folder" if folder.exists() else "does not exist"
-        raise InputError(f"{folder.absolute()} {found}; name {what}")
+        nothing = "" if folder.exists() else " (nothing is there)"
+        raise InputError(f"{folder.absolute()} is not a folder{nothing}; name {what}")
 
 
 def check_picture(file: Path) -> None:
