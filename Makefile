@@ -16,7 +16,7 @@ LOCK_ID := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 READY = $(VENV)/.ready-$(LOCK_ID)
 PLACED = $(VENV)/.placed-$(shell pwd | sha256sum | cut -c1-16)
 
-.PHONY: help setup table test test-slurm lint format bench lock clean
+.PHONY: help setup table test test-mutations test-slurm lint format bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ table: setup  ## run the main job on DATASET (an Urbansas folder, or any folder 
 
 test: setup  ## run the tests (a quarter of an hour with the reference material of docs/testing.md, a third of that without)
 	$(BIN)/python -m pytest -n $(CORES) --maxprocesses 4 --dist loadfile
+
+test-mutations: setup  ## run the workflow over three hundred damaged files (needs the reference material; minutes)
+	$(BIN)/python -m pytest -m mutations tests/test_mutations.py
 
 test-slurm: setup  ## run the tests on a SLURM that they bring up themselves (Debian, as root; 8 minutes)
 	$(BIN)/python -m pytest -m slurm tests/slurm

@@ -125,14 +125,18 @@ def main() -> None:
             from conftest import make_clip
 
             video = make_clip(folder / "made.mp4", seconds=10, size=(400, 224))
-        report = media.DecodeReport()
-        count = sum(1 for _ in media.pictures(video, report))
+        count = sum(1 for _ in media.pictures(media.inspect(video)))
         with timed("decode and store", count), artifacts.create(folder / "frames.h5", frames.KIND) as output:
             group = output.clip("clip", source_sha256="")
+            recording = media.inspect(video)
             encoder = frames.PictureEncoder(group)
-            for picture in media.pictures(video, report):
+            for picture in media.pictures(recording):
                 encoder.add(picture)
             encoder.close()
+            if recording.sound:
+                for blocks in media.sound(recording, (16000, 22050)):
+                    for rate, block in blocks.items():
+                        group.extend(f"sound_{rate}", block, chunk=1 << 14)
         print(f"frames artifact: {(folder / 'frames.h5').stat().st_size / count / 1e3:.0f} KB a frame")
         with timed("flow (Farneback)", count):
             flow.run(frames_in=folder / "frames.h5", out=folder / "flow.h5")

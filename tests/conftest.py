@@ -15,7 +15,21 @@ import numpy as np
 import pytest
 import yaml
 
+from flowgrad import media
+
 REPOSITORY = Path(__file__).parent.parent
+
+
+def ffmpeg_program() -> str:
+    """The ffmpeg program with which tests make files: the system's, else that of the package imageio-ffmpeg."""
+    import imageio_ffmpeg
+
+    return shutil.which("ffmpeg") or imageio_ffmpeg.get_ffmpeg_exe()
+
+
+def sound_of(path: Path, rate: int = 16000) -> np.ndarray:
+    """The sound of a file as the pipeline hears it."""
+    return np.concatenate([blocks[rate] for blocks in media.sound(media.inspect(path), [rate])])
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +125,9 @@ Workflow = Callable[..., Finished]
 def workflow(tmp_path: Path) -> Workflow:
     """Run the workflow in a folder of its own with a configuration."""
 
-    def run(config: dict, *arguments: str, folder: Path | None = None, cores: int = 2, environment=None) -> Finished:
+    def run(
+        config: dict, *arguments: str, folder: Path | None = None, cores: int = 2, environment=None, timeout: int = 900
+    ) -> Finished:
         folder = folder or tmp_path / "work"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.test.yaml").write_text(yaml.safe_dump(config))
@@ -125,7 +141,7 @@ def workflow(tmp_path: Path) -> Workflow:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=900,
+            timeout=timeout,
         )
         return Finished(process.returncode, process.stdout, folder)
 

@@ -26,7 +26,7 @@ from flowgrad import media
 from flowgrad.detection.yolo import Yolo
 detector = Yolo(Path(sys.argv[1]))
 assert torch.get_num_threads() == 2, torch.get_num_threads()
-pictures = list(media.pictures(Path(sys.argv[2]), media.DecodeReport()))[:2]
+pictures = list(media.pictures(media.inspect(Path(sys.argv[2]))))[:2]
 found = detector.detect([picture.rgb() for picture in pictures])
 assert len(found) == 2 and "car" in found[0].labels, found
 height, width = pictures[0].rgb().shape[:2]
@@ -110,7 +110,7 @@ def test_the_shipped_detector_knows_streets_it_has_not_seen(tmp_path):
     found = wanted = 0
     for video in sorted((tmp_path / "unlabelled").rglob("*.mp4")):
         scene = make_scene(settings, video.stem)
-        for picture in media.pictures(video, media.DecodeReport()):
+        for picture in media.pictures(media.inspect(video)):
             boxes = [box for box in vehicle_boxes(scene, picture.number / 8) if box.visible > 0.8 and box.w > 40]
             boxes = [box for box in boxes if box.label != "bicycle"]
             (detections,) = detector.detect([picture.rgb()])

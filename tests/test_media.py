@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_clip
+from conftest import ffmpeg_program, make_clip, sound_of
 
 from flowgrad import artifacts, frames, media
 from flowgrad.errors import MediaError
@@ -23,7 +23,7 @@ def odd_files(reference: Path) -> list[Path]:
 
 def decode(path: Path) -> tuple[list[media.Picture], media.DecodeReport]:
     report = media.DecodeReport()
-    return list(media.pictures(path, report)), report
+    return list(media.pictures(media.inspect(path), report)), report
 
 
 def test_every_odd_file_gives_the_frames_of_ffmpeg(reference):
@@ -33,7 +33,7 @@ def test_every_odd_file_gives_the_frames_of_ffmpeg(reference):
     for path in files:
         pictures, report = decode(path)
         height, width = pictures[0].rgb().shape[:2]
-        command = [media.ffmpeg_program(), "-v", "error", "-i", path, "-map", "0:v:0"]
+        command = [ffmpeg_program(), "-v", "error", "-i", path, "-map", "0:v:0"]
         command += ["-vf", "fps=8:round=up:start_time=0", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
         raw = subprocess.run(command, capture_output=True, check=True).stdout
         other = np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
@@ -97,7 +97,7 @@ def test_rotation_is_applied(reference):
     """A phone video that is stored sideways stands upright, and its stored copy too."""
     path = reference / "videos/codecs_torchcodec/nasa_13013_rotated.mp4"
     pictures, _ = decode(path)
-    assert pictures[0].rotation % 180 != 0
+    assert pictures[0].orientation.transpose
     assert pictures[0].rgb().shape == (480, 270, 3)
 
 
@@ -109,7 +109,7 @@ def test_stored_frames_are_the_decoded_ones(reference, tmp_path):
     with artifacts.create(tmp_path / "frames.h5", frames.KIND) as output:
         for name, path in sources.items():
             encoder = frames.PictureEncoder(output.clip(name))
-            for picture in media.pictures(path, media.DecodeReport()):
+            for picture in media.pictures(media.inspect(path)):
                 encoder.add(picture)
                 direct.setdefault(name, []).append(picture.rgb())
             encoder.close()
@@ -124,9 +124,7 @@ def test_stored_frames_are_the_decoded_ones(reference, tmp_path):
 @pytest.mark.parametrize("rate", [16000, 22050])
 def test_sound_is_mono_at_the_rate_and_in_time(tmp_path, rate):
     path = make_clip(tmp_path / "clip.mp4", seconds=2.0, seed=1)
-    channels = media.sound_channels(path)
-    sound = np.concatenate(list(media.sound_blocks(path, channels, rate, [])))
-    assert channels == 2
+    sound = sound_of(path, rate)
     assert sound.dtype == np.float32
     assert abs(len(sound) - 2 * rate) < 0.06 * rate
     spectrum = np.abs(np.fft.rfft(sound[: 2 * rate]))
@@ -138,9 +136,9 @@ def test_late_sound_is_padded(tmp_path):
     """Sound that starts at 0.5 s is silence before: sample n stays at n / rate."""
     path = make_clip(tmp_path / "clip.mp4", seconds=2.0)
     late = tmp_path / "late.mkv"
-    command = [media.ffmpeg_program(), "-v", "error", "-i", path, "-itsoffset", "0.5", "-i", path]
+    command = [ffmpeg_program(), "-v", "error", "-i", path, "-itsoffset", "0.5", "-i", path]
     subprocess.run([*command, "-map", "0:v", "-map", "1:a", "-c", "copy", late], check=True)
-    sound = np.concatenate(list(media.sound_blocks(late, 2, 16000, [])))
+    sound = sound_of(late)
     assert np.abs(sound[:7000]).max() < 1e-3
     assert np.abs(sound[9000:16000]).max() > 0.2
 
@@ -160,7 +158,7 @@ def test_what_is_no_video_is_named(tmp_path, content, words):
 def test_a_sound_file_has_no_pictures(tmp_path):
     path = tmp_path / "sound.wav"
     clip = make_clip(tmp_path / "clip.mp4")
-    subprocess.run([media.ffmpeg_program(), "-v", "error", "-i", clip, "-vn", path], check=True)
+    subprocess.run([ffmpeg_program(), "-v", "error", "-i", clip, "-vn", path], check=True)
     with pytest.raises(MediaError, match="no video track"):
         decode(path)
 
@@ -170,7 +168,7 @@ def test_a_cut_recording_keeps_what_is_there(tmp_path, share):
     """A file whose index is at its start, cut off: the frames before the cut are used and the fault is named."""
     path = make_clip(tmp_path / "clip.mp4", seconds=4.0)
     whole = tmp_path / "whole.mp4"
-    command = [media.ffmpeg_program(), "-v", "error", "-i", path, "-c", "copy", "-movflags", "+faststart", whole]
+    command = [ffmpeg_program(), "-v", "error", "-i", path, "-c", "copy", "-movflags", "+faststart", whole]
     subprocess.run(command, check=True)
     content = whole.read_bytes()
     cut = tmp_path / "cut.mp4"
@@ -185,7 +183,7 @@ def test_longer_sound_is_no_truncation(tmp_path):
     silent = make_clip(tmp_path / "silent.mp4", seconds=2.0, sound=False)
     sounding = make_clip(tmp_path / "sounding.mp4", seconds=5.0)
     both = tmp_path / "both.mkv"
-    command = [media.ffmpeg_program(), "-v", "error", "-i", silent, "-i", sounding, "-map", "0:v", "-map", "1:a"]
+    command = [ffmpeg_program(), "-v", "error", "-i", silent, "-i", sounding, "-map", "0:v", "-map", "1:a"]
     subprocess.run([*command, "-c", "copy", both], check=True)
     pictures, report = decode(both)
     assert len(pictures) == 16
@@ -196,16 +194,16 @@ def test_damaged_sound_is_named(tmp_path):
     """Noise in the place of sound packets: what can be decoded is used, and the fault is told."""
     path = make_clip(tmp_path / "clip.mp4", seconds=4.0)
     sound = tmp_path / "sound.aac"
-    subprocess.run([media.ffmpeg_program(), "-v", "error", "-i", path, "-vn", "-c", "copy", sound], check=True)
+    subprocess.run([ffmpeg_program(), "-v", "error", "-i", path, "-vn", "-c", "copy", sound], check=True)
     content = bytearray(sound.read_bytes())
     rng = np.random.default_rng(1)
     for start in range(4000, len(content) - 400, 3000):
         content[start : start + 300] = rng.integers(0, 256, 300, np.uint8).tobytes()
     sound.write_bytes(bytes(content))
-    faults: list[str] = []
-    samples = sum(block.size for block in media.sound_blocks(sound, 2, 16000, faults))
+    report = media.SoundReport()
+    samples = sum(blocks[16000].size for blocks in media.sound(media.inspect(sound), [16000], report))
     assert samples > 16000
-    assert "the sound is damaged" in faults[0]
+    assert "the sound is damaged" in report.faults[0]
 
 
 def test_flipped_bytes_never_crash(tmp_path):
@@ -234,7 +232,7 @@ from pathlib import Path
 from flowgrad import artifacts, frames, media
 with artifacts.create(Path(sys.argv[2]), frames.KIND) as output:
     encoder = frames.PictureEncoder(output.clip("clip"))
-    for picture in media.pictures(Path(sys.argv[1]), media.DecodeReport()):
+    for picture in media.pictures(media.inspect(Path(sys.argv[1]))):
         encoder.add(picture)
     encoder.close()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -57,7 +57,7 @@ MISTAKES = [
     # check
     (["check", ""], "expected a path, got ''"),
     (["check", "nofile.yaml"], "{place}/nofile.yaml cannot be read: No such file"),
-    (["check", "nofile.mp4"], "{place}/nofile.mp4 does not exist; name a file of settings: flowgrad check my.yaml"),
+    (["check", "nofile.mp4"], "{place}/nofile.mp4 does not exist; name settings or a recording: flowgrad check my.yaml"),
     (["check", "ünï.yaml"], "{place}/ünï.yaml cannot be read"),
     (["check", "data"], "{place}/data is a folder"),
     (["check", "-c"], "expected one argument; for example: flowgrad check my.yaml"),
@@ -146,7 +146,10 @@ MISTAKES = [
     (["shuffle-sound"], "required: DATASET, OUT; for example: flowgrad shuffle-sound /data/urbansas"),
     (["shuffle-sound", "data"], "required: OUT"),
     (["shuffle-sound", "", "out"], "expected a path"),
-    (["shuffle-sound", "nowhere", "out"], "{place}/nowhere is not a folder (nothing is there); name an Urbansas folder"),
+    (
+        ["shuffle-sound", "nowhere", "out"],
+        "{place}/nowhere is not a folder (nothing is there); name an Urbansas folder",
+    ),
     (["shuffle-sound", "out", "data"], "{place}/out is not a folder (nothing is there)"),
     (["shuffle-sound", "picture.png", "out"], "{place}/picture.png is not a folder"),
     (["shuffle-sound", "empty", "out"], "no video in"),
@@ -199,6 +202,18 @@ def test_what_is_right_is_done(place, monkeypatch, capsys, tmp_path):
         main(["--version"])
     assert ended.value.code == 0
     assert flowgrad.__version__ in capsys.readouterr().out
+
+
+def test_a_recording_is_described(place, monkeypatch, capsys):
+    """What is no file of settings is a recording; one that cannot be used is a sentence, and the others are told."""
+    monkeypatch.chdir(place)
+    assert main(["check", "data/clips/apple.mp4"]) == 0
+    assert "8 a second give 24 frames, 160x96" in capsys.readouterr().out
+    assert main(["check", "file", "data/clips/apple.mp4", "my.yaml"]) == 1
+    said = capsys.readouterr()
+    assert said.err == f"flowgrad check: {place}/file: empty file (0 bytes)\n"
+    assert "8 a second give 24 frames" in said.out
+    assert said.out.endswith("ready: flow\n")
 
 
 def test_help_is_light():

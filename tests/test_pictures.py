@@ -25,7 +25,7 @@ SMALL = CELL[0], CELL[0] * SIZE[1] // SIZE[0]
 
 
 def frame_of(video: Path, number: int) -> np.ndarray:
-    return next(picture.rgb() for picture in media.pictures(video, media.DecodeReport()) if picture.number == number)
+    return next(picture.rgb() for picture in media.pictures(media.inspect(video)) if picture.number == number)
 
 
 def cell(picture: np.ndarray, row: int, column: int, size: tuple[int, int] = SMALL) -> np.ndarray:

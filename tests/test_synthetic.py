@@ -297,14 +297,16 @@ def test_the_data_set_is_read_like_urbansas(tmp_path: Path):
             assert ours.xywh == pytest.approx(theirs.xywh, abs=1e-3)
             assert (ours.time, ours.label, ours.visible) == (theirs.time, theirs.label, theirs.visible)
         report = media.DecodeReport()
-        frames = list(media.pictures(dataset.root / clip.video, report))
+        recording = media.inspect(dataset.root / clip.video)
+        frames = list(media.pictures(recording, report))
         assert len(frames) == 16
         assert not report.faults
         assert frames[0].rgb().shape == (224, 400, 3)
-        assert media.sound_channels(dataset.root / clip.video) == 2
-        faults: list[str] = []
-        sound = np.concatenate(list(media.sound_blocks(dataset.root / clip.video, 2, 16000, faults)))
-        assert not faults
+        with media.open_media(dataset.root / clip.video) as container:
+            assert container.streams.audio[0].codec_context.layout.nb_channels == 2
+        heard = media.SoundReport()
+        sound = np.concatenate([blocks[16000] for blocks in media.sound(recording, [16000], heard)])
+        assert not heard.faults
         assert len(sound) / 16000 == pytest.approx(2.0, abs=0.05)
         assert sound.std() > 0.001
     assert [path.name for path in (tmp_path / "unlabelled/video/video_24fps").iterdir()] == ["unlabelled_00001.mp4"]
@@ -341,7 +343,7 @@ def test_at_8_pictures_a_second_the_same_moments_are_drawn():
 def test_large_frames_and_30_fps(tmp_path):
     scene = make_scene(StreetSettings(width=640, height=360, frames_per_second=30, seconds=1), NAMES[0])
     write_clip(scene, tmp_path / "clip.mp4")
-    with media.open_video(tmp_path / "clip.mp4") as container:
+    with media.open_media(tmp_path / "clip.mp4") as container:
         stream = container.streams.video[0]
         assert (stream.width, stream.height, stream.average_rate, stream.frames) == (640, 360, 30, 30)
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import make_clip
+from conftest import make_clip, sound_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,11 +100,11 @@ def test_what_cannot_be_used_is_left_out_with_a_reason(artifact):
 def test_a_sample_is_what_the_models_will_see(artifact, clips, samples):
     sample = samples.read("clip1", 3)
     number = 20 + 2 * 3
-    picture = next(p for p in media.pictures(clips / "clip1.mp4", media.DecodeReport()) if p.number == number)
+    picture = next(p for p in media.pictures(media.inspect(clips / "clip1.mp4")) if p.number == number)
     np.testing.assert_array_equal(sample.picture, resized(picture.rgb()))
-    blocks = media.sound_blocks(clips / "clip1.mp4", 2, SAMPLE_RATE, [])
+    sound = sound_of(clips / "clip1.mp4", SAMPLE_RATE)
     start = round((number / 8 - 2.5) * SAMPLE_RATE)
-    np.testing.assert_array_equal(sample.sound, np.concatenate(list(blocks))[start : start + WINDOW])
+    np.testing.assert_array_equal(sample.sound, sound[start : start + WINDOW])
     assert sample.magnitude.max() > 1, "the square moves"
 
 

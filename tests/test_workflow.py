@@ -9,10 +9,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import REPOSITORY, make_clip, network_settings, settings
+from conftest import REPOSITORY, ffmpeg_program, make_clip, network_settings, settings
 
 import flowgrad
-from flowgrad import media
 from flowgrad.errors import InputError
 
 TABLES = ("metrics/frames.csv", "metrics/summary.csv", "clips.csv")
@@ -175,9 +174,9 @@ def test_bad_clips_are_named_and_the_others_are_finished(workflow, dataset, chec
     (clips / "empty.mp4").write_bytes(b"")
     (clips / "text.mp4").write_text("no video")
     (clips / "no_index.mp4").write_bytes(whole[: len(whole) // 2])
-    silent = [media.ffmpeg_program(), "-v", "error", "-y", "-i", mini / "clips/prague1033_43918.mp4"]
+    silent = [ffmpeg_program(), "-v", "error", "-y", "-i", mini / "clips/prague1033_43918.mp4"]
     subprocess.run([*silent, "-an", "-c", "copy", clips / "prague1033_43918.mp4"], check=True)
-    short = [media.ffmpeg_program(), "-v", "error", "-y", "-i", mini / "clips/lisbon1076_40113.mp4"]
+    short = [ffmpeg_program(), "-v", "error", "-y", "-i", mini / "clips/lisbon1076_40113.mp4"]
     subprocess.run([*short, "-t", "8", "-c", "copy", clips / "lisbon1076_40113.mp4"], check=True)
     make_clip(clips / "unlabelled.mp4")
     extra = "".join(
@@ -268,18 +267,29 @@ def test_a_folder_of_videos_needs_no_annotations(workflow, tmp_path, checkpoints
     assert picture.stat().st_size > 10_000
 
 
-def test_every_odd_file(workflow, reference):
-    """All 25 of them: a row each, flow for each, no error."""
-    config = {"dataset": {"format": "videos", "root": str(reference / "videos")}, "models": ["flow"]}
-    run = workflow(config | {"protocols": ["paper"]})
+def test_every_odd_file(workflow, reference, tmp_path):
+    """Forty of them: a row each, flow for each, no error; and the same table again from other cores and shards."""
+    root = tmp_path / "odd"
+    root.mkdir()
+    for name in ("videos", "cases"):
+        (root / name).symlink_to(reference / name)
+    config = {"dataset": {"format": "videos", "root": str(root)}, "models": ["flow"], "protocols": ["paper"]}
+    run = workflow(config)
     assert run.status == 0, run.output
     table = pd.read_csv(run.folder / "results/clips.csv").set_index("video")
-    assert len(table) == 25
-    failed = table[table["status"] == "failed"]
-    assert all("sound is damaged" in reason for reason in failed["reason"]), failed
+    assert len(table) == 25 + 15
+    assert table[table["status"] == "failed"].index.tolist() == ["cases__clock_bomb"]
+    assert "one picture stands for 300.0 s" in table.loc["cases__b5_samsung_firstframe", "reason"]
+    assert "no map" in table.loc["cases__v05_one", "reason"]
     results = flowgrad.open_results(run.folder / "results")
     for clip, frames in table["frames"].items():
-        assert len(results.heatmaps(clip, "flow")[0]) == frames - 1
+        if frames > 1:
+            assert len(results.heatmaps(clip, "flow")[0]) == frames - 1
+    still, _ = results.flow("cases__b5_samsung_firstframe")
+    assert not still[:2399].any(), "nothing moves while a picture stands"
+    assert still[2399:].any()
+    again = workflow(config | {"clips_per_job": 3}, "--", "clips", cores=1, folder=tmp_path / "again")
+    assert again.bytes_of("clips.csv") == run.bytes_of("clips.csv")
 
 
 @pytest.mark.parametrize(

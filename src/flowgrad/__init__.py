@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flowgrad.evaluation import score
+    from flowgrad.media import read_clip
     from flowgrad.models import load_model
     from flowgrad.results import open_results
 
 __version__ = "0.1.0"
-__all__ = ["load_model", "open_results", "score"]
+__all__ = ["load_model", "open_results", "read_clip", "score"]
 
-_HOMES = {"load_model": "flowgrad.models", "open_results": "flowgrad.results", "score": "flowgrad.evaluation"}
+_HOMES = {
+    "load_model": "flowgrad.models",
+    "open_results": "flowgrad.results",
+    "read_clip": "flowgrad.media",
+    "score": "flowgrad.evaluation",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -236,8 +236,9 @@ class ArtifactWriter:
         return ClipWriter(self._file[name])
 
     def drop(self, name: str) -> None:
-        """Remove the group of a clip that turned out unusable."""
-        del self._file[name]
+        """Remove the group of a clip that turned out unusable, where it was begun."""
+        if name in self._file:
+            del self._file[name]
 
 
 @contextlib.contextmanager

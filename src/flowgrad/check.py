@@ -12,7 +12,6 @@ from flowgrad import weights
 from flowgrad.config import TRAINED, Config, ConfigurationError, DetectorConfig, is_demo, parse, with_demo, without
 from flowgrad.datasets import Dataset
 from flowgrad.errors import InputError
-from flowgrad.media import ffmpeg_program
 from flowgrad.models.checkpoint_file import check_checkpoint, check_detector
 from flowgrad.models.own import import_problems
 from flowgrad.models.registry import DEFAULT_MODELS, ModelSpec, get_model, required
@@ -89,7 +88,7 @@ def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), download:
 def check(
     config: Config, results: Path = Path("results"), download: Download = "fetch", dataset: bool = True
 ) -> Findings:
-    """Check dataset, weights, ffmpeg and the results folder against the configuration.
+    """Check dataset, weights and the results folder against the configuration.
 
     Args:
         config: the parsed configuration.
@@ -105,7 +104,6 @@ def check(
         findings.problems += import_problems(required(findings.models))
     if dataset and any(path == trained_checkpoint(key) for key, path in findings.checkpoints.items()):
         findings.problems += [problem for problem in training_problems(config) if problem not in findings.problems]
-    _check_ffmpeg(findings)
     image = config.container
     if image and "://" not in image and not Path(image).exists():
         findings.problems.append(
@@ -222,15 +220,6 @@ def _detector_fault(config: Config, findings: Findings, download: Download) -> _
         return _Fault(f"detector.weights: {error}")
     findings.detector = path
     return None
-
-
-def _check_ffmpeg(findings: Findings) -> None:
-    if not any(get_model(name).sound for name in findings.models):
-        return
-    try:
-        ffmpeg_program()
-    except (RuntimeError, ImportError) as error:
-        findings.problems.append(f"no ffmpeg program: {error}; install ffmpeg or the package imageio-ffmpeg")
 
 
 def _check_writable(results: Path, findings: Findings) -> None:

@@ -2,7 +2,8 @@
 
 Pictures are kept as FFV1 packets, each a picture of its own: exactly the decoded pixels at native size, in the
 source's own colour sampling (8-bit YUV; anything else, and what had to be rotated, as RGB), with a checksum in every
-packet. Any frame is read without the ones before it. Sound is mono float32, one dataset a sample rate.
+packet. Any frame is read without the ones before it. Frames that show one picture of the source share its packet.
+Sound is mono float32, one dataset a sample rate.
 """
 
 from __future__ import annotations
@@ -122,16 +123,22 @@ class PictureEncoder:
     def __init__(self, clip: ClipWriter):
         self._clip = clip
         self._context: Any = None
-        self._end = 0
+        self._shown: Any = None
+        self._span = (0, 0)
         self._packets: list[npt.NDArray[np.uint8]] = []
-        self._rows: list[tuple[int, int]] = []
+        self._rows: list[tuple[int, int, int]] = []
 
     def add(self, picture: Picture) -> None:
         """Append one picture."""
         import av
 
         source = picture.frame
-        if picture.rotation == 0 and source.format.name in STORED_AS_IS:
+        if source is self._shown:
+            # however long a picture is on display, it is stored once
+            self._rows.append((picture.number, *self._span))
+            self._flush_full()
+            return
+        if not picture.orientation and source.format.name in STORED_AS_IS:
             frame = source.reformat(format=source.format.name)
         else:
             frame = av.VideoFrame.from_ndarray(picture.rgb(), format="rgb24").reformat(format="bgr0")
@@ -145,22 +152,27 @@ class PictureEncoder:
         frame.time_base = self._context.time_base
         (packet,) = self._context.encode(frame)
         data = np.frombuffer(bytes(packet), np.uint8)
-        self._end += data.size
+        self._shown, self._span = source, (self._span[1], self._span[1] + data.size)
         self._packets.append(data)
-        self._rows.append((picture.number, self._end))
-        if len(self._rows) == CHUNK_FRAMES:
-            self._flush()
+        self._rows.append((picture.number, *self._span))
+        self._flush_full()
 
     def close(self) -> None:
         """Write what is still held back."""
         if self._rows:
             self._flush()
 
+    def _flush_full(self) -> None:
+        if len(self._rows) == CHUNK_FRAMES:
+            self._flush()
+
     def _flush(self) -> None:
-        numbers, ends = zip(*self._rows, strict=True)
-        self._clip.extend("packets", np.concatenate(self._packets), chunk=1 << 18, compress=False)
+        numbers, starts, ends = zip(*self._rows, strict=True)
+        if self._packets:
+            self._clip.extend("packets", np.concatenate(self._packets), chunk=1 << 18, compress=False)
         self._clip.append(
             frame=np.array(numbers, np.int32),
+            packet_start=np.array(starts, np.int64),
             packet_end=np.array(ends, np.int64),
         )
         self._packets, self._rows = [], []
@@ -196,7 +208,9 @@ class PictureReader:
         attributes = artifact.attributes(clip)
         self.width, self.height = int(attributes["width"]), int(attributes["height"])
         self.frames: npt.NDArray[np.int32] = artifact.read(clip, "frame")
+        self._starts = artifact.read(clip, "packet_start")
         self._ends = artifact.read(clip, "packet_end")
+        self._latest: tuple[int, npt.NDArray[np.uint8]] | None = None
         self._row = {int(number): row for row, number in enumerate(self.frames)}
         self._color = int(attributes["color_space"]), int(attributes["color_range"])
         context = av.CodecContext.create("ffv1", "r")
@@ -209,12 +223,18 @@ class PictureReader:
     def __contains__(self, number: int) -> bool:
         return int(number) in self._row
 
+    def same(self, number: int, other: int) -> bool:
+        """Return whether two frames show one picture of the source."""
+        return bool(self._starts[self._row[int(number)]] == self._starts[self._row[int(other)]])
+
     def rgb(self, number: int) -> npt.NDArray[np.uint8]:
-        """Return frame ``number``, upright, (H, W, 3) uint8 RGB at native size."""
+        """Return frame ``number``, upright, (H, W, 3) uint8 RGB at native size; not to be written to."""
         import av
 
         row = self._row[int(number)]
-        start = int(self._ends[row - 1]) if row else 0
+        start = int(self._starts[row])
+        if self._latest is not None and self._latest[0] == start:
+            return self._latest[1]
         data = self._artifact.read(self._clip, "packets", slice(start, int(self._ends[row])))
         decoded = self._context.decode(av.Packet(data.tobytes()))
         if len(decoded) != 1:
@@ -222,4 +242,5 @@ class PictureReader:
         frame = decoded[0]
         if self._context.pix_fmt != "bgr0":
             frame.colorspace, frame.color_range = self._color
-        return np.asarray(frame.to_ndarray(format="rgb24", interpolation="BICUBIC"))
+        self._latest = start, np.asarray(frame.to_ndarray(format="rgb24", interpolation="BICUBIC"))
+        return self._latest[1]

@@ -11,7 +11,7 @@ from typing import Any
 from flowgrad.cli.values import check_folder, path
 from flowgrad.errors import InputError
 
-HELP = "list what is wrong with dataset, weights and configuration"
+HELP = "list what is wrong with dataset, weights and configuration, or with a recording"
 EXAMPLE = "flowgrad check my.yaml"
 SHIPPED = Path(__file__).parents[3] / "config.yaml"
 """The clone's own configuration file, which the workflow reads first."""
@@ -21,7 +21,11 @@ SETTINGS = (".yaml", ".yml", ".json")
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Say what may be given."""
     parser.add_argument(
-        "files", type=path, nargs="*", metavar="FILE", help="settings (.yaml), laid over the clone's config.yaml"
+        "files",
+        type=path,
+        nargs="*",
+        metavar="FILE",
+        help="settings (.yaml) over the clone's config.yaml; or recordings",
     )
     parser.add_argument(
         "--configfile", "-c", type=path, action="append", default=[], metavar="FILE", help="the same, as for snakemake"
@@ -30,13 +34,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what is to be mended; return 0 where nothing is, else 1."""
+    """Print what is to be mended, and what recordings hold; return 0 where nothing is to be mended, else 1."""
     settings = [file for file in options.files if file.suffix.lower() in SETTINGS]
     others = [file for file in options.files if file not in settings]
     for file in others:
         if not file.is_file():
             found = "is a folder" if file.is_dir() else "does not exist"
-            raise InputError(f"{file.absolute()} {found}; name a file of settings: {EXAMPLE}")
+            raise InputError(f"{file.absolute()} {found}; name settings or a recording: {EXAMPLE}")
     status = _describe(others) if others else 0
     if settings or options.configfile or not others:
         status = max(status, _check([*options.configfile, *settings], options.directory))
@@ -44,15 +48,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _describe(recordings: list[Path]) -> int:
-    from importlib import import_module
+    from flowgrad.media.describe import describe
 
-    describe = import_module("flowgrad.recording").describe
     status = 0
     for recording in recordings:
         try:
             print(describe(recording))
         except InputError as error:
-            print(f"flowgrad check: {error}", file=sys.stderr)
+            print(f"flowgrad check: {recording.absolute()}: {error}", file=sys.stderr)
             status = 1
     return status
 

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--video: {video.absolute()} is not the file that {options.clip} was made from")
     wanted = round(float(times[row]) * FRAMES_PER_SECOND)
     try:
-        frames = media.pictures(video, media.DecodeReport())
+        frames = media.pictures(media.inspect(video))
         picture = next(picture for picture in frames if picture.number == wanted)
     except MediaError as error:
         raise InputError(f"{video.absolute()}: {error}") from error

@@ -122,17 +122,16 @@ def _save_sound(source: Path, target: Path) -> None:
 
     Raises ``MediaError`` where there is none, or it cannot be decoded.
     """
-    channels = media.sound_channels(source)
-    if channels == 0:
+    recording = media.inspect(source)
+    if recording.sound is None:
         raise MediaError("no sound track")
-    with media.open_video(source) as container:
-        rate = int(container.streams.audio[0].codec_context.sample_rate)
+    rate = recording.sound.sample_rate
     try:
         with wave.open(str(target), "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(rate)
-            for block in media.sound_blocks(source, channels, rate, []):
+            for block in (blocks[rate] for blocks in media.sound(recording, [rate])):
                 file.writeframes(np.clip(np.rint(block * 32768), -32768, 32767).astype("<i2").tobytes())
     except MediaError:
         target.unlink(missing_ok=True)

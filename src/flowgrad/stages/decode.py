@@ -8,8 +8,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from flowgrad import artifacts, frames, media
 from flowgrad.errors import MediaError
 from flowgrad.plan import PlannedClip, note_gone, read_shard
@@ -27,8 +25,6 @@ STATUS_COLUMNS = {
     "sound_s": "float64",
     "sound_reason": "str",
 }
-SILENCE_AFTER_S = 0.5
-"""Sound that ends this much before the pictures is worth a word."""
 
 
 @dataclass
@@ -47,10 +43,10 @@ class ClipStatus:
     sound_s: float | None = None
     sound_reason: str = ""
 
-    def note(self, reason: str, failed: bool = False) -> None:
+    def note(self, reason: media.Reason) -> None:
         """Add a reason."""
-        self.status = "failed" if failed else self.status
-        self.reason = f"{self.reason}; {reason}" if self.reason else reason
+        self.status = "failed" if reason.fault else self.status
+        self.reason = f"{self.reason}; {reason.words}" if self.reason else reason.words
 
 
 @dataclass(frozen=True)
@@ -123,72 +119,70 @@ def decode(recipe: Recipe, frames_out: Path) -> list[ClipStatus]:
     """Write the frames artifact of a recipe and return what became of each clip."""
     rates = sorted(set(recipe.sample_rates))
     rows = []
-    versions = artifacts.library_versions("av", "ffmpeg-python")
+    versions = artifacts.library_versions("av")
     with artifacts.create(frames_out, frames.KIND, fps=FRAMES_PER_SECOND, sample_rates=rates, **versions) as output:
         for clip in read_shard(recipe.shard):
             status = ClipStatus(clip.name)
             keep = None if recipe.wanted is None else recipe.wanted.get(clip.name, ())
             try:
-                _pictures(clip, recipe.root, output, status, keep)
+                recording = media.inspect(recipe.root / clip.video)
+                seen = _pictures(recording, clip, recipe.root, output, status, keep)
             except MediaError as error:
-                status.note(str(error), failed=True)
+                status.note(media.Reason(str(error), fault=True))
                 output.drop(clip.name)
                 if not (recipe.root / clip.video).is_file():
                     note_gone(recipe.shard, clip.name)
             else:
-                _sound(clip, recipe.root, output, status, rates)
+                heard, notes = _sound(recording, clip, recipe.root, output.existing(clip.name), status, rates)
+                for reason in media.reasons(recording, seen, heard, notes):
+                    status.note(reason)
             log.info("%s: %s %s", clip.name, status.status, status.reason)
             rows.append(status)
     return rows
 
 
 def _pictures(
+    recording: media.Recording,
     clip: PlannedClip,
     root: Path,
     output: artifacts.ArtifactWriter,
     status: ClipStatus,
     keep: Collection[int] | None,
-) -> None:
+) -> media.DecodeReport:
     source = clip.source_sha256(root)
     group = output.clip(clip.name, source_sha256=source, sound_sha256=clip.sound_sha256 or source)
     encoder, report = frames.PictureEncoder(group), media.DecodeReport()
-    for picture in media.pictures(root / clip.video, report):
+    for picture in media.pictures(recording, report):
         if not status.width:
-            sideways = picture.rotation % 180 != 0
-            size = (picture.frame.width, picture.frame.height)
-            status.width, status.height = size[::-1] if sideways else size
+            status.width, status.height = picture.size
         if keep is None or picture.number in keep:
             encoder.add(picture)
     encoder.close()
     status.frames = report.frames
-    for fault in report.faults:
-        status.note(fault, failed=True)
+    return report
 
 
 def _sound(
-    clip: PlannedClip, root: Path, output: artifacts.ArtifactWriter, status: ClipStatus, rates: list[int]
-) -> None:
-    path = root / (clip.sound or clip.video)
-    group = output.existing(clip.name)
+    recording: media.Recording,
+    clip: PlannedClip,
+    root: Path,
+    group: artifacts.ClipWriter,
+    status: ClipStatus,
+    rates: list[int],
+) -> tuple[media.SoundReport, list[str]]:
+    """Write the sound of a clip; return what was met, and what is odd about a sound file of its own."""
+    report, notes = media.SoundReport(), list[str]()
     try:
-        channels = media.sound_channels(path)
-        if channels == 0:
-            raise MediaError("no sound track")
-        for rate in rates:
-            samples, peak, faults = 0, 0.0, list[str]()
-            for block in media.sound_blocks(path, channels, rate, faults):
+        if clip.sound:
+            recording = media.inspect(root / clip.sound)
+            notes = [f"{clip.sound}: {note}" for note in recording.notes]
+        for blocks in media.sound(recording, rates, report):
+            for rate, block in blocks.items():
                 group.extend(f"sound_{rate}", block, chunk=1 << 14)
-                samples += block.size
-                peak = max(peak, float(np.abs(block).max(initial=0)))
-            status.sound_s = samples / rate
     except MediaError as error:
-        status.sound_s = None
         status.sound_reason = f"{clip.sound}: {error}" if clip.sound else str(error)
         group.discard(f"sound_{rate}" for rate in rates)
-        return
-    for fault in faults:
-        status.note(fault, failed=True)
-    if peak == 0:
-        status.note("the sound is digital silence")
-    elif status.sound_s is not None and status.frames / FRAMES_PER_SECOND - status.sound_s > SILENCE_AFTER_S:
-        status.note(f"the sound ends at {status.sound_s:.2f} s; silence stands in after that")
+        # what was met on the way is told by that reason
+        return media.SoundReport(), notes
+    status.sound_s = report.seconds
+    return report, notes

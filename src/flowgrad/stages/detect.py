@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
@@ -52,8 +53,12 @@ def run(*, frames_in: Path, out: Path, detector: Detector, storage: FrameStorage
             before = len(rows)
             for start in range(0, len(numbers), FRAMES_AT_ONCE):
                 batch = numbers[start : start + FRAMES_AT_ONCE]
-                pictures = [frames.stored(reader.rgb(number), storage) for number in batch]
-                for number, found in zip(batch, detector.detect(pictures), strict=True):
+                # a picture that stays on display is looked at once
+                firsts = [at for at, number in enumerate(batch) if at == 0 or not reader.same(number, batch[at - 1])]
+                pictures = [frames.stored(reader.rgb(batch[at]), storage) for at in firsts]
+                seen = detector.detect(pictures)
+                for at, number in enumerate(batch):
+                    found = seen[bisect_right(firsts, at) - 1]
                     time = number / FRAMES_PER_SECOND
                     for box, label, confidence in zip(found.boxes, found.labels, found.confidences, strict=True):
                         rows.append((clip, number, time, *box, label, confidence))

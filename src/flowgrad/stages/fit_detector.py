@@ -69,7 +69,7 @@ def run(
         for number, (name, path) in enumerate(sorted(videos.items())):
             scene = make_scene(settings, name)
             part = "val" if number % JUDGED_BY == 0 else "train"
-            for picture in media.pictures(path, media.DecodeReport()):
+            for picture in media.pictures(media.inspect(path)):
                 if picture.number % EVERY:
                     continue
                 boxes = vehicle_boxes(scene, picture.number / FRAMES_PER_SECOND)

@@ -11,7 +11,7 @@ import numpy as np
 from flowgrad import artifacts, frames
 from flowgrad.flow import Farneback, FlowEstimator, jpeg_magnitude, map_magnitude
 from flowgrad.flow.magnitude import KIND
-from flowgrad.protocols import FRAMES_PER_SECOND
+from flowgrad.protocols import FRAMES_PER_SECOND, MAP_SIZE
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +59,17 @@ def _clip(
         source_height=reader.height,
     )
     pairs = [int(number) for number in reader.frames if number + 1 in reader]
-    grey, grey_of = None, -1
+    grey, grey_of = None, pairs[0] if pairs else 0
     for start in range(0, len(pairs), artifacts.CHUNK_FRAMES):
         batch = pairs[start : start + artifacts.CHUNK_FRAMES]
         exact, jpeg = [], []
         for number in batch:
-            first = grey if grey is not None and grey_of == number else estimator.grey(reader.rgb(number))
+            if reader.same(number, number + 1):
+                # nothing moves between a picture and itself
+                exact.append(np.zeros((MAP_SIZE, MAP_SIZE), np.float16))
+                jpeg.append(np.zeros((MAP_SIZE, MAP_SIZE), np.uint8))
+                continue
+            first = grey if grey is not None and reader.same(grey_of, number) else estimator.grey(reader.rgb(number))
             grey, grey_of = estimator.grey(reader.rgb(number + 1)), number + 1
             magnitude = estimator.magnitude(first, grey)
             exact.append(map_magnitude(magnitude))

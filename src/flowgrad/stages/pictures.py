@@ -150,7 +150,7 @@ def _frame(video: Path, number: int) -> npt.NDArray[np.uint8]:
 
     Raises ``MediaError`` where the video cannot be read or ends before.
     """
-    for picture in media.pictures(video, media.DecodeReport()):
+    for picture in media.pictures(media.inspect(video)):
         if picture.number == number:
             return picture.rgb()
     raise MediaError(f"ends before frame {number}")

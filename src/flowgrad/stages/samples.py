@@ -51,7 +51,7 @@ def run(*, shard: Path, root: Path, frames_per_second: int, samples_out: Path, s
 
     cv2.setNumThreads(1)
     rows = []
-    versions = artifacts.library_versions("av", "ffmpeg-python", "opencv-python")
+    versions = artifacts.library_versions("av", "opencv-python")
     with artifacts.create(samples_out, KIND, frames_per_second=frames_per_second, **versions) as output:
         for clip in read_shard(shard):
             group = output.clip(clip.name, source_sha256=clip.source_sha256(root))
@@ -87,10 +87,11 @@ def run_clips(*, statuses_in: Sequence[Path], clips_in: Path, out: Path) -> None
 
 def _clip(clip: PlannedClip, root: Path, group: artifacts.ClipWriter, every: int) -> int:
     """Write one clip and return how many samples it has; raises ``MediaError`` where it cannot be used."""
-    sound_end = _sound(root / (clip.sound or clip.video), group)
+    recording = media.inspect(root / clip.video)
+    sound_end = _sound(media.inspect(root / clip.sound) if clip.sound else recording, group)
     report = media.DecodeReport()
     numbers: list[int] = []
-    for number, picture, magnitude in _pairs(root / clip.video, report, every, sound_end):
+    for number, picture, magnitude in _pairs(recording, report, every, sound_end):
         numbers.append(number)
         group.append(
             chunk=1,
@@ -107,12 +108,12 @@ def _clip(clip: PlannedClip, root: Path, group: artifacts.ClipWriter, every: int
 
 
 def _pairs(
-    path: Path, report: media.DecodeReport, every: int, end: float
+    recording: media.Recording, report: media.DecodeReport, every: int, end: float
 ) -> Iterator[tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.float16]]]:
     """Yield number, picture, and flow to its successor of every ``every``-th frame that has a whole window."""
     estimator = Farneback()
     waiting = None
-    for picture in media.pictures(path, report):
+    for picture in media.pictures(recording, report):
         wanted = picture.number % every == 0 and has_whole_window(picture.number, end)
         rgb = picture.rgb() if wanted or waiting is not None else None
         if waiting is not None and rgb is not None:
@@ -121,13 +122,10 @@ def _pairs(
         waiting = rgb if wanted else None
 
 
-def _sound(path: Path, group: artifacts.ClipWriter) -> float:
+def _sound(recording: media.Recording, group: artifacts.ClipWriter) -> float:
     """Write a clip's sound and return its length in seconds; raises ``MediaError`` where there is none."""
-    channels = media.sound_channels(path)
-    if channels == 0:
-        raise MediaError("no sound track")
-    samples, peak, faults = 0, 0.0, list[str]()
-    for block in media.sound_blocks(path, channels, SAMPLE_RATE, faults):
+    samples, peak = 0, 0.0
+    for block in (blocks[SAMPLE_RATE] for blocks in media.sound(recording, [SAMPLE_RATE])):
         group.extend("sound", block, chunk=1 << 14, compress=False)
         samples += block.size
         peak = max(peak, float(np.abs(block).max(initial=0)))

@@ -1,0 +1,227 @@
+"""The pictures of a recording, 8 a second, by timestamp.
+
+Frame k is the picture on display at t = k/8 s, that is the one with the largest timestamp <= k/8. Before the first
+picture (a video track that starts late, a recording that begins between key frames) the first one stands in.
+Timestamps are compared as exact fractions: frame numbers and nominal rates are never used, so variable rates, start
+offsets and 23.976 or 29.97 sources come out right.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from flowgrad.errors import MediaError
+from flowgrad.media.clock import LONG_S
+from flowgrad.media.container import open_media, packets, prepare
+from flowgrad.media.orientation import Orientation, orientation_of
+from flowgrad.media.recording import Recording, stamped, with_pictures
+from flowgrad.protocols import FRAMES_PER_SECOND
+
+LARGEST_GAP_S = 0.5
+"""A recording that ends this much before its container says (or a hole this long) is called truncated (damaged)."""
+REORDERED = 32
+"""No decoder holds back more pictures than this."""
+
+
+@dataclass
+class Picture:
+    """One 8 fps frame: the decoded picture, its number, and the timestamp of the source picture in seconds.
+
+    Frames that show one source picture share its ``frame``.
+    """
+
+    number: int
+    source_time: float
+    frame: Any
+
+    @cached_property
+    def orientation(self) -> Orientation:
+        """Return what brings the decoded picture upright."""
+        return orientation_of(self.frame)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return width and height of the upright picture, pixels."""
+        size = int(self.frame.width), int(self.frame.height)
+        return size[::-1] if self.orientation.transpose else size
+
+    def rgb(self) -> npt.NDArray[np.uint8]:
+        """Return the upright picture, (H, W, 3) uint8 RGB."""
+        return self.orientation.applied(self.frame.to_ndarray(format="rgb24", interpolation="BICUBIC"))
+
+
+@dataclass
+class DecodeReport:
+    """What decoding a file met: filled in while :func:`pictures` runs, complete when it is exhausted.
+
+    Attributes:
+        frames: how many frames there are.
+        sources: how many pictures they show.
+        end: when the last one ends, seconds.
+        damaged_packets: packets that could not be decoded, those before the first picture excepted.
+        damaged_pictures: pictures of which the decoder says that parts are made up.
+        faults: what is wrong with the file, one sentence each.
+        notes: what is odd about it and right all the same.
+    """
+
+    frames: int = 0
+    sources: int = 0
+    end: Fraction = Fraction(0)
+    damaged_packets: int = 0
+    damaged_pictures: int = 0
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Shown:
+    """The picture on display, since when, and how long it lasts as far as is known."""
+
+    frame: Any
+    at: Fraction
+    length: Fraction
+
+
+def pictures(recording: Recording, report: DecodeReport | None = None) -> Iterator[Picture]:
+    """Yield the frames of a recording at 8 per second, in order; memory does not grow with length.
+
+    Damaged packets are skipped and counted in ``report``; a recording that ends early or has a hole is noted there.
+    Raises ``MediaError`` when the file has no video or not a single picture can be decoded.
+    """
+    report = report or DecodeReport()
+    track = with_pictures(recording)
+    with open_media(recording.path) as container:
+        stream = container.streams[track.index]
+        prepare(stream, "AUTO")
+        number, shown, length = 0, None, Fraction(0)
+        standing: list[tuple[float, float]] = []
+        for frame, stamp in _decoded(recording, container, stream, report):
+            at = stamp - recording.zero if stamp is not None else shown.at + length if shown else Fraction(0)
+            if shown is not None and at <= shown.at:
+                continue  # a picture that is never on display
+            if shown is None:
+                _note_late_start(report, at)
+            else:
+                length = at - shown.at
+                if length > max(Fraction(LARGEST_GAP_S), 2 * shown.length) and report.damaged_packets:
+                    report.faults.append(f"pictures missing between {float(shown.at):.2f} s and {float(at):.2f} s")
+                elif length > LONG_S:
+                    standing.append((float(length), float(shown.at)))
+                while Fraction(number, FRAMES_PER_SECOND) < at:
+                    yield Picture(number, float(shown.at), shown.frame)
+                    number += 1
+            if frame.duration:
+                length = frame.duration * stream.time_base
+            report.sources += 1
+            report.damaged_pictures += bool(frame.is_corrupt)
+            shown = _Shown(frame, at, length)
+        if shown is None:
+            raise MediaError("no picture could be decoded" if report.damaged_packets else "zero frames")
+        length = _last_length(recording, shown, stream)
+        if length > LONG_S:
+            standing.append((float(length), float(shown.at)))
+        report.end = shown.at + length
+        while Fraction(number, FRAMES_PER_SECOND) < report.end:
+            yield Picture(number, float(shown.at), shown.frame)
+            number += 1
+        report.frames = number
+        _judge(recording, report, standing)
+
+
+def _last_length(recording: Recording, shown: _Shown, stream: Any) -> Fraction:
+    """Return how long the last picture lasts: as declared, but no longer than the file makes plausible."""
+    length = shown.length
+    if not length:
+        length = 1 / Fraction(stream.average_rate) if stream.average_rate else Fraction(1, FRAMES_PER_SECOND)
+    plausible = max(LONG_S, recording.sound_end - float(shown.at), recording.clock.standing_left)
+    return min(length, Fraction(plausible))
+
+
+def _note_late_start(report: DecodeReport, at: Fraction) -> None:
+    lost = f"; packets before it that cannot be decoded: {report.damaged_packets}" if report.damaged_packets else ""
+    if at > LARGEST_GAP_S or lost:
+        report.notes.append(f"the first picture comes at {float(at):.2f} s and stands for the time before{lost}")
+    # a capture that begins between key frames is whole from the first one on
+    report.damaged_packets = 0
+
+
+def _judge(recording: Recording, report: DecodeReport, standing: list[tuple[float, float]]) -> None:
+    expected = recording.claimed_end
+    if expected is not None and expected - report.end > LARGEST_GAP_S:
+        report.faults.append(f"truncated: pictures end at {float(report.end):.2f} s of {float(expected):.2f} s")
+    if report.damaged_packets:
+        report.faults.append(f"damaged packets were left out: {report.damaged_packets}")
+    if report.damaged_pictures:
+        report.faults.append(f"pictures are damaged: {report.damaged_pictures} of {report.sources}")
+    if standing:
+        length, at = max(standing)
+        one = "one picture stands" if len(standing) == 1 else f"{len(standing)} pictures stand for more than 10 s, one"
+        report.notes.append(f"{one} for {length:.1f} s, from {at:.2f} s on")
+    if report.sources == 1:
+        why = "nothing moves" if report.frames > 1 else "there is no next frame, so rows that need motion have no map"
+        report.notes.append(f"one picture only: {why}")
+
+
+def _decoded(
+    recording: Recording, container: Any, stream: Any, report: DecodeReport
+) -> Iterator[tuple[Any, Fraction | None]]:
+    """Yield decoded frames and their corrected stamps, seconds; a damaged packet does not end the video."""
+    import av
+
+    track = with_pictures(recording)
+    order = _CodedOrder() if track.coded_order else None
+
+    def seconds(frame: Any) -> Fraction | None:
+        ticks = order.stamp(frame) if order else frame.pts
+        return ticks * stream.time_base if ticks is not None else None
+
+    for number, packet in enumerate(stamped(track, stream, packets(container, [stream], report.faults))):
+        if order:
+            order.sent(packet, number)
+        try:
+            for frame in packet.decode():
+                yield frame, seconds(frame)
+        except (av.error.FFmpegError, ValueError):
+            report.damaged_packets += 1
+            if order:
+                order.lost(number)
+    try:
+        for frame in stream.decode(None):
+            yield frame, seconds(frame)
+    except (av.error.FFmpegError, ValueError):
+        report.damaged_packets += 1
+
+
+class _CodedOrder:
+    """Times for pictures whose packets are stamped in the order of decoding: as shown, they take them in that order."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[int, int | None]] = deque()
+
+    def sent(self, packet: Any, number: int) -> None:
+        """Note the stamp of a packet, and mark it with its number, which comes back with its picture."""
+        self._waiting.append((number, packet.pts if packet.pts is not None else packet.dts))
+        packet.pts = number
+
+    def lost(self, number: int) -> None:
+        """Forget the stamp of a packet that gave no picture."""
+        with contextlib.suppress(StopIteration):
+            self._waiting.remove(next(pair for pair in self._waiting if pair[0] == number))
+
+    def stamp(self, frame: Any) -> int | None:
+        """Return the stamp of the next picture that is shown."""
+        # packets before a key frame are shown before it, or were lost without a word
+        while frame.key_frame and frame.pts is not None and self._waiting and self._waiting[0][0] < frame.pts:
+            self._waiting.popleft()
+        while len(self._waiting) > REORDERED:
+            self._waiting.popleft()
+        return self._waiting.popleft()[1] if self._waiting else None
