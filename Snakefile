@@ -7,17 +7,20 @@ Everything is written under results/ of the working folder. docs/running.md expl
 """
 
 import sys
+import time
+from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from flowgrad.config import TRAINABLE
+from flowgrad.ending import MISTAKE, give_up, no_target, or_give_up
 from flowgrad.errors import InputError
 from flowgrad.run import prepare
 
 min_version("9.19")
+STARTED = time.time()
 
 
 configfile: f"{workflow.basedir}/config.yaml"
@@ -25,8 +28,8 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 try:
     RUN = prepare(config, main=workflow.is_main_process)
-except InputError as error:
-    raise WorkflowError(str(error)) from None
+except (InputError, OSError) as error:
+    give_up(error)
 
 if workflow.is_main_process:
     for note in RUN.findings.notes:
@@ -52,6 +55,7 @@ include: "workflow/rules/detect.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/pictures.smk"
+include: "workflow/targets.smk"
 
 
 rule all:
@@ -71,3 +75,9 @@ onsuccess:
     from flowgrad.report import closing_lines
 
     print(*closing_lines("results"), sep="\n")
+
+
+onerror:
+    from flowgrad.report import failure_lines
+
+    print(*failure_lines(Path("results/logs"), STARTED), sep="\n", file=sys.stderr)

@@ -17,6 +17,7 @@ from flowgrad.check import check, check_raw
 from flowgrad.config import parse
 from flowgrad.errors import InputError
 from flowgrad.models.checkpoint_file import check_checkpoint, read_checkpoint
+from flowgrad.models.registry import MODELS, ModelSpec
 
 
 @pytest.fixture(autouse=True)
@@ -283,3 +284,91 @@ def test_a_detector_that_cannot_be_trained_hides_nothing_else(tmp_path):
     found = "\n".join(check_raw(raw | {"checkpoints": {"rcgrad": "nowhere.pt"}}).problems)
     assert "only rendered streets have boxes to train a detector from" in found
     assert "nowhere.pt" in found
+
+
+def test_weights_that_nobody_has_are_one_sentence(tmp_path):
+    """A first configuration: a folder, and nothing else. It is told once what to write."""
+    raw = {"dataset": {"root": str(urbansas(tmp_path))}}
+    (problem,) = check_raw(raw, download="never").problems
+    assert problem.startswith(
+        f"4 files with weights are not in {tmp_path}/weights: put them there, or write `models: avai"
+    )
+    for file in ("rc_grad.pt", "flowgrad_IC.ckpt", "flowgrad_EN.ckpt", "yolov8n.pt"):
+        assert file in problem
+    assert "(for rcgrad, flowgrad-h)" in problem
+    assert check_raw(raw | {"models": "available"}, download="never").problems == []
+
+
+def test_what_is_absent_is_named_in_full(tmp_path):
+    raw = {"dataset": {"root": "data"}, "models": ["rcgrad"], "checkpoints": {"rcgrad": "here/rc.pt"}}
+    found = check_raw(raw | {"container": "image.sif"}, download="never").problems
+    for path in ("data is not a folder", "here/rc.pt nor in", "weights (FLOWGRAD_WEIGHTS", "image.sif not found"):
+        assert f"{tmp_path}/{path}" in "\n".join(found)
+    name = "x" * 300
+    (problem,) = check_raw({"dataset": {"root": name}, "models": ["flow"]}).problems
+    assert problem == "dataset.root: the folder cannot be looked at: File name too long"
+
+
+@pytest.mark.parametrize(
+    ("raw", "meant"),
+    [
+        ({"models": ["rcgrad"], "checkpoints": {"rcgrad": "train"}}, "trained"),
+        ({"models": ["yolo-baseline"], "detector": {"weights": "streets_detector.pt"}}, "streets-detector.pt"),
+        (
+            {
+                "models": ["rcgrad"],
+                "checkpoints": {"rcgrad": "trained"},
+                "training": {"start": {"rcgrad": "image_net"}, "root": "."},
+            },
+            "imagenet",
+        ),
+    ],
+)
+def test_a_word_that_stands_for_a_file_can_be_mistyped(tmp_path, raw, meant):
+    found = check_raw({"dataset": {"root": str(urbansas(tmp_path))}} | raw, download="never").problems
+    assert f"did you mean {meant}?" in found[0]
+
+
+OWN = {
+    "good": "def thing(): ...\n",
+    "needy": "import no_such_library\nthing = None\n",
+    "broken": "raise RuntimeError('no licence')\n",
+    "odd": "def thing(:\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("good:thing", None),
+        ("good:other", "module 'good' has no attribute 'other'"),
+        ("absent.module:thing", "No module named 'absent'"),
+        ("flowgrad.models.mine:thing", "No module named 'flowgrad.models.mine'"),
+        ("needy:thing", "No module named 'no_such_library'"),
+        ("broken:thing", "no licence"),
+        ("odd:thing", "invalid syntax"),
+        ("good", "is not module:attribute"),
+        ("beside:thing", "No module named 'beside'"),
+    ],
+)
+def test_a_model_of_ones_own_is_imported_before_the_first_job(tmp_path, monkeypatch, code, reason):
+    """As jobs will: the working folder is not where they look."""
+    (tmp_path / "library").mkdir()
+    for name, text in OWN.items():
+        (tmp_path / f"library/{name}.py").write_text(text)
+    (tmp_path / "beside.py").write_text(OWN["good"])
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "library"))
+    monkeypatch.setitem(MODELS, "mine", ModelSpec("mine", "control", code=code))
+    found = problems(urbansas(tmp_path), models=["flow", "mine"])
+    if reason is None:
+        assert found == []
+        return
+    (problem,) = found
+    assert problem.startswith(f"mine: {code} (models/registry.py)")
+    assert reason in problem
+    assert "\n" not in problem
+
+
+def test_loading_what_cannot_be_imported_is_a_sentence():
+    with pytest.raises(InputError, match=r"^mine: absent\.module:thing cannot be imported: No module named 'absent'$"):
+        ModelSpec("mine", "control", code="absent.module:thing").load()

@@ -3,17 +3,128 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from conftest import REPOSITORY
+from hypothesis import given
+from hypothesis import strategies as st
 
-from flowgrad.config import json_schema, parse
+from flowgrad.config import ConfigurationError, json_schema, parse
 from flowgrad.errors import InputError
 from flowgrad.protocols import PAPER, RELEASED, Protocol
+from flowgrad.spelling import ALSO_CALLED
 
 MINIMAL = {"dataset": {"root": "clips"}}
+SCHEMA = json.loads(json_schema())
+Place = tuple[str, ...]
+
+
+def keys(schema: dict[str, Any], place: Place = ()) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Every key of the configuration, as the schema that editors use has it, and what it says of it."""
+    for name, what in schema.get("properties", {}).items():
+        reference = what.get("$ref", "").rpartition("/")[2]
+        below = SCHEMA["$defs"].get(reference, what)
+        yield (*place, name), what if below is what else below
+        yield from keys(below, (*place, name))
+
+
+KEYS = dict(keys(SCHEMA))
+KEYS |= dict(keys(SCHEMA["$defs"]["CustomProtocol"], ("custom_protocols", "mine")))
+KEYS |= dict(keys(Protocol.model_json_schema(), ("custom_protocols", "mine", "change")))
+KEYS |= {("checkpoints", "rcgrad"): {}, ("training", "start", "flowgrad-ic"): {}, ("custom_protocols", "mine"): {}}
+LISTS = {("models",), ("protocols",), ("training", "methods")}
+MAPS = {place[:end] for place in KEYS for end in range(1, len(place))}
+OPTIONAL = {("container",), ("training", "root")}
+"""Keys that may be there without a value."""
+OURS_TO_KNOW = ("constrained", "instance of", "pydantic", "nonetype", "<class", "union", "literal", "lax-or-strict")
+OURS_TO_KNOW += ("config", "validat", "input should", "dictionary", "str]", "int]", "value error", "function-")
+
+
+def put(place: Place, value: Any, raw: dict[str, Any] = MINIMAL) -> dict[str, Any]:
+    first, *rest = place
+    return raw | {first: put(tuple(rest), value, raw.get(first, {})) if rest else value}
+
+
+def refused(place: Place, value: Any) -> list[str]:
+    """The faults that are found where a value stands in a place; each must be in a person's words."""
+    try:
+        parse(put(place, value))
+    except ConfigurationError as error:
+        for fault in error.faults:
+            assert fault.words.startswith(".".join(place[:1])), "the key comes first"
+            assert "\n" not in fault.words
+            # what was given is not ours
+            words = fault.words.partition("got ")[0].lower()
+            assert not [word for word in OURS_TO_KNOW if word in words], fault.words
+        assert error.faults
+        return [fault.words for fault in error.faults]
+    return []
+
+
+def test_every_key_is_looked_at():
+    assert len(KEYS) > 90
+    assert {("dataset", "root"), ("streets", "night"), ("custom_protocols", "mine", "change", "sound_bits")} <= set(
+        KEYS
+    )
+
+
+@pytest.mark.parametrize("place", KEYS, ids=".".join)
+def test_what_cannot_stand_in_a_place_is_told_with_its_key(place):
+    """Nothing, lists for scalars, scalars for lists, text for maps, true for numbers, dates, infinity, empty texts."""
+    path = ".".join(place)
+    wrong: list[Any] = [date(2024, 1, 1)]
+    wrong += [] if place in OPTIONAL else [None]
+    wrong += [{"colour": "red"}] if place not in MAPS else []
+    wrong += [["red"], []] if place not in MAPS | LISTS else [["red"]]
+    if place in MAPS | LISTS:
+        wrong += ["red", 1, 1.5, True, ""]
+    else:
+        wrong += ["", "   "]
+        numbers = KEYS[place].get("type") in ("integer", "number")
+        wrong += ["many", True, math.nan, math.inf, -1] if numbers else []
+    for value in wrong:
+        told = refused(place, value)
+        assert told, f"{path}: {value!r} passed"
+        assert any(words.startswith(path) for words in told), told
+        assert any(" expected " in words or " unknown " in words or " needed" in words for words in told), told
+
+
+@given(
+    place=st.sampled_from(sorted(KEYS)),
+    value=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=80) | st.dates(),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | st.integers(), inner, max_size=3)
+        ),
+        max_leaves=5,
+    ),
+)
+def test_whatever_stands_in_a_place_is_taken_or_told(place, value):
+    refused(place, value)
+
+
+def enumerated(what: dict[str, Any]) -> list[str]:
+    """The words that may stand in a place."""
+    members = [what, *what.get("anyOf", [])]
+    words = [word for member in members for word in [*member.get("enum", []), *filter(None, [member.get("const")])]]
+    return [word for word in words if isinstance(word, str) and word.isalpha()]
+
+
+CHOICES = [(place, word) for place, what in KEYS.items() for word in enumerated(what)]
+
+
+@pytest.mark.parametrize(("place", "word"), CHOICES, ids=[f"{'.'.join(place)}: {word}" for place, word in CHOICES])
+def test_a_mistyped_word_is_told_the_right_one(place, word):
+    assert not refused(place, word) or word in ("streets", "trained")
+    for mistyped in (word.upper(), word + word[-1], *ALSO_CALLED.get(word, ())):
+        (told,) = refused(place, mistyped) or [""]
+        assert f"got {mistyped!r}; did you mean {word}?" in told
 
 
 def test_schema_has_not_drifted():
@@ -52,6 +163,52 @@ def test_what_is_wrong_is_named(change, words):
     with pytest.raises(InputError, match="configuration") as caught:
         parse(MINIMAL | change)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            {"models": ["flows", "rcgrad", "whole_frame"]},
+            [
+                "models, entry 1: unknown model 'flows'; did you mean flow?",
+                "models, entry 3: unknown model 'whole_frame'; did you mean whole-frame?",
+            ],
+        ),
+        ({"models": "flow"}, ["models: expected a list, or available, got 'flow'; write [flow]"]),
+        ({"dataset": "/data"}, ["dataset: expected keys and values (format, root), got '/data'; write {root: /data}"]),
+        ({"dataset": {}}, ["dataset.root: is required; for example root: /data/urbansas"]),
+        ({"dataset": {"path": "x"}}, ["dataset.path: unknown key; did you mean dataset.root?"]),
+        ({"dataset": {"Dir": "x"}}, ["dataset.Dir: unknown key; did you mean dataset.root?"]),
+        ({"root": "x"}, ["root: unknown key; did you mean dataset.root?"]),
+        ({"epochs": 3}, ["epochs: unknown key; did you mean training.epochs?"]),
+        ({"training": {"device": "cpu"}}, ["training.device: unknown key; did you mean device?"]),
+        ({"device": "gpu"}, ["device: expected auto, cpu or cuda, got 'gpu'; did you mean cuda?"]),
+        ({"batch_size": 0}, ["batch_size: expected a whole number from 1 to 4096, or auto, got 0"]),
+        ({"detector": {"iou": 0}}, ["detector.iou: expected a number above 0 and up to 1, got 0"]),
+        ({"streets": {"width": 161}}, ["streets.width: expected an even number from 160 to 1280, got 161"]),
+        (
+            {"clips_per_job": None},
+            ["clips_per_job: expected a whole number from 1 to 100000, got nothing; give it a value"],
+        ),
+        ({"checkpoints": {"rcgrab": "x"}}, ["checkpoints.rcgrab: unknown key; did you mean rcgrad?"]),
+        ({1: 2}, None),
+        (
+            {"custom_protocols": {"mine": {"change": {"sound_bits": 16}}}},
+            ["custom_protocols.mine.change.sound_bits: expected float or 16, got 16; write '16', in quotes"],
+        ),
+        (
+            {"protocols": ["papr", "half"]},
+            ["protocols: unknown protocol 'papr'; did you mean paper?; unknown protocol"],
+        ),
+    ],
+)
+def test_the_sentence_says_what_to_write(change, told):
+    with pytest.raises(ConfigurationError) as caught:
+        parse(MINIMAL | change)
+    found = [fault.words for fault in caught.value.faults]
+    for words, expected in zip(found, told or ["1: unknown key; known: dataset, streets"], strict=True):
+        assert words.startswith(expected)
 
 
 def test_everything_wrong_is_named_at_once():

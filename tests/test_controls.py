@@ -103,13 +103,13 @@ def test_what_cannot_be_shuffled_is_refused(tmp_path, capsys):
     make_clip(root / "clips/mute.mp4", sound=False)
     out = tmp_path / "out"
     out.mkdir()
-    assert main(["shuffle-sound", str(root), str(out)]) == 1
+    assert main(["shuffle-sound", str(root), str(out)]) == 2
     assert "1 of its clips have sound; a swap needs two" in capsys.readouterr().err
     assert sorted(tmp_path.iterdir()) == [root, out], "nothing is left behind"
     (out / "mine.txt").write_text("mine")
-    assert main(["shuffle-sound", str(root), str(out)]) == 1
+    assert main(["shuffle-sound", str(root), str(out)]) == 2
     assert "exists and is not an empty folder" in capsys.readouterr().err
-    assert main(["shuffle-sound", str(tmp_path / "nowhere"), str(tmp_path / "new")]) == 1
+    assert main(["shuffle-sound", str(tmp_path / "nowhere"), str(tmp_path / "new")]) == 2
     assert "nowhere is not a folder" in capsys.readouterr().err
 
 

@@ -47,5 +47,6 @@ def test_commands_ask_for_what_there_is():
     for command in commands():
         asked = get_argument_parser().parse_args(shlex.split(command))
         assert asked.targets, command
+        assert not asked.quiet, f"{command}: the profiles are quiet, and --quiet swallows what follows it"
         assert set(asked.targets) <= targets | {"all"}, command
         assert all(path.suffix == ".yaml" for path in asked.configfile or []), command

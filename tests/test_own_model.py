@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
-from conftest import REPOSITORY, network_settings
+from conftest import REPOSITORY, Finished, network_settings
 
 OWN_MODEL = """
 import numpy as np
@@ -63,10 +63,7 @@ def test_a_model_of_ones_own(dataset, checkpoints, tmp_path):
     config["models"] = [*config["models"], "centre"]
     config["checkpoints"] = config["checkpoints"] | {"centre": str(checkpoints / "flowgrad_IC.ckpt")}
     output = run(clone / "Snakefile")
-    assert "rule heatmaps" in output
-    assert "rule decode" not in output
-    assert "rule flow:" not in output
-    assert output.count("rule heatmaps:") == 1
+    assert Finished(0, output, folder).jobs == {"heatmaps": 1, "release": 1, "score": 1, "summary": 1}
     summary = pd.read_csv(folder / "results/metrics/summary.csv").set_index("model")
     assert summary.loc["centre", "frames"] == summary.loc["rcgrad", "frames"]
     assert summary.loc["centre", "mean_ciou"] > 0

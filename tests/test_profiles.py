@@ -42,7 +42,7 @@ def test_what_was_too_little_is_more_on_retry(name):
 def test_what_jobs_ask_for(workflow, dataset, checkpoints, option):
     """Networks ask for a GPU, arithmetic on maps does not, whatever this machine has."""
     config = network_settings(dataset("lyon1029_40200"), checkpoints)
-    run = workflow(config, "-n", option, REPOSITORY / "profiles/slurm-gpu")
+    run = workflow(config, "-n", "--quiet", "host", option, REPOSITORY / "profiles/slurm-gpu")
     assert run.status == 0, run.output
     blocks = re.findall(r"^rule (?:heatmaps|arithmetic):(.*?)^\S", run.output, re.DOTALL | re.MULTILINE)
     asked = [

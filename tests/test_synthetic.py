@@ -11,6 +11,7 @@ import pytest
 from conftest import REPOSITORY
 
 from flowgrad import cli, media
+from flowgrad.cli.synth import street_settings
 from flowgrad.datasets import open_dataset
 from flowgrad.errors import InputError
 from flowgrad.synthetic import sound as sounds
@@ -20,7 +21,7 @@ from flowgrad.synthetic.dataset import clip_names, write_annotations, write_data
 from flowgrad.synthetic.hearing import distance, pan, received_level
 from flowgrad.synthetic.render import Renderer, without
 from flowgrad.synthetic.scene import make_scene
-from flowgrad.synthetic.settings import StreetSettings, street_settings
+from flowgrad.synthetic.settings import StreetSettings
 
 NUISANCES = [
     name
@@ -351,7 +352,7 @@ def test_large_frames_and_30_fps(tmp_path):
     ("given", "words"),
     [
         ({"width": "401"}, "width"),
-        ({"rain": 1}, "rain: no such"),
+        ({"rain": 1}, "rain: unknown key; known: seed, seconds"),
         ({"night": "2"}, "night"),
         ({"seconds": 0}, "seconds"),
     ],
@@ -367,13 +368,13 @@ def test_the_command(tmp_path, capsys):
     assert "labelled_00001.mp4" in capsys.readouterr().out
     assert cli.main(["synth", str(tmp_path), "--preview", str(tmp_path / "sheet.png"), "--labelled", "2", *short]) == 0
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
-    assert cli.main(["synth", str(tmp_path), "--set", "fog=1"]) == 1
-    assert cli.main(["synth", str(tmp_path), "--set", "fog"]) == 1
-    assert cli.main(["synth", str(tmp_path), "--cores", "0"]) == 1
+    assert cli.main(["synth", str(tmp_path), "--set", "fog=1"]) == 2
+    assert cli.main(["synth", str(tmp_path), "--set", "fog"]) == 2
+    assert cli.main(["synth", str(tmp_path), "--cores", "0"]) == 2
     capsys.readouterr()
-    assert cli.main(["synth", str(tmp_path / "out"), "--labelled", "1", *short]) == 1
+    assert cli.main(["synth", str(tmp_path / "out"), "--labelled", "1", *short]) == 2
     assert "out: exists and is not an empty folder" in capsys.readouterr().err
-    assert cli.main(["synth", str(tmp_path / "none"), "--labelled", "0"]) == 1
+    assert cli.main(["synth", str(tmp_path / "none"), "--labelled", "0"]) == 2
     assert "nothing to render" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
 

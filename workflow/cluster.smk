@@ -21,7 +21,7 @@ onstart:
         try:
             end_leftovers(Path.cwd(), submits=workflow.non_local_exec)
         except InputError as error:
-            raise WorkflowError(str(error)) from None
+            give_up(error)
         frames.sweep(Path("results/frames"))
         artifacts.sweep(Path("results"))
         RUN.begin()

@@ -13,7 +13,8 @@ from flowgrad.config import TRAINED, Config, ConfigurationError, DetectorConfig,
 from flowgrad.datasets import Dataset
 from flowgrad.errors import InputError
 from flowgrad.models.checkpoint_file import check_checkpoint, check_detector
-from flowgrad.models.registry import DEFAULT_MODELS, ModelSpec, get_model
+from flowgrad.models.own import import_problems
+from flowgrad.models.registry import DEFAULT_MODELS, ModelSpec, get_model, required
 from flowgrad.origin import refusal
 from flowgrad.training_run import start_file, training_problems
 from flowgrad.weights import TRAINED_DETECTOR, trained_checkpoint
@@ -55,22 +56,26 @@ def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), download:
     A key that cannot be used takes its default for the rest of the check, so that everything is listed at once.
     """
     faults: list[str] = []
-    sound = with_demo(raw)
+    sound, stand_in = with_demo(raw), False
     while True:
         try:
             config = parse(sound)
         except ConfigurationError as error:
-            faults += [f"configuration: {fault}" for fault in error.faults]
+            faults += [f"configuration: {fault.words}" for fault in error.faults]
             remaining = sound
-            for place in error.places:
-                remaining = without(remaining, place)
-            if any(place[0] == "dataset" for place in error.places) or remaining == sound:
+            for fault in error.faults:
+                remaining = without(remaining, fault.place)
+            if any(fault.place[0] == "dataset" for fault in error.faults) or remaining == sound:
                 return Findings(problems=faults)
             # models that cannot be read are not to bring faults of their own
-            sound = remaining if "models" in remaining or "models" not in sound else remaining | {"models": "available"}
+            if "models" in sound and "models" not in remaining:
+                remaining, stand_in = remaining | {"models": "available"}, True
+            sound = remaining
         else:
             findings = check(config, results, download)
             findings.problems[:0] = faults
+            if stand_in:
+                findings.notes.clear()
             if is_demo(raw):
                 streets = config.streets.labelled + config.streets.unlabelled
                 findings.notes.insert(
@@ -99,12 +104,14 @@ def check(
             # a run that is refused leaves nothing here
             download = "promise"
     _check_models(config, findings, download)
+    if dataset:
+        findings.problems += import_problems(required(findings.models))
     if dataset and any(path == trained_checkpoint(key) for key, path in findings.checkpoints.items()):
         findings.problems += [problem for problem in training_problems(config) if problem not in findings.problems]
     image = config.container
     if image and "://" not in image and not Path(image).exists():
         findings.problems.append(
-            f"container: {image} not found; build it as docs/cluster.md says, or leave the key out"
+            f"container: {Path(image).absolute()} not found; build it as docs/cluster.md says, or leave the key out"
         )
     if config.device == "cuda" and not has_gpu():
         findings.notes.append("device: cuda, and this machine has no NVIDIA device: the jobs must run on one that has")
@@ -114,7 +121,10 @@ def check(
 
 def _check_dataset(config: Config, findings: Findings) -> None:
     findings.dataset = config.open_dataset()
-    findings.problems += findings.dataset.problems()
+    try:
+        findings.problems += findings.dataset.problems()
+    except OSError as error:
+        findings.problems.append(f"dataset.root: the folder cannot be looked at: {error.strerror}")
 
 
 def _check_origin(config: Config, results: Path, findings: Findings) -> bool:
@@ -131,10 +141,13 @@ def has_gpu() -> bool:
 
 @dataclass(frozen=True)
 class _Fault:
-    """What is wrong with the weights of a model; ``absent`` where nobody named a file and none lies in the folder."""
+    """What is wrong with the weights of a model.
+
+    ``absent`` is the file that is nowhere, and where it can be got, where the configuration names none.
+    """
 
     words: str
-    absent: bool = False
+    absent: str | None = None
 
 
 def _check_models(config: Config, findings: Findings, download: Download) -> None:
@@ -147,12 +160,19 @@ def _check_models(config: Config, findings: Findings, download: Download) -> Non
             findings.models.append(name)
         else:
             wrong.setdefault(fault, []).append(name)
+    absent = {fault: models for fault, models in wrong.items() if fault.absent}
+    # several rows can need one file: say it once
     for fault, models in wrong.items():
-        # several rows can need one file: say it once
-        if fault.absent and config.models == "available":
+        if fault in absent and config.models == "available":
             findings.notes.append(f"left out {', '.join(models)}: {fault.words}")
-        else:
+        elif fault not in absent or len(absent) == 1:
             findings.problems.append(f"{fault.words}; or leave {', '.join(models)} out of models")
+    if len(absent) > 1 and config.models != "available":
+        files = "; ".join(f"{fault.absent} (for {', '.join(models)})" for fault, models in absent.items())
+        findings.problems.append(
+            f"{len(absent)} files with weights are not in {weights.weights_folder().absolute()}: put them there, or"
+            f" write `models: available`, which runs the rows whose weights are found: {files}"
+        )
 
 
 def _fault(spec: ModelSpec, config: Config, findings: Findings) -> _Fault | None:
@@ -167,9 +187,11 @@ def _fault(spec: ModelSpec, config: Config, findings: Findings) -> _Fault | None
         except InputError as error:
             return _Fault(str(error))
         return None
-    path = weights.find(given or spec.file or "")
+    name = given or spec.file or ""
+    path = weights.find(name)
     if path is None:
-        return _Fault(weights.absent(key, given or spec.file or "", spec.source), absent=given is None)
+        absent = f"{key}: {name}, {weights.to_be_had(name, spec.source)}".removesuffix(", ") if given is None else None
+        return _Fault(weights.absent(key, name, spec.source, words=[TRAINED]), absent)
     try:
         check_checkpoint(path, spec.checkpoint)
     except InputError as error:
@@ -186,7 +208,7 @@ def _detector_fault(config: Config, findings: Findings, download: Download) -> _
     if name == TRAINED:
         findings.detector = TRAINED_DETECTOR
         return None
-    path, default = weights.find(name), DetectorConfig.model_fields["weights"].default
+    path, default, failure = weights.find(name), DetectorConfig.model_fields["weights"].default, ""
     if path is None and name in weights.DOWNLOADS:
         if download == "promise":
             note = f"detector.weights: {name} is nowhere here; a run will try to download it before the first job"
@@ -197,9 +219,12 @@ def _detector_fault(config: Config, findings: Findings, download: Download) -> _
                 path = weights.fetch(name)
                 findings.notes.append(f"downloaded {path} and verified its SHA-256")
             except InputError as error:
-                return _Fault(f"{weights.absent('detector.weights', name)}; {error}", absent=name == default)
+                failure = f"; {error}"
     if path is None:
-        return _Fault(weights.absent("detector.weights", name), absent=name == default)
+        known = [TRAINED, *(path.name for path in weights.SHIPPED.glob("*.pt"))]
+        words = weights.absent("detector.weights", name, words=known) + failure
+        absent = f"detector.weights: {name}, {weights.to_be_had(name)}{failure}" if name == default else None
+        return _Fault(words, absent)
     try:
         check_detector(path)
     except InputError as error:
@@ -213,4 +238,4 @@ def _check_writable(results: Path, findings: Findings) -> None:
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        findings.problems.append(f"{results}: cannot be written ({folder} is not a writable folder)")
+        findings.problems.append(f"{results.absolute()}: cannot be written ({folder} is not a writable folder)")

@@ -34,7 +34,8 @@ def end_leftovers(folder: Path, submits: bool) -> None:
 
     Args:
         folder: the working folder.
-        submits: whether this run submits jobs itself; then a SLURM that gives no answer is an error.
+        submits: whether this run submits jobs itself; then a SLURM that gives no answer is an error. A run that does
+            not is none of SLURM's, which may well be installed where it does not run.
     """
     if shutil.which("squeue") is None:
         return
@@ -54,8 +55,10 @@ def end_leftovers(folder: Path, submits: bool) -> None:
                 )
     except subprocess.CalledProcessError as error:
         if submits:
-            raise InputError(f"SLURM does not say which jobs still run ({error.stderr.strip()})") from error
-        _say(f"note: SLURM does not say whether jobs of an earlier run are left ({error.stderr.strip()})")
+            reason = (error.stderr.strip().splitlines() or ["no answer"])[0].removeprefix("squeue: error: ")
+            raise InputError(
+                f"SLURM does not say which jobs still run ({reason}); run again when `squeue --me` answers"
+            ) from error
 
 
 def _say(words: str) -> None:

@@ -2,27 +2,70 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from flowgrad.datasets import FORMATS, Dataset, open_dataset
 from flowgrad.datasets.streets import ROOT as STREETS_ROOT
 from flowgrad.datasets.streets import Streets
 from flowgrad.errors import InputError
+from flowgrad.faults import Fault, faults, misfits
+from flowgrad.kinds import KeysOf
 from flowgrad.models.layout import CHECKPOINTS
 from flowgrad.models.registry import DEFAULT_MODELS, MODELS, checkpoint_names
 from flowgrad.protocols import BUILT_IN, Protocol
+from flowgrad.spelling import did_you_mean
 from flowgrad.synthetic.settings import StreetSettings
 
 DEMO = Path(__file__).with_name("demo.yaml")
 TRAINED = "trained"
 """Stands for weights that the run itself trains, where a file could be named."""
 TRAINABLE = tuple(CHECKPOINTS)
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Return what is said of a name that is not known: the one that was probably meant, or those that there are."""
+    return f"unknown {what}" + (did_you_mean(name, known) or f"; known: {', '.join(known)}")
+
+
+def _among(known: Iterable[str], what: str) -> AfterValidator:
+    """Accept the known names; ``what`` says what another would be, with its place for the name."""
+
+    def accept(name: str) -> str:
+        if name not in known:
+            raise ValueError(unknown(what.format(name), name, known))
+        return name
+
+    return AfterValidator(accept)
+
+
+def _free(name: str) -> str:
+    """Accept a name for a protocol of one's own."""
+    if name in BUILT_IN:
+        raise ValueError("is built in; choose another name")
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise ValueError("a name may hold letters, digits, '-' and '_' only")
+    return name
+
+
+ModelName = Annotated[str, _among(MODELS, "model {!r}")]
+MethodName = Annotated[str, _among(TRAINABLE, "method {!r}")]
+MethodKey = Annotated[str, _among(TRAINABLE, "key")]
+CheckpointKey = Annotated[str, _among(checkpoint_names(), "key")]
+OwnName = Annotated[str, AfterValidator(_free)]
 
 
 class _Strict(BaseModel):
@@ -36,7 +79,10 @@ class DatasetConfig(_Strict):
         "urbansas",
         description="urbansas: the dataset's folders with annotations; videos: any folder of videos; streets: rendered",
     )
-    root: Path = Field(description="the dataset's folder; streets have none, they are rendered under results/streets")
+    root: Path = Field(
+        description="the dataset's folder; streets have none, they are rendered under results/streets",
+        examples=["/data/urbansas"],
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -44,7 +90,7 @@ class DatasetConfig(_Strict):
         if not isinstance(value, dict) or value.get("format") != "streets":
             return value
         if value.get("root", STREETS_ROOT) != STREETS_ROOT:
-            raise ValueError(f"dataset.root: streets are rendered under {STREETS_ROOT}; leave it out")
+            raise ValueError(f"streets are rendered under {STREETS_ROOT}; leave root out")
         return value | {"root": STREETS_ROOT}
 
     @property
@@ -83,14 +129,14 @@ class TrainingConfig(_Strict):
     root: Path | None = Field(
         None, description="folder of videos to learn from; default: the dataset's clips without annotations"
     )
-    methods: list[str] = Field(
+    methods: list[MethodName] = Field(
         list(TRAINABLE), description="what the target train makes, besides checkpoints that are 'trained'"
     )
     # torch 2.14 corrupts its memory in the backward pass of narrower convolutions on a CPU
     width: int = Field(
         64, ge=16, le=512, multiple_of=16, description="channels of the first stage; 64 is the published size"
     )
-    start: dict[str, str] = Field(
+    start: dict[MethodKey, str] = Field(
         default_factory=dict,
         description="where a method starts: imagenet, nothing, rcgrad (the RCGrad of this run) or an RCGrad file",
     )
@@ -112,17 +158,14 @@ class TrainingConfig(_Strict):
 
     @field_validator("methods")
     @classmethod
-    def _methods_are_known(cls, value: list[str]) -> list[str]:
+    def _methods_are_distinct(cls, value: list[str]) -> list[str]:
         return _distinct(value, TRAINABLE, "method")
 
     @field_validator("start")
     @classmethod
-    def _starts_are_known(cls, value: dict[str, str]) -> dict[str, str]:
-        for name in value:
-            if name not in TRAINABLE:
-                raise ValueError(f"training.start.{name}: unknown key; known: {', '.join(TRAINABLE)}")
+    def _rcgrad_starts_elsewhere(cls, value: dict[str, str]) -> dict[str, str]:
         if value.get("rcgrad") == "rcgrad":
-            raise ValueError("training.start.rcgrad: is imagenet, nothing or a file")
+            raise ValueError("rcgrad cannot start from itself; give it imagenet, nothing or a file")
         return value
 
     def start_of(self, method: str) -> str:
@@ -134,16 +177,23 @@ class CustomProtocol(_Strict):
     """A protocol of one's own: a built-in one with some fields changed."""
 
     based_on: Literal["paper", "released"] = "paper"
-    change: dict[str, Any] = Field(default_factory=dict, description="fields of docs/protocols.md and their values")
+    change: Annotated[dict[str, Any], KeysOf(Protocol)] = Field(
+        default_factory=dict, description="fields of docs/protocols.md and their values"
+    )
 
-    @model_validator(mode="after")
-    def _fields_are_known(self) -> CustomProtocol:
-        self.build()
-        return self
+    @field_validator("change")
+    @classmethod
+    def _fields_are_known(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        _changed(info.data.get("based_on", "paper"), value)
+        return value
 
     def build(self) -> Protocol:
         """Return the protocol."""
-        return Protocol.model_validate(BUILT_IN[self.based_on].model_dump() | self.change)
+        return _changed(self.based_on, self.change)
+
+
+def _changed(base: str, change: Mapping[str, Any]) -> Protocol:
+    return Protocol.model_validate(BUILT_IN[base].model_dump() | dict(change))
 
 
 class Config(_Strict):
@@ -151,16 +201,16 @@ class Config(_Strict):
 
     dataset: DatasetConfig
     streets: StreetsConfig = Field(default_factory=lambda: StreetsConfig.model_validate({}))
-    models: list[str] | str = Field(
+    models: list[ModelName] | Literal["available"] = Field(
         DEFAULT_MODELS,
         description="rows of the table, controls too if named; 'available': those whose weights are found,"
         " the rest is named",
     )
-    custom_protocols: dict[str, CustomProtocol] = Field(
+    custom_protocols: dict[OwnName, CustomProtocol] = Field(
         default_factory=dict, description="protocols of your own, by name; list the name under protocols too"
     )
     protocols: list[str] = Field(["paper", "released"], description="how inputs are prepared and maps are scored")
-    checkpoints: dict[str, Path | Literal["trained"]] = Field(
+    checkpoints: dict[CheckpointKey, Path | Literal["trained"]] = Field(
         default_factory=dict,
         description="network weights, or 'trained'; without an entry the published name in the weights folder",
     )
@@ -188,46 +238,33 @@ class Config(_Strict):
 
     @field_validator("models")
     @classmethod
-    def _models_are_known(cls, value: list[str] | str) -> list[str] | str:
-        if isinstance(value, str):
-            if value != "available":
-                raise ValueError(f"models: {value!r} is neither 'available' nor a list of models")
-            return value
-        return _distinct(value, MODELS, "model")
+    def _models_are_distinct(cls, value: list[str] | str) -> list[str] | str:
+        return value if isinstance(value, str) else _distinct(value, MODELS, "model")
 
     @field_validator("checkpoints")
     @classmethod
-    def _checkpoints_are_known(cls, value: dict[str, Path | str]) -> dict[str, Path | str]:
-        for name, file in value.items():
-            if name not in checkpoint_names():
-                raise ValueError(f"checkpoints.{name}: unknown key; known: {', '.join(checkpoint_names())}")
-            if file == TRAINED and name not in TRAINABLE:
-                raise ValueError(f"checkpoints.{name}: cannot be trained here; that can {', '.join(TRAINABLE)}")
-        return value
-
-    @field_validator("custom_protocols")
-    @classmethod
-    def _names_are_free(cls, value: dict[str, CustomProtocol]) -> dict[str, CustomProtocol]:
-        for name in value:
-            if name in BUILT_IN:
-                raise ValueError(f"custom_protocols: {name!r} is built in; choose another name")
-            if not name.replace("-", "").replace("_", "").isalnum():
-                raise ValueError(f"custom_protocols: {name!r} may hold letters, digits, '-' and '_' only")
+    def _checkpoints_can_be_trained(cls, value: dict[str, Path | str]) -> dict[str, Path | str]:
+        others = [name for name, file in value.items() if file == TRAINED and name not in TRAINABLE]
+        if others:
+            raise ValueError(f"{', '.join(others)} cannot be trained here; that can {', '.join(TRAINABLE)}")
         return value
 
     @field_validator("protocols")
     @classmethod
     def _protocols_are_known(cls, value: list[str], info: ValidationInfo) -> list[str]:
         # where the definitions themselves are wrong, their names are taken as known: one fault, one sentence
-        own = info.data.get("custom_protocols", value)
-        return _distinct(value, [*BUILT_IN, *own], "protocol")
+        known = [*BUILT_IN, *info.data.get("custom_protocols", value)]
+        wrong = [unknown(f"protocol {name!r}", name, known) for name in value if name not in known]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return _distinct(value, known, "protocol")
 
     @field_validator("frames")
     @classmethod
     def _annotated_needs_annotations(cls, value: str, info: ValidationInfo) -> str:
         dataset = info.data.get("dataset")
         if value == "annotated" and dataset and not dataset.labelled:
-            raise ValueError(f"frames: 'annotated' needs annotations, which format {dataset.format!r} has not")
+            raise ValueError(f"'annotated' needs annotations, which format {dataset.format!r} has not")
         return value
 
     @field_validator("detector")
@@ -235,9 +272,9 @@ class Config(_Strict):
     def _detector_can_be_trained(cls, value: DetectorConfig, info: ValidationInfo) -> DetectorConfig:
         dataset, training = info.data.get("dataset"), info.data.get("training")
         if value.weights == TRAINED and dataset and dataset.format != "streets":
-            raise ValueError("detector.weights: only rendered streets have boxes to train a detector from; name a file")
+            raise ValueError("only rendered streets have boxes to train a detector from; name a file as weights")
         if value.weights == TRAINED and training and training.root is not None:
-            raise ValueError("detector.weights: a detector is trained from rendered streets; leave out training.root")
+            raise ValueError("a detector is trained from rendered streets; leave out training.root")
         return value
 
     def open_dataset(self) -> Dataset:
@@ -258,9 +295,6 @@ class Config(_Strict):
 def _distinct(names: list[str], known: Any, what: str) -> list[str]:
     if not names:
         raise ValueError(f"at least one {what} is needed: {', '.join(known)}")
-    for name in names:
-        if name not in known:
-            raise ValueError(f"unknown {what} {name!r}; known: {', '.join(known)}")
     if len(set(names)) != len(names):
         raise ValueError(f"a {what} is named twice: {', '.join(names)}")
     return names
@@ -292,41 +326,26 @@ def parse(raw: Mapping[str, Any]) -> Config:
 
     Raises ``InputError`` that names every wrong key and says what was expected.
     """
+    whole = with_demo(raw)
+    found = misfits(Config, whole)
     try:
-        return Config.model_validate(with_demo(raw))
+        config = Config.model_validate(whole)
     except ValidationError as error:
-        faults = error.errors()
-        places = [tuple(str(part) for part in fault["loc"]) for fault in faults if fault["loc"]]
-        raise ConfigurationError([_words(fault) for fault in faults], places) from error
+        known = {fault.place for fault in found}
+        raise ConfigurationError(
+            found + [fault for fault in faults(Config, error) if fault.place not in known]
+        ) from error
+    if found:
+        raise ConfigurationError(found)
+    return config
 
 
 class ConfigurationError(InputError):
-    """A configuration that cannot be used: one sentence a fault, and the keys that lead to the faults."""
+    """A configuration that cannot be used: its faults, each with the keys that lead to it and one sentence."""
 
-    def __init__(self, faults: list[str], places: list[tuple[str, ...]]):
-        self.faults, self.places = faults, places
-        super().__init__("configuration: " + "; ".join(faults))
-
-
-def _words(fault: Any) -> str:
-    where = ".".join(str(part) for part in fault["loc"] if part not in ("list[str]", "str"))
-    if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(where, _known_keys(), n=1)
-        return f"{where}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
-    if fault["type"] == "missing":
-        example = "; for example dataset: {format: videos, root: /my/videos}" if where.startswith("dataset") else ""
-        return f"{where}: is required{example}"
-    message = fault["msg"].removeprefix("Value error, ")
-    return f"{where}: {message} (got {fault['input']!r})" if where and fault["type"] != "value_error" else message
-
-
-def _known_keys() -> list[str]:
-    """Return all keys, those below another with a dot between."""
-    keys = []
-    for name, field in Config.model_fields.items():
-        below = getattr(field.annotation, "model_fields", {})
-        keys += [name, *(f"{name}.{key}" for key in below)]
-    return keys
+    def __init__(self, found: list[Fault]):
+        self.faults = found
+        super().__init__("configuration: " + "; ".join(fault.words for fault in found))
 
 
 def without(raw: Mapping[str, Any], place: tuple[str, ...]) -> dict[str, Any]:

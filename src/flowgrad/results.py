@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from flowgrad.last_run import Rows, rows_of
 from flowgrad.models.registry import MODELS
 from flowgrad.origin import origin_of
 from flowgrad.plan import PLAN_COLUMNS, Plan, read_shard
+from flowgrad.protocols import BUILT_IN
+from flowgrad.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,6 +116,8 @@ class Results:
         if spec is not None and not spec.makes_maps:
             where = "; its boxes are in results/detections, drawn in results/pictures" if spec.kind == "boxes" else ""
             raise InputError(f"{model} makes no maps{where}")
+        self._check_name("model", model, {path.name for path in self.folder.glob("heatmaps/*/*")}, MODELS)
+        self._check_name("protocol", protocol, {path.name for path in self.folder.glob("heatmaps/*")}, BUILT_IN)
         if self._rows and not (model in self._rows.maps and protocol in self._rows.protocols):
             made = ", ".join(f"{rules} {name}" for rules in self._rows.protocols for name in self._rows.maps)
             raise InputError(
@@ -183,6 +188,12 @@ class Results:
             raise InputError(f"{path}: is not there yet; the run did not end: run again")
         return artifacts.read_table(path, {"video": "str"} if path != self._summary_file else None)
 
+    def _check_name(self, what: str, name: str, made: set[str], known: Iterable[str]) -> None:
+        """Raise ``InputError`` for a name that nothing here has and nobody knows."""
+        if name not in made and name not in known:
+            here = f"these results have {', '.join(sorted(made)) or 'none yet'}"
+            raise InputError(f"there is no {what} {name!r}{did_you_mean(name, made) or f'; {here}'}")
+
     def _shard(self, clip: str) -> str:
         if clip not in self._shard_of:
             near = difflib.get_close_matches(clip, self._shard_of, n=1)
@@ -215,5 +226,5 @@ def open_results(folder: str | Path = "results") -> Results:
     """
     path = Path(folder)
     if not Plan(path).clips_file.is_file():
-        raise InputError(f"{path}: is no results folder (plan/clips.csv is missing); run the workflow first")
+        raise InputError(f"{path.absolute()}: is no results folder (plan/clips.csv is missing); run the workflow first")
     return Results(path)

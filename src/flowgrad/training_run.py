@@ -22,6 +22,8 @@ from flowgrad.training.samples import WINDOW_S, split, too_few, windows_of
 from flowgrad.weights import TRAINING, trained_checkpoint
 
 IMAGENET = "resnet18-f37072fd.pth"
+STARTS = ("imagenet", "nothing")
+"""Words that can stand for a file to start from."""
 SAMPLES = "flowgrad.stages.samples"
 FIT = "flowgrad.stages.fit"
 FIT_DETECTOR = "flowgrad.stages.fit_detector"
@@ -49,7 +51,8 @@ def start_file(config: Config, method: str) -> Path | None:
     name = IMAGENET if start == "imagenet" else start
     found = weights.find(name)
     if found is None:
-        raise InputError(weights.absent(f"training.start.{method}", name) + "; or set it to nothing")
+        known = [*STARTS, *(["rcgrad"] if method != "rcgrad" else [])]
+        raise InputError(weights.absent(f"training.start.{method}", name, words=known) + "; or set it to nothing")
     return found
 
 

@@ -12,10 +12,12 @@ import http.client
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from flowgrad.artifacts import replacing
 from flowgrad.errors import InputError
+from flowgrad.spelling import did_you_mean
 
 TIMEOUT_S = 20
 SHIPPED = Path(__file__).with_name("shipped")
@@ -50,15 +52,24 @@ def find(name_or_path: str | Path) -> Path | None:
     return None
 
 
-def absent(key: str, name_or_path: str | Path, source: str | None = None) -> str:
-    """Return the sentence that says a file is absent, where it was looked for and where to get it."""
+def absent(key: str, name_or_path: str | Path, source: str | None = None, words: Sequence[str] = ()) -> str:
+    """Return the sentence that says a file is absent, where it was looked for and where to get it.
+
+    ``words`` are what could stand in place of a path.
+    """
+    tried, folder = Path(name_or_path).absolute(), weights_folder().absolute()
+    where = f"{key}: {name_or_path} not found: it is neither {tried} nor in {folder}"
+    where += " (FLOWGRAD_WEIGHTS names another folder)"
+    meant, how = did_you_mean(str(name_or_path), words), to_be_had(name_or_path, source)
+    return where + (meant or (f"; {how}" if how else ""))
+
+
+def to_be_had(name_or_path: str | Path, source: str | None = None) -> str:
+    """Return where a file can be got; empty where that is not known."""
     name = Path(name_or_path).name
-    where = (
-        f"{key}: {name_or_path} not found (nor in {weights_folder().absolute()}; FLOWGRAD_WEIGHTS names another folder)"
-    )
     if name in DOWNLOADS:
-        return f"{where}; get it from {DOWNLOADS[name][0]}"
-    return f"{where}; it is published as {source}" if source else where
+        return f"get it from {DOWNLOADS[name][0]}"
+    return f"it is published as {source}" if source else ""
 
 
 def fetch(name: str) -> Path:

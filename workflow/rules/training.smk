@@ -48,7 +48,7 @@ rule training_clips:
 
 rule fit:
     input:
-        samples=lambda wildcards: RUN.training.samples(),
+        samples=lambda wildcards: or_give_up(RUN.training.samples),
         clips="results/training/clips.csv",
         start=lambda wildcards: RUN.training.start_input(wildcards.method),
     output:
@@ -72,7 +72,7 @@ rule fit:
 
 rule fit_detector:
     input:
-        rendered=lambda wildcards: RUN.training.rendered_shards(),
+        rendered=lambda wildcards: or_give_up(RUN.training.rendered_shards),
     output:
         weights="results/training/detector/detector.pt",
         log="results/training/detector/log.csv",

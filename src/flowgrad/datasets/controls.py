@@ -72,7 +72,7 @@ def shuffle_sound(root: Path, out: Path, seed: int = 0) -> Shuffled:
     dataset = Urbansas(root)
     problems = dataset.problems()
     if problems:
-        raise InputError("; ".join(problems))
+        raise InputError("; ".join(problems).replace("dataset.root: ", ""))
     # hidden, beside the folder that it becomes
     work = out.absolute().parent / f".{out.absolute().name}.tmp-{os.getpid()}"
     try:

@@ -54,7 +54,9 @@ class Urbansas:
     def problems(self) -> list[str]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
         if not self.root.is_dir():
-            return [f"dataset.root: {self.root} is not a folder; set it to the folder that holds annotations/"]
+            return [
+                f"dataset.root: {self.root.absolute()} is not a folder; set it to the folder that holds annotations/"
+            ]
         found = []
         if not self._videos:
             places = ", ".join(VIDEO_FOLDERS)

@@ -22,7 +22,9 @@ class Videos:
     def problems(self) -> list[str]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
         if not self.root.is_dir():
-            return [f"dataset.root: {self.root} is not a folder; set it to the folder that holds your videos"]
+            return [
+                f"dataset.root: {self.root.absolute()} is not a folder; set it to the folder that holds your videos"
+            ]
         clips = self.clips()
         if not clips:
             return [f"dataset.root: {self.root} holds no video ({', '.join(VIDEO_SUFFIXES)})"]

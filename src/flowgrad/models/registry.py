@@ -48,15 +48,23 @@ class ModelSpec:
         return self.kind in ("network", "arithmetic")
 
     def load(self) -> Callable[..., Any]:
-        """Import and return what ``code`` names."""
+        """Import and return what ``code`` names.
+
+        Raises ``InputError`` where it cannot be imported.
+        """
         assert self.code is not None, self.name
-        module, attribute = self.code.split(":")
-        return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+        module, _, attribute = self.code.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"{self.name}: {self.code} cannot be imported: {error}") from error
 
 
 _RCGRAD = "flowgrad.models.rcgrad"
 _HYBRID = "flowgrad.models.hybrid"
 _CONTROLS = "flowgrad.models.controls"
+SHIPPED_CODE = frozenset({_RCGRAD, _HYBRID, _CONTROLS})
+"""The modules of the models that come with flowgrad."""
 _RC_FILE, _RC_SOURCE = (
     "rc_grad.pt",
     "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from flowgrad.errors import InputError
+from pydantic import BaseModel, ConfigDict, Field
 
 
 def _share(default: float, description: str) -> Any:
@@ -44,21 +41,3 @@ class StreetSettings(BaseModel):
     wind: float = _share(0.4, "share of clips with gusts of wind in the microphone")
     other_sounds: float = _share(0.4, "share of clips with birds, steps or a bell: sounds of no vehicle")
     sensor_noise: float = Field(1.5, ge=0, le=10, description="noise of the camera, grey levels (standard deviation)")
-
-
-def street_settings(given: Mapping[str, Any]) -> StreetSettings:
-    """Return the settings with some values given, as text or as numbers.
-
-    Raises ``InputError`` naming the first setting that is unknown or whose value cannot be used.
-    """
-    values = dict(given)
-    if str(values.get("frames_per_second", "")).isdigit():
-        values["frames_per_second"] = int(values["frames_per_second"])
-    try:
-        return StreetSettings.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        if first["type"] == "extra_forbidden":
-            raise InputError(f"{name}: no such setting; there are {', '.join(StreetSettings.model_fields)}") from None
-        raise InputError(f"{name}: {first['input']!r} cannot be used: {first['msg']}") from None

@@ -1,0 +1,7 @@
+"""``python -m flowgrad.cli``."""
+
+import sys
+
+from flowgrad.cli import main
+
+sys.exit(main())
