@@ -14,6 +14,7 @@ from flowgrad.datasets import FORMATS, Dataset, open_dataset
 from flowgrad.datasets.streets import ROOT as STREETS_ROOT
 from flowgrad.datasets.streets import Streets
 from flowgrad.errors import InputError
+from flowgrad.expansion import expanded
 from flowgrad.models.layout import CHECKPOINTS
 from flowgrad.models.registry import DEFAULT_MODELS, MODELS, checkpoint_names
 from flowgrad.protocols import BUILT_IN, Protocol
@@ -47,6 +48,11 @@ class DatasetConfig(_Strict):
             raise ValueError(f"dataset.root: streets are rendered under {STREETS_ROOT}; leave it out")
         return value | {"root": STREETS_ROOT}
 
+    @field_validator("root", mode="before")
+    @classmethod
+    def _expanded(cls, value: Any) -> Any:
+        return expanded("dataset.root", value)
+
     @property
     def labelled(self) -> bool:
         """Return whether the format has annotations."""
@@ -75,6 +81,11 @@ class DetectorConfig(_Strict):
     image_size: int = Field(640, ge=32, le=4096, multiple_of=32, description="longer side of its input, pixels")
     confidence: float = Field(0.25, ge=0, le=1, description="detections below are dropped")
     iou: float = Field(0.7, gt=0, le=1, description="overlap at which non-maximum suppression drops the weaker box")
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _expanded(cls, value: Any) -> Any:
+        return expanded("detector.weights", value)
 
 
 class TrainingConfig(_Strict):
@@ -109,6 +120,16 @@ class TrainingConfig(_Strict):
     precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the encoders")
     threads: int = Field(8, ge=1, le=1024, description="cores of a training, where the run has so many")
     gpus: int = Field(1, ge=1, le=1024, description="GPUs of a training, where GPUs are used")
+
+    @field_validator("root", mode="before")
+    @classmethod
+    def _root_expanded(cls, value: Any) -> Any:
+        return expanded("training.root", value)
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _start_expanded(cls, value: Any) -> Any:
+        return _each_expanded("training.start", value)
 
     @field_validator("methods")
     @classmethod
@@ -186,6 +207,16 @@ class Config(_Strict):
         description="fail: a run with a failed clip ends with an error, after all tables are written",
     )
 
+    @field_validator("checkpoints", mode="before")
+    @classmethod
+    def _checkpoints_expanded(cls, value: Any) -> Any:
+        return _each_expanded("checkpoints", value)
+
+    @field_validator("container", mode="before")
+    @classmethod
+    def _container_expanded(cls, value: Any) -> Any:
+        return expanded("container", value)
+
     @field_validator("models")
     @classmethod
     def _models_are_known(cls, value: list[str] | str) -> list[str] | str:
@@ -253,6 +284,12 @@ class Config(_Strict):
     def used_protocols(self) -> dict[str, Protocol]:
         """Return the protocols that are run, by name."""
         return {name: self.protocol(name) for name in self.protocols}
+
+
+def _each_expanded(key: str, paths: Any) -> Any:
+    if not isinstance(paths, Mapping):
+        return paths
+    return {name: expanded(f"{key}.{name}", path) for name, path in paths.items()}
 
 
 def _distinct(names: list[str], known: Any, what: str) -> list[str]:

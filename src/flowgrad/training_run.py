@@ -25,6 +25,7 @@ IMAGENET = "resnet18-f37072fd.pth"
 SAMPLES = "flowgrad.stages.samples"
 FIT = "flowgrad.stages.fit"
 FIT_DETECTOR = "flowgrad.stages.fit_detector"
+STARTS = ("imagenet", "nothing", "rcgrad")
 NOT_SCHEDULE = {"detector_epochs", "root", "methods", "start", "threads", "gpus", "frames_per_second"}
 
 
@@ -174,7 +175,10 @@ class TrainingRun:
         start = start_file(self.config, method)
         made_here = start is None or start == trained_checkpoint("rcgrad")
         known = str(start) if start is None or made_here else file_sha256(start)
-        return {"code": code_digest(FIT), "start": [self.config.training.start_of(method), known]} | settings
+        named = self.config.training.start_of(method)
+        # a file by what it holds: its path can be written in many ways
+        kind = named if named in STARTS else "file"
+        return {"code": code_digest(FIT), "start": [kind, known]} | settings
 
     def fit_settings(self, method: str) -> dict[str, Any]:
         """Return the arguments of stage ``fit`` that say what is trained and how."""
