@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -166,10 +167,10 @@ def _content(path: Path) -> str:
 
 def _separator(content: str, wanted: Sequence[str]) -> str:
     """Return the separator by which the header has most of the wanted columns."""
-    first = next(filter(str.strip, io.StringIO(content, newline="")), "")
+    first = re.search(r"[^\r\n]*[^\s][^\r\n]*", content)
 
     def found(separator: str) -> int:
-        names = {name.strip() for name in next(csv.reader([first], delimiter=separator), [])}
+        names = {name.strip() for name in next(csv.reader([first[0] if first else ""], delimiter=separator))}
         return len(names.intersection(wanted))
 
     return max(SEPARATORS, key=found)

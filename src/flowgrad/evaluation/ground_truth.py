@@ -49,10 +49,13 @@ def scored_boxes(
     With the source's ``size`` (width, height) at hand, boxes wholly outside the frame are not visible under ``clip``.
     """
     frames: dict[int, list[Box]] = {}
+    heard_at: dict[float, set[str]] = {}
     for box in annotations.boxes:
         if not is_seen(box, protocol, size):
             continue
-        heard = heard_labels(annotations, box.time, protocol)
+        if box.time not in heard_at:
+            heard_at[box.time] = heard_labels(annotations, box.time, protocol)
+        heard = heard_at[box.time]
         if box.label in heard if protocol.ground_truth == "sounding" else bool(heard):
             frames.setdefault(box.frame, []).append(box)
     return dict(sorted(frames.items()))
