@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from flowgrad.config import ConfigurationError, json_schema, parse
 from flowgrad.errors import InputError
+from flowgrad.plan import Plan
 from flowgrad.protocols import PAPER, RELEASED, Protocol
 from flowgrad.spelling import ALSO_CALLED
+from flowgrad.training_run import TrainingRun
 
 MINIMAL = {"dataset": {"root": "clips"}}
 SCHEMA = json.loads(json_schema())
@@ -209,6 +211,60 @@ def test_the_sentence_says_what_to_write(change, told):
     found = [fault.words for fault in caught.value.faults]
     for words, expected in zip(found, told or ["1: unknown key; known: dataset, streets"], strict=True):
         assert words.startswith(expected)
+
+
+PATHS = {
+    "dataset.root": {"dataset": {"root": "PATH"}},
+    "training.root": {"training": {"root": "PATH"}},
+    "training.start.rcgrad": {"training": {"start": {"rcgrad": "PATH"}}},
+    "checkpoints.rcgrad": {"checkpoints": {"rcgrad": "PATH"}},
+    "detector.weights": {"detector": {"weights": "PATH"}},
+    "container": {"container": "PATH"},
+}
+
+
+def with_path(key: str, path: str) -> dict:
+    return MINIMAL | json.loads(json.dumps(PATHS[key]).replace("PATH", path))
+
+
+@pytest.mark.parametrize("key", PATHS)
+def test_home_and_variables_in_every_path(monkeypatch, key):
+    """Whichever way a path is written, the configuration is the same."""
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("DATA", "/home/me/$data")
+    plain = parse(with_path(key, "/home/me/$$data/x"))
+    for path in ("~/$$data/x", "$DATA/x", "${DATA}/x", "$HOME/$$data/x"):
+        assert parse(with_path(key, path)) == plain, path
+    assert "/home/me/$data/x" in plain.model_dump_json()
+    for path, words in (
+        ("$GONE/x", "the environment variable GONE is not set"),
+        ("${GONE}/x", "the environment variable GONE is not set"),
+        ("~nobody-of-this-name/x", "there is no such user"),
+        ("", "got an empty text"),
+    ):
+        with pytest.raises(InputError) as caught:
+            parse(with_path(key, path))
+        assert str(caught.value).startswith(f"configuration: {key}: ")
+        assert words in str(caught.value)
+
+
+def test_a_training_does_not_depend_on_how_its_start_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PLACE", str(tmp_path))
+    (tmp_path / "start.pt").write_bytes(b"weights")
+    (tmp_path / "other.pt").write_bytes(b"other weights")
+    runs = {
+        path: TrainingRun(parse(with_path("training.start.rcgrad", path)), Plan(tmp_path), update=False)
+        for path in ("start.pt", "./start.pt", "$PLACE/start.pt", str(tmp_path / "start.pt"), "other.pt")
+    }
+    *same, other = (run.train_params("rcgrad") for run in runs.values())
+    assert all(params == same[0] for params in same)
+    assert other != same[0]
+
+
+def test_what_is_no_variable_stays():
+    for path in ("a$.mp4", "a$", "a~b", "docker://image:1", "./~"):
+        assert parse(MINIMAL | {"container": path}).container == path
 
 
 def test_everything_wrong_is_named_at_once():

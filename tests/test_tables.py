@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,12 @@ import pandas as pd
 import pytest
 
 from flowgrad import artifacts
+from flowgrad.datasets.base import Annotations, Box, SoundEvent
 from flowgrad.evaluation.statistics import clip_bootstrap
+from flowgrad.protocols import BUILT_IN
+from flowgrad.stages.decode import ClipStatus
 from flowgrad.stages.score import FRAME_COLUMNS
-from flowgrad.stages.tables import run_summary
+from flowgrad.stages.tables import run_clips, run_summary
 
 MODELS, PROTOCOLS = ("flow", "rcgrad"), ("paper", "released")
 CLIPS = [*(f"clip{number:02d}" for number in range(10, 0, -1)), 'a "quoted", name', "línea"]
@@ -85,3 +89,39 @@ def test_nothing_to_summarise(tmp_path):
     frames, summary = summarised(tmp_path, [], [])
     assert frames.decode() == ",".join(FRAME_COLUMNS) + "\n"
     assert summary.count(b"\n") == 1 + 3 * 2
+
+
+def test_a_clip_without_a_scored_frame_says_why(tmp_path):
+    """In clips.csv, beside what decoding found; the reason is that of the protocol that comes nearest to a score."""
+    car, heard = Box(0.5, 1, 1, 5, 5, "car", True), SoundEvent(0, 1, "car", True)
+    known = {
+        "scored": Annotations((car,), (heard,)),
+        "unseen": Annotations((replace(car, visible=False),), (heard,)),
+        "beside": Annotations((replace(car, x=500),), (replace(heard, label="bus"),)),
+        "short": Annotations((replace(car, time=5),), (replace(heard, end=9),)),
+        "mute": Annotations((car,), (heard,)),
+    }
+    statuses = [ClipStatus(name, frames=16, width=400, height=225, sound_s=2.0) for name in known]
+    statuses[-1].sound_s, statuses[-1].sound_reason = None, "no sound track"
+    artifacts.write_table(tmp_path / "status.csv", pd.DataFrame(map(asdict, statuses)))
+    artifacts.write_table(tmp_path / "plan.csv", pd.DataFrame({"video": list(known), "shard": "00001", "reason": ""}))
+    artifacts.write_json(tmp_path / "known.json", {name: of_clip.to_json() for name, of_clip in known.items()})
+    run_clips(
+        plan_in=tmp_path / "plan.csv",
+        statuses_in=[tmp_path / "status.csv"],
+        annotations_in=[tmp_path / "known.json"],
+        protocols=list(BUILT_IN.values()),
+        listens=True,
+        out=tmp_path / "clips.csv",
+    )
+    table = pd.read_csv(tmp_path / "clips.csv", keep_default_na=False).set_index("video")
+    assert table["reason"].to_dict() == {
+        # `released` takes boxes outside the frame and any sound for them
+        "beside": "boxes outside the frame, which do not count: 1",
+        "mute": "no sound track (models that listen have no map, its frames are not scored)",
+        "scored": "",
+        "short": "no scored frame: the pictures end before the first frame that would be scored",
+        "unseen": "no scored frame: no annotated vehicle is visible",
+    }
+    assert table["scored_frames"].to_dict() == {"beside": 1, "mute": 0, "scored": 1, "short": 0, "unseen": 0}
+    assert set(table["status"].drop("mute")) == {"ok"}

@@ -11,13 +11,17 @@ from typing import Any, Literal
 from flowgrad import weights
 from flowgrad.config import TRAINED, Config, ConfigurationError, DetectorConfig, is_demo, parse, with_demo, without
 from flowgrad.datasets import Dataset
-from flowgrad.errors import InputError
+from flowgrad.errors import InputError, MediaError
+from flowgrad.evaluation.outlook import outlook, past_the_end
 from flowgrad.models.checkpoint_file import check_checkpoint, check_detector
 from flowgrad.models.own import import_problems
 from flowgrad.models.registry import DEFAULT_MODELS, ModelSpec, get_model, required
 from flowgrad.origin import refusal
-from flowgrad.training_run import start_file, training_problems
+from flowgrad.training_run import start_file, training_dataset, training_problems
 from flowgrad.weights import TRAINED_DETECTOR, trained_checkpoint
+
+CLIPS_LOOKED_AT = 8
+"""Clips of an annotated dataset whose length is looked at: enough to see that times are in another unit."""
 
 
 @dataclass
@@ -107,7 +111,10 @@ def check(
     if dataset:
         findings.problems += import_problems(required(findings.models))
     if dataset and any(path == trained_checkpoint(key) for key, path in findings.checkpoints.items()):
-        findings.problems += [problem for problem in training_problems(config) if problem not in findings.problems]
+        problems = training_problems(config)
+        findings.problems += [problem for problem in problems if problem not in findings.problems]
+        if config.training.root is not None and not problems:
+            findings.notes += training_dataset(config).notes()
     image = config.container
     if image and "://" not in image and not Path(image).exists():
         findings.problems.append(
@@ -120,11 +127,18 @@ def check(
 
 
 def _check_dataset(config: Config, findings: Findings) -> None:
-    findings.dataset = config.open_dataset()
+    dataset = findings.dataset = config.open_dataset()
     try:
-        findings.problems += findings.dataset.problems()
+        problems = dataset.problems()
     except OSError as error:
-        findings.problems.append(f"dataset.root: the folder cannot be looked at: {error.strerror}")
+        problems = [f"dataset.root: the folder cannot be looked at: {error.strerror}"]
+    findings.problems += problems
+    if problems:
+        return
+    findings.notes += dataset.notes()
+    # what is rendered is annotated as it should be, and takes its time to be worked out
+    if dataset.labelled and config.dataset.format != "streets":
+        findings.notes += _outlook(config, dataset)
 
 
 def _check_origin(config: Config, results: Path, findings: Findings) -> bool:
@@ -132,6 +146,28 @@ def _check_origin(config: Config, results: Path, findings: Findings) -> bool:
     problem = refusal(results, config, None if findings.problems else findings.dataset)
     findings.problems += [problem] if problem else []
     return problem is not None
+
+
+def _outlook(config: Config, dataset: Dataset) -> list[str]:
+    """Return how much the protocols will score, and what looks wrong about the annotations."""
+    annotated = dataset.annotations()
+    videos = {clip.name: dataset.root / clip.video for clip in dataset.clips() if clip.video}
+    both = sorted(videos.keys() & annotated.keys())
+    looked_at = both[:: max(1, len(both) // CLIPS_LOOKED_AT)][:CLIPS_LOOKED_AT]
+    lengths = {name: length for name in looked_at if (length := _length(videos[name]))}
+    late = past_the_end(annotated, lengths)
+    return outlook(annotated, videos, config.used_protocols()) + ([late] if late else [])
+
+
+def _length(path: Path) -> float | None:
+    """Return how long a media file says that it is, s; None where it does not say, or cannot be read."""
+    from flowgrad.media import open_media
+
+    try:
+        with open_media(path) as container:
+            return container.duration / 1e6 if container.duration else None
+    except MediaError:
+        return None
 
 
 def has_gpu() -> bool:

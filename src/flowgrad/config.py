@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -22,6 +23,7 @@ from flowgrad.datasets import FORMATS, Dataset, open_dataset
 from flowgrad.datasets.streets import ROOT as STREETS_ROOT
 from flowgrad.datasets.streets import Streets
 from flowgrad.errors import InputError
+from flowgrad.expansion import expanded
 from flowgrad.faults import Fault, faults, misfits
 from flowgrad.kinds import KeysOf
 from flowgrad.models.layout import CHECKPOINTS
@@ -68,6 +70,11 @@ CheckpointKey = Annotated[str, _among(checkpoint_names(), "key")]
 OwnName = Annotated[str, AfterValidator(_free)]
 
 
+GivenPath = Annotated[Path, BeforeValidator(expanded)]
+GivenName = Annotated[str, BeforeValidator(expanded)]
+"""A path, and a name that may be one, with ``~`` and environment variables written out."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -79,7 +86,7 @@ class DatasetConfig(_Strict):
         "urbansas",
         description="urbansas: the dataset's folders with annotations; videos: any folder of videos; streets: rendered",
     )
-    root: Path = Field(
+    root: GivenPath = Field(
         description="the dataset's folder; streets have none, they are rendered under results/streets",
         examples=["/data/urbansas"],
     )
@@ -113,7 +120,7 @@ class StreetsConfig(StreetSettings):
 class DetectorConfig(_Strict):
     """The YOLO detector of the vision-only rows."""
 
-    weights: str = Field(
+    weights: GivenName = Field(
         "yolov8n.pt",
         description="a path, a file name in the weights folder, streets-detector.pt (it comes with flowgrad),"
         " or (with rendered streets) 'trained'",
@@ -126,7 +133,7 @@ class DetectorConfig(_Strict):
 class TrainingConfig(_Strict):
     """How ``snakemake train`` trains RCGrad, FlowGrad-IC and FlowGrad-EN. The defaults are RCGrad's own."""
 
-    root: Path | None = Field(
+    root: GivenPath | None = Field(
         None, description="folder of videos to learn from; default: the dataset's clips without annotations"
     )
     methods: list[MethodName] = Field(
@@ -136,7 +143,7 @@ class TrainingConfig(_Strict):
     width: int = Field(
         64, ge=16, le=512, multiple_of=16, description="channels of the first stage; 64 is the published size"
     )
-    start: dict[MethodKey, str] = Field(
+    start: dict[MethodKey, GivenName] = Field(
         default_factory=dict,
         description="where a method starts: imagenet, nothing, rcgrad (the RCGrad of this run) or an RCGrad file",
     )
@@ -210,7 +217,7 @@ class Config(_Strict):
         default_factory=dict, description="protocols of your own, by name; list the name under protocols too"
     )
     protocols: list[str] = Field(["paper", "released"], description="how inputs are prepared and maps are scored")
-    checkpoints: dict[CheckpointKey, Path | Literal["trained"]] = Field(
+    checkpoints: dict[CheckpointKey, GivenPath | Literal["trained"]] = Field(
         default_factory=dict,
         description="network weights, or 'trained'; without an entry the published name in the weights folder",
     )
@@ -228,7 +235,7 @@ class Config(_Strict):
         description="frames that pass through a network at once; auto: 16 on a CPU, by the free memory on a GPU",
     )
     pictures: int = Field(4, ge=0, le=64, description="clips of a shard that are pictured; 0 for none")
-    container: str | None = Field(
+    container: GivenName | None = Field(
         None, description="image of the jobs, a path or an address, with --software-deployment-method apptainer"
     )
     on_bad_clip: Literal["continue", "fail"] = Field(

@@ -22,11 +22,11 @@ from flowgrad.training.samples import WINDOW_S, split, too_few, windows_of
 from flowgrad.weights import TRAINING, trained_checkpoint
 
 IMAGENET = "resnet18-f37072fd.pth"
-STARTS = ("imagenet", "nothing")
-"""Words that can stand for a file to start from."""
 SAMPLES = "flowgrad.stages.samples"
 FIT = "flowgrad.stages.fit"
 FIT_DETECTOR = "flowgrad.stages.fit_detector"
+STARTS = ("imagenet", "nothing", "rcgrad")
+"""Words that can stand for a file to start from."""
 NOT_SCHEDULE = {"detector_epochs", "root", "methods", "start", "threads", "gpus", "frames_per_second"}
 
 
@@ -51,7 +51,7 @@ def start_file(config: Config, method: str) -> Path | None:
     name = IMAGENET if start == "imagenet" else start
     found = weights.find(name)
     if found is None:
-        known = [*STARTS, *(["rcgrad"] if method != "rcgrad" else [])]
+        known = [start for start in STARTS if start != method]
         raise InputError(weights.absent(f"training.start.{method}", name, words=known) + "; or set it to nothing")
     return found
 
@@ -177,7 +177,10 @@ class TrainingRun:
         start = start_file(self.config, method)
         made_here = start is None or start == trained_checkpoint("rcgrad")
         known = str(start) if start is None or made_here else file_sha256(start)
-        return {"code": code_digest(FIT), "start": [self.config.training.start_of(method), known]} | settings
+        named = self.config.training.start_of(method)
+        # a file by what it holds: its path can be written in many ways
+        kind = named if named in STARTS else "file"
+        return {"code": code_digest(FIT), "start": [kind, known]} | settings
 
     def fit_settings(self, method: str) -> dict[str, Any]:
         """Return the arguments of stage ``fit`` that say what is trained and how."""

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from flowgrad.protocols import FRAMES_PER_SECOND
-
-VIDEO_SUFFIXES = (
-    ".mp4",
-    ".mkv",
-    ".webm",
-    ".avi",
-    ".mov",
-    ".m4v",
-    ".mpg",
-    ".mpeg",
-    ".ts",
-    ".wmv",
-    ".flv",
-    ".3gp",
-)
 
 
 @dataclass(frozen=True)
@@ -63,7 +47,10 @@ class Box:
 
 @dataclass(frozen=True)
 class SoundEvent:
-    """A vehicle sound from ``start`` to ``end`` s; ``offscreen`` is a label of its own in Urbansas."""
+    """A vehicle sound from ``start`` to ``end`` s; ``offscreen`` is a label of its own in Urbansas.
+
+    Labels of events and boxes are compared as they are: a dataset gives them in one spelling.
+    """
 
     start: float
     end: float
@@ -105,25 +92,11 @@ class Dataset(Protocol):
     def problems(self) -> list[str]:
         """Return what is wrong with the dataset as a whole, one sentence each; empty when it can be used."""
 
+    def notes(self) -> list[str]:
+        """Return what a person should know of the dataset before a run, one sentence each; asked after problems."""
+
     def clips(self) -> list[Clip]:
         """Return all clips, sorted by name; ``video`` is None for one that is annotated but has no file."""
 
     def annotations(self) -> dict[str, Annotations]:
         """Return the annotations of every annotated clip."""
-
-
-def find_videos(folder: Path) -> list[Path]:
-    """Return the video files below a folder (by extension), sorted; links are followed, hidden files left out.
-
-    A link that leads nowhere is returned too, so that it is reported as a file that cannot be read.
-    """
-    found, seen = [], set[Path]()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        seen.add(Path(place).resolve())
-        folders[:] = [name for name in folders if not name.startswith(".") and Path(place, name).resolve() not in seen]
-        found += [
-            Path(place, name)
-            for name in files
-            if not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES
-        ]
-    return sorted(found)

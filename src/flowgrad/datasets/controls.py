@@ -114,7 +114,8 @@ def _write(dataset: Urbansas, work: Path, seed: int) -> Shuffled:
 def _keep_sound(root: Path, clip: Clip, work: Path) -> None:
     """Link the unusable sound file of a clip, so that the video's own track does not stand in for it."""
     if clip.sound:
-        (work / "audio" / f"{clip.name}.wav").symlink_to((root / clip.sound).resolve())
+        source = root / clip.sound
+        (work / "audio" / f"{clip.name}{source.suffix}").symlink_to(source.resolve())
 
 
 def _save_sound(source: Path, target: Path) -> None:

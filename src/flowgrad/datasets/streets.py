@@ -37,6 +37,10 @@ class Streets:
         """See :class:`flowgrad.datasets.base.Dataset`."""
         return []
 
+    def notes(self) -> list[str]:
+        """See :class:`flowgrad.datasets.base.Dataset`."""
+        return []
+
     def clips(self) -> list[Clip]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
         from flowgrad.synthetic.dataset import VIDEOS

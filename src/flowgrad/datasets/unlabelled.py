@@ -20,6 +20,10 @@ class Unannotated:
         """See :class:`flowgrad.datasets.base.Dataset`."""
         return self._dataset.problems()
 
+    def notes(self) -> list[str]:
+        """See :class:`flowgrad.datasets.base.Dataset`."""
+        return self._dataset.notes()
+
     def clips(self) -> list[Clip]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
         annotated = self._dataset.annotations()

@@ -7,27 +7,30 @@
     video/video_24fps|video_8fps/*.mp4  or video/*.mp4, or clips/*.mp4 (the first folder that holds videos is used)
     audio/*.wav                         where absent, the video's own sound track is used
 
-``video_2fps`` is not used: optical flow needs consecutive frames at 8 per second.
+A video or sound file may have any suffix of :mod:`flowgrad.datasets.suffixes`; in the tables the name of a clip may end
+in one. Classes are compared in one spelling (:mod:`flowgrad.datasets.labels`). ``video_2fps`` is not used: optical flow
+needs consecutive frames at 8 per second.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import os
+from collections import Counter, defaultdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from flowgrad.datasets.base import Annotations, Box, Clip, SoundEvent, find_videos
+from flowgrad.datasets.base import Annotations, Box, Clip, SoundEvent
+from flowgrad.datasets.csv_table import CsvTable, read_table
+from flowgrad.datasets.folder import Listing, folder_problem, left_out, listing, named
+from flowgrad.datasets.labels import CLASSES, canonical, is_known, near
+from flowgrad.datasets.suffixes import MEDIA_SUFFIXES, suffix, without_suffix
 from flowgrad.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 VIDEO_FOLDERS = ("video/video_24fps", "video/video_8fps", "video", "clips")
 TOO_SLOW = "video_2fps"
-BOX_COLUMNS = ("filename", "time", "x", "y", "w", "h", "visibility", "label")
-EVENT_COLUMNS = ("filename", "start", "end", "label", "non_identifiable_vehicle_sound")
-TEXT_COLUMNS = ("filename", "label")
+TEXT = ("filename", "label")
+BOX = ("x", "y", "w", "h", "visibility")
+EVENT = ("start", "end", "non_identifiable_vehicle_sound")
 
 
 class Urbansas:
@@ -39,32 +42,62 @@ class Urbansas:
         self.root = root
 
     @cached_property
-    def _files(self) -> list[Path]:
+    def _listings(self) -> list[Listing]:
+        """Return what the folder of the videos holds; where none has any, what all of them hold."""
+        looked = []
         for folder in VIDEO_FOLDERS:
-            # iterating over "video" itself must not descend into the 2 fps copies
-            found = [path for path in find_videos(self.root / folder) if TOO_SLOW not in path.parts]
-            if found:
-                return [path.relative_to(self.root) for path in found]
-        return []
+            looked.append(listing(self.root / folder))
+            # looking into "video" itself must not take the 2 fps copies
+            if any(TOO_SLOW not in path.parts for path in looked[-1].videos):
+                return [looked[-1]]
+        # "video" holds those below it
+        return looked[VIDEO_FOLDERS.index("video") :]
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        found = [path for listed in self._listings for path in listed.videos if TOO_SLOW not in path.parts]
+        return [path.relative_to(self.root) for path in found]
 
     @cached_property
     def _videos(self) -> dict[str, str]:
         return {path.stem: str(path) for path in self._files}
 
+    @cached_property
+    def _sounds(self) -> dict[str, list[str]]:
+        """Return the files of ``audio/`` by the clip that they are named after, relative to the root."""
+        folder = self.root / "audio"
+        if not folder.is_dir():
+            return {}
+        found: dict[str, list[str]] = defaultdict(list)
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if not entry.is_dir() and not entry.name.startswith("."))
+        for name in names:
+            # whatever lies here is listened to, a container of videos too
+            if suffix(name) in MEDIA_SUFFIXES:
+                found[without_suffix(name)].append(f"audio/{name}")
+        return found
+
     def problems(self) -> list[str]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
-        if not self.root.is_dir():
-            return [
-                f"dataset.root: {self.root.absolute()} is not a folder; set it to the folder that holds annotations/"
-            ]
+        problem = folder_problem(self.root, "the folder that holds annotations/")
+        if problem:
+            return [problem]
         found = []
         if not self._videos:
             places = ", ".join(VIDEO_FOLDERS)
-            found.append(f"{self.root}: no video in {places}; {TOO_SLOW} alone is too slow for optical flow")
+            words = f"{self.root.absolute()}: no video in {places}; {TOO_SLOW} alone is too slow for optical flow"
+            found.append("; ".join([words, *self._left_out()]))
         for name, count in Counter(path.stem for path in self._files).items():
             if count > 1:
                 places = " and ".join(str(path) for path in self._files if path.stem == name)
                 found.append(f"{self.root}: {count} videos are called {name!r} ({places}); keep one of them")
+        try:
+            for name, sounds in self._sounds.items():
+                if len(sounds) > 1:
+                    places = " and ".join(sounds)
+                    found.append(f"{self.root}: {name!r} has {len(sounds)} sound files ({places}); keep one of them")
+        except OSError as error:
+            found.append(f"{(self.root / 'audio').absolute()} cannot be read: {error.strerror}")
         for table in ("_boxes", "_events"):
             try:
                 getattr(self, table)
@@ -72,41 +105,40 @@ class Urbansas:
                 found.append(str(error))
         return found
 
+    def notes(self) -> list[str]:
+        """See :class:`flowgrad.datasets.base.Dataset`."""
+        notes = self._left_out()
+        clips = self._videos.keys() | self.annotations().keys()
+        stray = [sound for name, sounds in self._sounds.items() if name not in clips for sound in sounds]
+        if stray:
+            words = "sound file belongs" if len(stray) == 1 else "sound files belong"
+            notes.append(f"{len(stray)} {words} to no clip and are not used: {named(stray)}")
+        for table, other in ((self._boxes, self._events), (self._events, self._boxes)):
+            notes += _strange_classes(table, other)
+        return notes
+
+    def _left_out(self) -> list[str]:
+        return [note for listed in self._listings for note in left_out(self.root, listed)]
+
     def clips(self) -> list[Clip]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
         names = sorted(self._videos.keys() | self.annotations().keys())
-        return [
-            Clip(name, self._videos.get(name), sound if (self.root / sound).is_file() else None)
-            for name, sound in ((name, f"audio/{name}.wav") for name in names)
-        ]
+        return [Clip(name, self._videos.get(name), next(iter(self._sounds.get(name, ())), None)) for name in names]
 
     @cached_property
     def _annotations(self) -> dict[str, Annotations]:
         boxes: dict[str, list[Box]] = {}
         events: dict[str, list[SoundEvent]] = {}
-        for row in self._boxes.itertuples(index=False):
-            clip = boxes.setdefault(row.filename, [])
-            if row.time >= 0:
-                clip.append(
-                    Box(
-                        time=float(row.time),
-                        x=float(row.x),
-                        y=float(row.y),
-                        w=float(row.w),
-                        h=float(row.h),
-                        label=row.label,
-                        visible=float(row.visibility) == 1,
-                    )
-                )
-        for row in self._events.itertuples(index=False):
-            events.setdefault(row.filename, []).append(
-                SoundEvent(
-                    start=float(row.start),
-                    end=float(row.end),
-                    label=row.label,
-                    identifiable=float(row.non_identifiable_vehicle_sound) == 0,
-                )
-            )
+        table = self._boxes
+        columns = [table.numbers[name] for name in ("time", *BOX)]
+        for name, label, time, x, y, w, h, visibility in zip(*map(table.text.get, TEXT), *columns, strict=True):
+            clip = boxes.setdefault(name, [])
+            if time >= 0:
+                clip.append(Box(time=time, x=x, y=y, w=w, h=h, label=label, visible=visibility == 1))
+        table = self._events
+        columns = [table.numbers[name] for name in EVENT]
+        for name, label, start, end, unidentifiable in zip(*map(table.text.get, TEXT), *columns, strict=True):
+            events.setdefault(name, []).append(SoundEvent(start, end, label, identifiable=unidentifiable == 0))
         return {
             name: Annotations(tuple(boxes.get(name, ())), tuple(events.get(name, ())))
             for name in sorted(boxes.keys() | events.keys())
@@ -120,71 +152,50 @@ class Urbansas:
         return self._annotations
 
     @cached_property
-    def _boxes(self) -> pd.DataFrame:
-        path = self.root / "annotations/video_annotations.csv"
-        table, faults = _read(path, BOX_COLUMNS)
-        if not faults:
-            faults += _empty(table[["filename", "time"]])
+    def _boxes(self) -> CsvTable:
+        table = read_table(self.root / "annotations/video_annotations.csv", TEXT, ("time", *BOX))
+        if not table.faults:
+            times = table.numbers["time"]
+            table.require(range(len(times)), "filename", "time")
             # a clip without boxes is a row with time -1 whose other cells may be empty
-            boxes = table[table["time"] >= 0]
-            faults += _empty(boxes[[name for name in BOX_COLUMNS if name not in ("filename", "time")]])
+            boxes = [row for row, time in enumerate(times) if time >= 0]
+            table.require(boxes, *BOX, "label")
             for name in ("w", "h"):
-                faults += _cells(boxes.index[boxes[name] < 0], name, "is negative")
-        return _accepted(path, table, faults)
+                table.fault([row for row in boxes if table.numbers[name][row] < 0], name, "is negative")
+        return self._in_one_spelling(table.accepted())
 
     @cached_property
-    def _events(self) -> pd.DataFrame:
-        path = self.root / "annotations/audio_annotations.csv"
-        table, faults = _read(path, EVENT_COLUMNS)
-        return _accepted(path, table, faults or _empty(table))
+    def _events(self) -> CsvTable:
+        table = read_table(self.root / "annotations/audio_annotations.csv", TEXT, EVENT)
+        if not table.faults:
+            table.require(range(len(table.lines)), "filename", *EVENT, "label")
+        return self._in_one_spelling(table.accepted())
+
+    def _in_one_spelling(self, table: CsvTable) -> CsvTable:
+        """Write clips as their videos are called, and classes as they are compared."""
+        names = {
+            cell: cell if cell in self._videos else without_suffix(cell)
+            for cell in dict.fromkeys(table.text["filename"])
+        }
+        labels = {cell: canonical(cell) for cell in dict.fromkeys(table.text["label"])}
+        table.text["filename"] = [names[cell] for cell in table.text["filename"]]
+        table.text["label"] = [labels[cell] for cell in table.text["label"]]
+        return table
 
 
-def _read(path: Path, columns: tuple[str, ...]) -> tuple[pd.DataFrame, list[str]]:
-    """Return the named columns as text or numbers, and what is wrong with them."""
-    import numpy as np
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(
-            path,
-            dtype=dict.fromkeys(TEXT_COLUMNS, "str"),
-            keep_default_na=False,
-            na_values=[""],
-            encoding="utf-8-sig",
-        )
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: file not found; it belongs to the dataset") from error
-    except (ValueError, OSError) as error:  # pandas: EmptyDataError, ParserError, UnicodeDecodeError
-        raise InputError(f"{path}: cannot be read as CSV: {error}") from error
-    missing = [name for name in columns if name not in table.columns]
-    faults = []
-    if missing:
-        have = ", ".join(map(str, table.columns))
-        faults.append(f"column {', '.join(map(repr, missing))} is missing (the file has {have})")
-    for name in columns:
-        if name in TEXT_COLUMNS or name in missing:
+def _strange_classes(table: CsvTable, other: CsvTable) -> list[str]:
+    """Return a sentence for every class of a table that Urbansas does not have: it may be misspelt."""
+    elsewhere = set(other.text["label"])
+    notes = []
+    for label, count in Counter(table.text["label"]).items():
+        if not label or is_known(label):
             continue
-        numbers = pd.to_numeric(table[name], errors="coerce")
-        wrong = table.index[(numbers.isna() & table[name].notna()) | np.isinf(numbers)]
-        if len(wrong):
-            faults += _cells(wrong, name, f"is {table[name][wrong[0]]!r}, not a number")
-        table[name] = numbers
-    return table[[name for name in columns if name not in missing]], faults
-
-
-def _empty(table: pd.DataFrame) -> list[str]:
-    return [fault for name in table.columns for fault in _cells(table.index[table[name].isna()], name, "is empty")]
-
-
-def _cells(index: pd.Index, column: str, what: str) -> list[str]:
-    """Return the sentence that names the first of some cells, and how many more there are."""
-    if not len(index):
-        return []
-    more = f" (and {len(index) - 1} more)" if len(index) > 1 else ""
-    return [f"line {int(index[0]) + 2}, column {column!r} {what}{more}"]
-
-
-def _accepted(path: Path, table: pd.DataFrame, faults: list[str]) -> pd.DataFrame:
-    if faults:
-        raise InputError(f"{path}: {'; '.join(faults)}")
-    return table
+        line = table.lines[table.text["label"].index(label)]
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        guess = near(label)
+        notes.append(
+            f"{table.path}: line {line}, column 'label' is {label!r}{more}, which is none of {', '.join(CLASSES)}"
+            + (f"; did you mean {guess}?" if guess else "")
+            + ("" if label in elsewhere else f"; it is nowhere in {other.path.name}, so it matches nothing there")
+        )
+    return notes

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 from pathlib import Path
 
-from flowgrad.datasets.base import VIDEO_SUFFIXES, Annotations, Clip, find_videos
+from flowgrad.datasets.base import Annotations, Clip
+from flowgrad.datasets.folder import Listing, folder_problem, left_out, listing
 
 
 class Videos:
@@ -19,21 +21,29 @@ class Videos:
     def __init__(self, root: Path):
         self.root = root
 
+    @cached_property
+    def _listing(self) -> Listing:
+        return listing(self.root)
+
     def problems(self) -> list[str]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
-        if not self.root.is_dir():
-            return [
-                f"dataset.root: {self.root.absolute()} is not a folder; set it to the folder that holds your videos"
-            ]
+        problem = folder_problem(self.root, "the folder that holds your videos")
+        if problem:
+            return [problem]
         clips = self.clips()
         if not clips:
-            return [f"dataset.root: {self.root} holds no video ({', '.join(VIDEO_SUFFIXES)})"]
+            why = "; ".join([f"dataset.root: {self.root.absolute()} holds no video by name", *self.notes()])
+            return [f"{why} (docs/data.md lists the suffixes)"]
         twice = [name for name, count in Counter(clip.name for clip in clips).items() if count > 1]
         return [f"{self.root}: two videos would both be called {name!r}; rename one of them" for name in twice]
 
+    def notes(self) -> list[str]:
+        """See :class:`flowgrad.datasets.base.Dataset`."""
+        return left_out(self.root, self._listing)
+
     def clips(self) -> list[Clip]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
-        paths = [path.relative_to(self.root) for path in find_videos(self.root)]
+        paths = [path.relative_to(self.root) for path in self._listing.videos]
         stems = Counter(path.with_suffix("") for path in paths)
         return sorted(
             (

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from flowgrad.datasets.base import Annotations, Box
+from flowgrad.datasets.base import Annotations, Box, SoundEvent
+from flowgrad.datasets.labels import OFF_SCREEN
 from flowgrad.protocols import MAP_SIZE, Protocol
 
-OFF_SCREEN = "offscreen"
+
+def is_heard(event: SoundEvent) -> bool:
+    """Return whether a sound event can be found in the picture: it is identifiable and not off screen."""
+    return event.identifiable and event.label != OFF_SCREEN
 
 
 def heard_labels(annotations: Annotations, time: float, protocol: Protocol) -> set[str]:
@@ -23,10 +27,18 @@ def heard_labels(annotations: Annotations, time: float, protocol: Protocol) -> s
     return {
         event.label
         for event in annotations.events
-        if event.identifiable
-        and event.label != OFF_SCREEN
+        if is_heard(event)
         and (event.start <= time <= event.end if protocol.event_edges == "closed" else event.start < time < event.end)
     }
+
+
+def is_seen(box: Box, protocol: Protocol, size: tuple[int, int] | None = None) -> bool:
+    """Return whether a box is visible in a frame of this ``size`` (width, height), where that is known."""
+    if not box.visible:
+        return False
+    if protocol.boxes_past_edge == "drop-negative":
+        return min(box.xywh) >= 0
+    return not (size and is_outside(box, *size))
 
 
 def scored_boxes(
@@ -37,14 +49,13 @@ def scored_boxes(
     With the source's ``size`` (width, height) at hand, boxes wholly outside the frame are not visible under ``clip``.
     """
     frames: dict[int, list[Box]] = {}
+    heard_at: dict[float, set[str]] = {}
     for box in annotations.boxes:
-        if not box.visible:
+        if not is_seen(box, protocol, size):
             continue
-        if protocol.boxes_past_edge == "drop-negative" and min(box.xywh) < 0:
-            continue
-        if protocol.boxes_past_edge == "clip" and size and is_outside(box, *size):
-            continue
-        heard = heard_labels(annotations, box.time, protocol)
+        if box.time not in heard_at:
+            heard_at[box.time] = heard_labels(annotations, box.time, protocol)
+        heard = heard_at[box.time]
         if box.label in heard if protocol.ground_truth == "sounding" else bool(heard):
             frames.setdefault(box.frame, []).append(box)
     return dict(sorted(frames.items()))

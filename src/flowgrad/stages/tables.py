@@ -25,6 +25,7 @@ from flowgrad.errors import InputError
 from flowgrad.evaluation.ground_truth import box_faults, scored_boxes
 from flowgrad.evaluation.metrics import area_under_curve, success_rate
 from flowgrad.evaluation.statistics import clip_bootstrap
+from flowgrad.evaluation.unscored import why_unscored
 from flowgrad.plan import NO_ANNOTATIONS, PLAN_COLUMNS, read_annotations
 from flowgrad.protocols import Protocol
 from flowgrad.stages.decode import STATUS_COLUMNS
@@ -198,7 +199,10 @@ def _clip_row(found: Any, known: Annotations | None, protocols: Sequence[Protoco
         size = (found.width, found.height)
         reasons += filter(None, [str(box_faults(known.boxes, *size))])
         frames = {number for protocol in protocols for number in scored_boxes(known, protocol, size)}
-        scored = set() if mute else {number for number in frames if number < found.frames}
+        scored = {number for number in frames if number < found.frames}
+        if not scored:
+            reasons.append(f"no scored frame: {why_unscored(known, protocols, size, int(found.frames))}")
+        scored = set() if mute else scored
     return found.video, status, "; ".join(reasons), int(found.frames), len(scored)
 
 
