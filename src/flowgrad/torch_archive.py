@@ -107,14 +107,16 @@ class TorchArchive:
 
     Attributes:
         path: the file.
+        pickled: its pickle.
     """
 
     path: Path
+    pickled: bytes
     _zip: zipfile.ZipFile
     _folder: str
 
     def entry(self, name: str) -> bytes:
-        """Return the bytes of an entry: ``data.pkl``, or ``data/`` and the key of a storage.
+        """Return the bytes of an entry: ``byteorder``, or ``data/`` and the key of a storage.
 
         Raises one of ``MALFORMED``.
         """
@@ -149,13 +151,17 @@ def open_archive(path: Path) -> Iterator[TorchArchive]:
             raise InputError(
                 f"{path}: is a TorchScript archive, an export that holds code: give the .pt that it was exported from"
             )
-        pickles = [name for name in names if name.endswith(".pkl")]
-        if len(pickles) != 1 or not pickles[0].endswith("/data.pkl") or len(set(names)) != len(names):
+        found = [name for name in names if name.endswith(".pkl")]
+        if len(found) != 1 or not found[0].endswith("/data.pkl") or len(set(names)) != len(names):
             raise InputError(
                 f"{path}: is no readable PyTorch checkpoint: torch.save writes one pickle, data.pkl, and no name twice;"
-                f" this archive holds {', '.join(pickles) or 'none'}"
+                f" this archive holds {', '.join(found) or 'none'}"
             )
-        yield TorchArchive(path, archive, pickles[0].removesuffix("data.pkl"))
+        try:
+            pickled = archive.read(found[0])
+        except MALFORMED as error:
+            raise InputError(f"{path}: is no readable PyTorch checkpoint ({first_line(error)})") from error
+        yield TorchArchive(path, pickled, archive, found[0].removesuffix("data.pkl"))
 
 
 def _what_else(path: Path) -> str:

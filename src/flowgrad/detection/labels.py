@@ -29,19 +29,21 @@ def vehicle_labels(weights: Path, names: Mapping[int, str], classes: Mapping[str
     Raises:
         InputError: the weights do not know a name, or no vehicle at all.
     """
-    unknown = [name for label in classes for name in classes[label] if name not in names.values()]
-    if unknown:
-        raise InputError(
-            f"{weights}: knows no {_quoted(unknown)}, as detector.classes says; it knows {_quoted(names.values())}"
-        )
+    for label, given in classes.items():
+        unknown = [name for name in given if name not in names.values()]
+        if unknown:
+            raise InputError(
+                f"{weights}: has no class {_quoted(unknown)} (detector.classes.{label}); it has"
+                f" {_quoted(names.values())}"
+            )
     own = {name: label for label, given in classes.items() for name in given}
     usual = {name: label for label in CLASSES if label not in classes for name in USUAL_NAMES[label]}
     found = {number: own.get(name) or usual.get(name.strip().casefold()) for number, name in names.items()}
     labels = {number: label for number, label in found.items() if label is not None}
     if not labels:
         raise InputError(
-            f"{weights}: knows no {' or '.join(CLASSES)} by a usual name, but {_quoted(names.values())}; say which of"
-            f" them are vehicles, for example detector: {{classes: {{car: [{next(iter(names.values()))}]}}}}"
+            f"{weights}: has no class for a {', '.join(CLASSES[:-1])} or {CLASSES[-1]} by a usual name; say with"
+            f" detector.classes, such as {{car: [NAME]}}, which of these are vehicles: {_quoted(names.values())}"
         )
     return labels
 

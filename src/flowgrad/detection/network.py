@@ -16,7 +16,7 @@ from flowgrad.torch_archive import MALFORMED, TorchArchive
 def build_network(weights: WeightsFile) -> nn.Module:
     """Return the network of an open weights file, in the numbers of the file, on the CPU.
 
-    Import ultralytics before (:func:`flowgrad.detection.yolo.import_ultralytics`).
+    Import ultralytics before (:func:`flowgrad.detection.library.import_ultralytics`).
     Raises ``InputError`` naming the file where the parts do not fit together.
     """
     try:

@@ -52,7 +52,7 @@ OTHER_NETWORKS = {
 }
 """Classes of ``TASKS`` that do something else, and what."""
 LEFT_BY_TRAINING = re.compile(
-    r"ultralytics(\.yolo)?\.utils\.(IterableSimpleNamespace|loss\.\w+|tal\.\w+)"
+    r"ultralytics(\.yolo)?\.utils\.(IterableSimpleNamespace|loss\.\w+Loss|tal\.\w+Assigner)"
     r"|numpy\.(dtype|_?core\.multiarray\.scalar)|_codecs\.encode|torch\.device"
     r"|pathlib(\._local)?\.(Posix|Windows)Path",
     re.ASCII,
@@ -120,8 +120,11 @@ class Parameter(_Sealed):
 class _NeverCalled(type):
     """Of classes whose instances a pickle may only make empty."""
 
+    module: str
+    name: str
+
     def __call__(cls, *_: Any) -> Any:
-        raise pickle.UnpicklingError("a layer is called")
+        raise pickle.UnpicklingError(f"{cls.module}.{cls.name} is called, and a file may only describe it")
 
 
 class Layer(metaclass=_NeverCalled):
@@ -152,9 +155,11 @@ class Layer(metaclass=_NeverCalled):
         for name, layer in layers.items():
             inner = layer is None or (isinstance(layer, Layer) and layer.module != TASKS)
             if not inner or not isinstance(name, str):
-                raise pickle.UnpicklingError(f"{self.name} holds a {type(layer).__name__} for a layer")
+                raise pickle.UnpicklingError(
+                    f"a {type(layer).__name__} stands for a layer of {self.module}.{self.name}"
+                )
         if not all(isinstance(key, str) for key in attributes):
-            raise pickle.UnpicklingError(f"{self.name} has an attribute without a name")
+            raise pickle.UnpicklingError(f"{self.module}.{self.name} has an attribute without a name")
         self.layers = layers
         self.state = {key: _plain(value) for key, value in attributes.items()}
 
@@ -169,7 +174,7 @@ def _plain(value: Any) -> Any:
         return type(value)((_plain(key), _plain(inner)) for key, inner in value.items())
     if isinstance(value, list | tuple | set):
         return type(value)(map(_plain, value))
-    raise pickle.UnpicklingError(f"a {type(value).__name__} stands for an attribute")
+    raise pickle.UnpicklingError(f"a {type(value).__name__} stands where a layer has plain attributes")
 
 
 @dataclass(frozen=True)
@@ -216,14 +221,12 @@ def _defined(package: str, module: str | None) -> frozenset[str] | None:
         return None
     folder = Path(spec.submodule_search_locations[0], "nn/modules")
     files = folder.glob(f"{module or '*'}.py")
-    return frozenset(name for file in files for name in re.findall(r"^class ([A-Za-z]\w*)", file.read_text(), re.M))
+    return frozenset(
+        name for file in files for name in re.findall(r"^class ([A-Za-z]\w*)", file.read_text("utf-8"), re.M)
+    )
 
 
 class _RecordUnpickler(Unpickler):
-    def __init__(self, content: bytes):
-        super().__init__(content)
-        self._layers: dict[tuple[str, str], type[Layer]] = {}
-
     def known(self, module: str, name: str) -> Any:
         module, name = RENAMED.get((module, name), (module, name))
         full = f"{module}.{name}"
@@ -234,8 +237,7 @@ class _RecordUnpickler(Unpickler):
         if LEFT_BY_TRAINING.fullmatch(full):
             return opaque(full)
         if self._is_layer(module, name) or (module == TASKS and name in NETWORKS):
-            made = type(name, (Layer,), {"module": module, "name": name})
-            return self._layers.setdefault((module, name), made)
+            return type(name, (Layer,), {"module": module, "name": name})
         return None
 
     @staticmethod
@@ -287,8 +289,8 @@ def open_weights(path: Path) -> Iterator[WeightsFile]:
 
 
 def _read(archive: TorchArchive) -> tuple[Mapping[str, Any], Layer]:
-    error = content = None
-    unpickler = _RecordUnpickler(archive.entry("data.pkl"))
+    unpickler = _RecordUnpickler(archive.pickled)
+    content = error = None
     try:
         content = unpickler.read()
     except MALFORMED as caught:
@@ -303,7 +305,11 @@ def _read(archive: TorchArchive) -> tuple[Mapping[str, Any], Layer]:
     if unpickler.foreign:
         archive.fail(_of_foreign(sorted(unpickler.foreign)))
     if error is not None:
-        archive.fail(f"cannot be read as a detector of ultralytics ({first_line(error)})", error)
+        archive.fail(
+            f"cannot be read as a detector of ultralytics ({first_line(error)}); get the weights from where they are"
+            " published",
+            error,
+        )
     if not isinstance(content, dict) or not isinstance(network, Layer) or network.module != TASKS:
         archive.fail("holds no ultralytics detector; give weights such as yolov8n.pt")
     return content, network
@@ -313,10 +319,13 @@ def _of_foreign(names: list[str]) -> str:
     """Return what to say of names that have no place in a weights file."""
     listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     if all(LAYERS.fullmatch(name.rpartition(".")[0]) for name in names):
-        return f"holds {listed}, which the installed ultralytics and torch do not define; newer weights need newer ones"
+        return (
+            f"holds {listed}, which the installed ultralytics and torch do not define; update ultralytics, or take"
+            " weights that it knows"
+        )
     return (
         f"holds {listed}, which no detector of ultralytics is made of and which could run commands when it is loaded;"
-        " get the weights from their makers, and do not load this file with anything else"
+        " get the weights from where they are published, or save them without it"
     )
 
 

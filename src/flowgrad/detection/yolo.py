@@ -6,24 +6,20 @@ The weights do not go through ultralytics' own loading, which runs whatever a fi
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import importlib
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch  # before ultralytics, which otherwise leaves torch at one thread
+import torch
 from torchvision.ops import batched_nms
 
 from flowgrad.detection.base import CLASSES, Detections
 from flowgrad.detection.labels import vehicle_labels
+from flowgrad.detection.library import import_ultralytics, threads_kept
 from flowgrad.detection.network import build_network
 from flowgrad.detection.weights_file import open_weights
 from flowgrad.errors import InputError, first_line
@@ -33,30 +29,6 @@ PREDICTORS = {
     "RTDETRDetectionModel": ("ultralytics.models.rtdetr", "RTDETRPredictor"),
 }
 """What prepares the pictures of a network and reads its answers."""
-
-
-def import_ultralytics() -> Any:
-    """Import ultralytics with its network calls, self-installation and settings file switched off."""
-    os.environ["YOLO_OFFLINE"] = "true"
-    os.environ["YOLO_AUTOINSTALL"] = "false"
-    os.environ["YOLO_VERBOSE"] = "false"
-    if "YOLO_CONFIG_DIR" not in os.environ:
-        os.environ["YOLO_CONFIG_DIR"] = tempfile.mkdtemp(prefix="flowgrad-yolo-")
-        atexit.register(shutil.rmtree, os.environ["YOLO_CONFIG_DIR"], ignore_errors=True)
-    with _threads_kept():
-        import ultralytics
-        import ultralytics.nn.tasks
-    return ultralytics
-
-
-@contextlib.contextmanager
-def _threads_kept() -> Iterator[None]:
-    """Keep the number of threads, which ultralytics sets when it is imported or given a processor to run on."""
-    threads = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class Yolo:
@@ -86,7 +58,7 @@ class Yolo:
         with open_weights(weights) as held:
             self._labels = vehicle_labels(weights, held.names, classes)
             import_ultralytics()
-            network = build_network(held).float().eval()
+            network = build_network(held)
         module, name = PREDICTORS[held.network.name]
         arguments = {
             "task": "detect",
@@ -103,8 +75,8 @@ class Yolo:
         }
         self._predict = getattr(importlib.import_module(module), name)(overrides=arguments)
         try:
-            with _threads_kept():
-                self._predict.setup_model(network, verbose=False)
+            with threads_kept():
+                self._predict.setup_model(network.float().eval(), verbose=False)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise InputError(f"{weights}: cannot be used as a detector by ultralytics ({first_line(error)})") from error
         self._iou = iou

@@ -60,8 +60,8 @@ def read_checkpoint(path: Path) -> CheckpointFile:
     """
 
     with open_archive(path) as archive:
+        unpickler = _ShapeUnpickler(archive.pickled)
         try:
-            unpickler = _ShapeUnpickler(archive.entry("data.pkl"))
             content = unpickler.read()
         except MALFORMED as error:
             archive.fail(f"is no readable PyTorch checkpoint ({first_line(error)})", error)

@@ -14,9 +14,9 @@ import yaml
 from PIL import Image
 
 from flowgrad.detection.base import CLASSES
+from flowgrad.detection.library import import_ultralytics
 from flowgrad.detection.network import build_network
 from flowgrad.detection.weights_file import open_weights
-from flowgrad.detection.yolo import import_ultralytics
 from flowgrad.errors import InputError
 
 log = logging.getLogger(__name__)
