@@ -14,8 +14,9 @@ from PIL import Image
 from test_generated import moving_square
 
 import flowgrad
+from flowgrad import artifacts
 from flowgrad.cli import COMMANDS, main
-from flowgrad.report import clip_lines, closing_lines, failure_lines
+from flowgrad.report import clip_lines, failure_lines
 
 SHORT = ["--seconds", "1", "--width", "240", "--height", "136"]
 
@@ -83,9 +84,13 @@ MISTAKES = [
     (["table", "nowhere"], "{place}/nowhere is not a folder (nothing is there); name a results folder"),
     (["table", ""], "expected a path, got ''"),
     (["table", "picture.png"], "{place}/picture.png is not a folder"),
-    (["table", "empty"], "{place}/empty holds no tables; run the workflow first"),
-    (["table", "."], "holds no tables; did you mean results?"),
+    (["table", "empty"], "{place}/empty is no results folder (plan/clips.csv is missing); run the workflow first"),
+    (["table", "."], "is no results folder (plan/clips.csv is missing); did you mean results?"),
     (["table", "results", "results"], "'results' is one argument too many"),
+    # folder
+    (["folder"], "required: DATASET; for example: flowgrad folder /data/urbansas"),
+    (["folder", "nowhere"], "{place}/nowhere is not a folder"),
+    (["folder", "data", "--format", "video"], "did you mean videos?"),
     # show
     (["show"], "required: CLIP; for example: flowgrad show CLIP"),
     (["show", ""], "no clip ''"),
@@ -94,12 +99,12 @@ MISTAKES = [
     (["show", "apple"], "name the video of apple"),
     (["show", "apple", "--results", "nowhere"], "{place}/nowhere is not a folder (nothing is there)"),
     (["show", "apple", "--results", "picture.png"], "{place}/picture.png is not a folder"),
-    (["show", "apple", "--results", "empty"], "{place}/empty: is no results folder"),
+    (["show", "apple", "--results", "empty"], "{place}/empty is no results folder"),
     (["show", "apple", "--model", "nonsense"], "there is no model 'nonsense'; these results have flow"),
     (["show", "apple", "--model", "flows"], "there is no model 'flows'; did you mean flow?"),
     (["show", "apple", "--model", ""], "there is no model ''"),
     (["show", "apple", "--model", "../flow"], "there is no model '../flow'"),
-    (["show", "apple", "--model", "rcgrad"], "there are no paper rcgrad maps in these results"),
+    (["show", "apple", "--model", "rcgrad"], "there are no paper rcgrad maps in the last run; there are paper flow"),
     (["show", "apple", "--model", "yolo-baseline"], "yolo-baseline makes no maps"),
     (["show", "apple", "--protocol", "nonsense"], "there is no protocol 'nonsense'; these results have paper"),
     (["show", "apple", "--modle", "flow"], "unknown option --modle; did you mean --model?"),
@@ -118,7 +123,7 @@ MISTAKES = [
     ([*APPLE, "-o", "empty"], "{place}/empty is a folder; name a file in it"),
     ([*APPLE, "-o", "nowhere/x.png"], "{place}/nowhere is not a folder"),
     ([*APPLE, "-o", "file/x.png"], "{place}/file is not a folder"),
-    ([*APPLE, "-o", "/proc/x.png"], "cannot be written; name"),
+    ([*APPLE, "-o", "/proc/x.png"], "/proc/x.png cannot be written"),
     ([*APPLE, "-o", "x" * 300 + ".png"], "more than 255 letters"),
     # synth
     (["synth"], "required: OUT; for example: flowgrad synth OUT"),
@@ -155,7 +160,7 @@ MISTAKES = [
     ),
     (["shuffle-sound", "out", "data"], "{place}/out is not a folder (nothing is there)"),
     (["shuffle-sound", "picture.png", "out"], "{place}/picture.png is not a folder"),
-    (["shuffle-sound", "empty", "out"], "no video in"),
+    (["shuffle-sound", "empty", "out"], "{place}/empty is empty; set it to the folder that holds annotations/"),
     (["shuffle-sound", "data", "data"], "data: exists and is not an empty folder"),
     (["shuffle-sound", "data", "file"], "file: exists and is not an empty folder"),
     (["shuffle-sound", "data", "file/out"], "file/out: cannot be written"),
@@ -192,9 +197,9 @@ def test_what_is_right_is_done(place, monkeypatch, capsys, tmp_path):
     other = tmp_path / "other.yaml"
     other.write_text("models: [flow, whole-frame]\n")
     assert main(["check", "my.yaml"]) == main(["check", "--configfile", "my.yaml"]) == 0
-    assert capsys.readouterr().out == "ready: flow\n" * 2
+    assert capsys.readouterr().out.count("ready: flow\n") == 2
     assert main(["check", "my.yaml", str(other)]) == 0
-    assert capsys.readouterr().out == "ready: flow, whole-frame\n"
+    assert capsys.readouterr().out.endswith("\nready: flow, whole-frame\n")
     other.write_text("models: [flows]\n")
     assert main(["check", "my.yaml", str(other)]) == 1, "that a check finds something is no mistake of who asks"
     assert "did you mean flow?" in capsys.readouterr().err
@@ -299,13 +304,14 @@ def test_the_first_bad_clips_are_named_and_the_others_counted(tmp_path):
     rows += [f"bad{number},failed,empty file (0 bytes),0,0" for number in range(3)]
     clips = tmp_path / "clips.csv"
     clips.write_text("\n".join(["video,status,reason,frames,scored_frames", *rows]) + "\n")
-    first, *named, last = clip_lines(clips)
+    first, *named, last = clip_lines(artifacts.read_table(clips, {"reason": "str"}), clips)
     assert first == f"11 clips: 4 ok (1 with a word), 4 skipped, 3 failed (reasons in {clips})"
     assert [line.split()[0] for line in named] == ["failed"] * 3 + ["skipped"] * 2
     assert named[0] == "  failed  bad0: empty file (0 bytes)"
     assert last == f"  and 2 more: {clips}"
     clips.write_text("\n".join(["video,status,reason,frames,scored_frames", *rows[:3]]) + "\n")
-    assert closing_lines(tmp_path, labelled=True) == [f"3 clips: 3 ok (reasons in {clips})"]
+    table = artifacts.read_table(clips, {"reason": "str"})
+    assert clip_lines(table, clips) == [f"3 clips: 3 ok (reasons in {clips})"]
 
 
 def test_why_jobs_failed_is_read_from_their_logs(tmp_path):

@@ -11,9 +11,12 @@ from typing import Any, Literal
 from flowgrad import weights
 from flowgrad.config import TRAINED, Config, ConfigurationError, DetectorConfig, is_demo, parse, with_demo, without
 from flowgrad.datasets import Dataset
+from flowgrad.detection.base import CLASSES
+from flowgrad.detection.labels import vehicle_labels
+from flowgrad.detection.weights_file import open_weights
 from flowgrad.errors import InputError, MediaError
 from flowgrad.evaluation.outlook import outlook, past_the_end
-from flowgrad.models.checkpoint_file import check_checkpoint, check_detector
+from flowgrad.models.checkpoint_file import check_checkpoint
 from flowgrad.models.own import import_problems
 from flowgrad.models.registry import DEFAULT_MODELS, ModelSpec, get_model, required
 from flowgrad.origin import refusal
@@ -242,8 +245,7 @@ def _detector_fault(config: Config, findings: Findings, download: Download) -> _
         return None
     name = config.detector.weights
     if name == TRAINED:
-        findings.detector = TRAINED_DETECTOR
-        return None
+        return _take_detector(TRAINED_DETECTOR, config, findings)
     path, default, failure = weights.find(name), DetectorConfig.model_fields["weights"].default, ""
     if path is None and name in weights.DOWNLOADS:
         if download == "promise":
@@ -261,8 +263,18 @@ def _detector_fault(config: Config, findings: Findings, download: Download) -> _
         words = weights.absent("detector.weights", name, words=known) + failure
         absent = f"detector.weights: {name}, {weights.to_be_had(name)}{failure}" if name == default else None
         return _Fault(words, absent)
+    return _take_detector(path, config, findings)
+
+
+def _take_detector(path: Path, config: Config, findings: Findings) -> _Fault | None:
+    """Check the detector's weights, as far as they are there, and take them."""
     try:
-        check_detector(path)
+        if config.detector.weights == TRAINED:
+            names = dict(enumerate(CLASSES))
+        else:
+            with open_weights(path) as held:
+                names = dict(held.names)
+        vehicle_labels(path, names, config.detector.classes)
     except InputError as error:
         return _Fault(f"detector.weights: {error}")
     findings.detector = path

@@ -226,5 +226,7 @@ def open_results(folder: str | Path = "results") -> Results:
     """
     path = Path(folder)
     if not Plan(path).clips_file.is_file():
-        raise InputError(f"{path.absolute()}: is no results folder (plan/clips.csv is missing); run the workflow first")
+        inside = path / "results"
+        hint = f"did you mean {inside}?" if inside.is_dir() else "run the workflow first, or name another folder"
+        raise InputError(f"{path.absolute()} is no results folder (plan/clips.csv is missing); {hint}")
     return Results(path)

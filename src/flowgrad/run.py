@@ -348,6 +348,7 @@ class Run:
             confidence=settings.confidence,
             iou=settings.iou,
             device=resolve_device(self.config.device),
+            classes=settings.classes,
         )
 
     # frames

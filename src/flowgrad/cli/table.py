@@ -24,8 +24,6 @@ def run(options: argparse.Namespace) -> int:
     check_folder(options.results, f"a results folder: {EXAMPLE}")
     lines = closing_lines(options.results)
     if not lines:
-        inside = options.results / "results"
-        hint = f"did you mean {inside}?" if inside.is_dir() else "run the workflow first, or name another folder"
-        raise InputError(f"{options.results.absolute()} holds no tables; {hint}")
+        raise InputError(f"{options.results.absolute()} holds no tables yet; run the workflow again")
     print(*lines, sep="\n")
     return 0

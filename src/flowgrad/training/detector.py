@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 import yaml
 from PIL import Image
 
 from flowgrad.detection.base import CLASSES
-from flowgrad.detection.yolo import import_yolo
+from flowgrad.detection.library import import_ultralytics
+from flowgrad.detection.network import build_network
+from flowgrad.detection.weights_file import open_weights
 from flowgrad.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -92,9 +93,9 @@ def train_detector(
         The content of an ultralytics ``.pt`` file with the weights of the last epoch in float16, and the trainer's
         table of figures.
     """
-    yolo = import_yolo()
+    ultralytics = import_ultralytics()
     _place_font()
-    model = yolo(str(ARCHITECTURE), task="detect")
+    model = ultralytics.YOLO(str(ARCHITECTURE), task="detect")
 
     def tell(trainer: Any) -> None:
         # called once more at the end, for the best epoch
@@ -130,9 +131,9 @@ def train_detector(
 
 def _portable(path: Path) -> dict[str, Any]:
     """Return what a detector needs of the trainer's file: the network, without folders, dates and figures."""
-    content = torch.load(path, map_location="cpu", weights_only=False)
-    network = content["model"].half()
-    network.yaml.pop("yaml_file", None)
-    arguments = {key: content["train_args"][key] for key in KEPT}
-    network.args = arguments
-    return {"model": network, "train_args": arguments, "epoch": -1, "license": content["license"]}
+    with open_weights(path) as held:
+        network: Any = build_network(held).half()
+        network.yaml.pop("yaml_file", None)
+        arguments = {key: held.content["train_args"][key] for key in KEPT}
+        network.args = arguments
+        return {"model": network, "train_args": arguments, "epoch": -1, "license": held.content["license"]}
