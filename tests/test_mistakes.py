@@ -57,7 +57,10 @@ MISTAKES = [
     # check
     (["check", ""], "expected a path, got ''"),
     (["check", "nofile.yaml"], "{place}/nofile.yaml cannot be read: No such file"),
-    (["check", "nofile.mp4"], "{place}/nofile.mp4 does not exist; name settings or a recording: flowgrad check my.yaml"),
+    (
+        ["check", "nofile.mp4"],
+        "{place}/nofile.mp4 does not exist; name settings or a recording: flowgrad check my.yaml",
+    ),
     (["check", "ünï.yaml"], "{place}/ünï.yaml cannot be read"),
     (["check", "data"], "{place}/data is a folder"),
     (["check", "-c"], "expected one argument; for example: flowgrad check my.yaml"),
@@ -115,7 +118,7 @@ MISTAKES = [
     ([*APPLE, "-o", "empty"], "{place}/empty is a folder; name a file in it"),
     ([*APPLE, "-o", "nowhere/x.png"], "{place}/nowhere is not a folder"),
     ([*APPLE, "-o", "file/x.png"], "{place}/file is not a folder"),
-    ([*APPLE, "-o", "/proc/x.png"], "cannot be written; name"),
+    ([*APPLE, "-o", "/proc/x.png"], "cannot be written"),
     ([*APPLE, "-o", "x" * 300 + ".png"], "more than 255 letters"),
     # synth
     (["synth"], "required: OUT; for example: flowgrad synth OUT"),
