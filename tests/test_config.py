@@ -196,6 +196,18 @@ def test_what_is_wrong_is_named(change, words):
         ({"checkpoints": {"rcgrab": "x"}}, ["checkpoints.rcgrab: unknown key; did you mean rcgrad?"]),
         ({1: 2}, None),
         (
+            {"training": {"start": {"rcgrad": "rcgrad"}}},
+            ["training.start.rcgrad: cannot start from itself; give it imagenet, nothing or a file"],
+        ),
+        (
+            {"dataset": {"format": "streets", "root": "/data"}},
+            ["dataset.root: streets are rendered under results/streets; leave it out"],
+        ),
+        (
+            {"detector": {"weights": "trained"}},
+            ["detector.weights: only rendered streets have boxes to train a detector from; name a file"],
+        ),
+        (
             {"custom_protocols": {"mine": {"change": {"sound_bits": 16}}}},
             ["custom_protocols.mine.change.sound_bits: expected float or 16, got 16; write '16', in quotes"],
         ),

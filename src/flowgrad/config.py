@@ -18,6 +18,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from flowgrad.datasets import FORMATS, Dataset, open_dataset
 from flowgrad.datasets.streets import ROOT as STREETS_ROOT
@@ -25,7 +26,7 @@ from flowgrad.datasets.streets import Streets
 from flowgrad.detection.base import CLASSES
 from flowgrad.errors import InputError
 from flowgrad.expansion import expanded
-from flowgrad.faults import Fault, faults, misfits
+from flowgrad.faults import SAID, Fault, faults, misfits
 from flowgrad.kinds import KeysOf
 from flowgrad.models.layout import CHECKPOINTS
 from flowgrad.models.registry import DEFAULT_MODELS, MODELS, checkpoint_names
@@ -53,6 +54,12 @@ def _among(known: Iterable[str], what: str) -> AfterValidator:
         return name
 
     return AfterValidator(accept)
+
+
+def _at(key: str, words: str, value: Any) -> ValidationError:
+    """Return an error of a validator that lies below what it looks at."""
+    fault = InitErrorDetails(type=PydanticCustomError(SAID, "{words}", {"words": words}), loc=(key,), input=value)
+    return ValidationError.from_exception_data(key, [fault])
 
 
 def _free(name: str) -> str:
@@ -98,7 +105,7 @@ class DatasetConfig(_Strict):
         if not isinstance(value, dict) or value.get("format") != "streets":
             return value
         if value.get("root", STREETS_ROOT) != STREETS_ROOT:
-            raise ValueError(f"streets are rendered under {STREETS_ROOT}; leave root out")
+            raise _at("root", f"streets are rendered under {STREETS_ROOT}; leave it out", value["root"])
         return value | {"root": STREETS_ROOT}
 
     @property
@@ -192,7 +199,7 @@ class TrainingConfig(_Strict):
     @classmethod
     def _rcgrad_starts_elsewhere(cls, value: dict[str, str]) -> dict[str, str]:
         if value.get("rcgrad") == "rcgrad":
-            raise ValueError("rcgrad cannot start from itself; give it imagenet, nothing or a file")
+            raise _at("rcgrad", "cannot start from itself; give it imagenet, nothing or a file", value)
         return value
 
     def start_of(self, method: str) -> str:
@@ -271,9 +278,9 @@ class Config(_Strict):
     @field_validator("checkpoints")
     @classmethod
     def _checkpoints_can_be_trained(cls, value: dict[str, Path | str]) -> dict[str, Path | str]:
-        others = [name for name, file in value.items() if file == TRAINED and name not in TRAINABLE]
-        if others:
-            raise ValueError(f"{', '.join(others)} cannot be trained here; that can {', '.join(TRAINABLE)}")
+        for name, file in value.items():
+            if file == TRAINED and name not in TRAINABLE:
+                raise _at(name, f"cannot be trained here; that can {', '.join(TRAINABLE)}", file)
         return value
 
     @field_validator("protocols")
@@ -299,9 +306,9 @@ class Config(_Strict):
     def _detector_can_be_trained(cls, value: DetectorConfig, info: ValidationInfo) -> DetectorConfig:
         dataset, training = info.data.get("dataset"), info.data.get("training")
         if value.weights == TRAINED and dataset and dataset.format != "streets":
-            raise ValueError("only rendered streets have boxes to train a detector from; name a file as weights")
+            raise _at("weights", "only rendered streets have boxes to train a detector from; name a file", TRAINED)
         if value.weights == TRAINED and training and training.root is not None:
-            raise ValueError("a detector is trained from rendered streets; leave out training.root")
+            raise _at("weights", "a detector is trained from rendered streets; leave out training.root", TRAINED)
         return value
 
     def open_dataset(self) -> Dataset:

@@ -22,6 +22,8 @@ Place = tuple[str, ...]
 UNKNOWN = ("extra_forbidden", "invalid_key")
 KEY = "[key]"
 """The library's marks of a key that there is not, and of a fault in a key instead of its value."""
+SAID = "said"
+"""The type of an error that comes with its sentence."""
 SHOWN = 60
 """Characters of a wrong value that are shown."""
 PLAIN = re.compile(r"[\w./~][^\n]*")
@@ -79,6 +81,8 @@ def _words(model: type[BaseModel], place: Place, kind: Kind, fault: Any) -> str:
         return f"is required{_example(model, place)}"
     if fault["type"] == "value_error":
         return str(fault["ctx"]["error"])
+    if fault["type"] == SAID:
+        return str(fault["msg"])
     if fault["loc"][-1] == KEY:
         return f"a key is text; write '{place[-1]}', in quotes"
     return _misfit(kind, fault["input"])
