@@ -29,7 +29,7 @@ class Tracks:
 
     def packet(self, name: str, stamp: float, length: float) -> Tracks:
         builder = self.pictures if name == "pictures" else self.sound
-        builder.add(self._count[name], self._order, stamp, stamp, length)
+        builder.add(self._count[name], self._order, stamp, length)
         self._count[name] += 1
         self._order += 1
         return self
@@ -193,6 +193,20 @@ def test_a_picture_that_stands_after_the_sound_has_ended_is_right():
 def test_sound_that_comes_back_with_the_pictures_is_another_clock():
     clock = Tracks().record(8, at=0).record(4, at=300).clock()
     assert [round(joint.gap) for joint in clock.joints] == [292]
+
+
+@pytest.mark.parametrize("late", ["pictures", "sound"])
+def test_a_track_cannot_start_long_after_all_that_the_other_holds(late):
+    """A damaged offset of a track: both are taken to begin together, and it is told."""
+    tracks = Tracks().record(8, at=0, pictures=late == "sound", sound=late == "pictures")
+    clock = tracks.record(8, at=100_000, pictures=late == "pictures", sound=late == "sound").clock()
+    assert shifts(clock, late) == [(0, -100_000.0)]
+    assert clock.apart == {late: 100_000.0}
+    assert clock.repaired
+
+
+def test_a_track_may_start_late_while_the_other_goes_on():
+    assert not Tracks().record(900, at=0, sound=False).record(5, at=900).clock().repaired
 
 
 def test_pictures_that_go_back_while_the_sound_goes_on_are_right():

@@ -245,3 +245,54 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         command = [sys.executable, "-c", script, path, tmp_path / f"{seconds}.h5"]
         peaks.append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
     assert peaks[1] < 1.15 * peaks[0], peaks
+
+
+LAYOUTS = [(1, "pcm_s16le", "mov"), (5, "libvorbis", "mkv"), (6, "aac", "mp4"), (8, "aac", "mp4")]
+LAYOUTS += [(8, "libopus", "mkv"), (8, "pcm_s16le", "mov"), (16, "pcm_f32le", "mkv"), (24, "wavpack", "mkv")]
+LAYOUTS += [(64, "pcm_s16le", "mkv")]
+
+
+@pytest.mark.parametrize(("channels", "codec", "suffix"), LAYOUTS)
+def test_sound_of_any_layout_becomes_mono(tmp_path, channels, codec, suffix):
+    """The mean of all channels, of which every second is silent."""
+    path = tmp_path / f"many.{suffix}"
+    expressions = "|".join(f"0.5*sin(2*PI*440*t)*{int(number % 2 == 0)}" for number in range(channels))
+    command = [ffmpeg_program(), "-v", "error", "-f", "lavfi", "-i", f"aevalsrc='{expressions}':s=48000:d=1"]
+    subprocess.run([*command, "-c:a", codec, path], check=True)
+    sound = sound_of(path)
+    assert len(sound) == pytest.approx(16000, abs=1200)
+    expected = 0.5 * -(-channels // 2) / channels
+    assert np.abs(sound[4000:12000]).max() == pytest.approx(expected, rel=0.15)
+
+
+@pytest.mark.parametrize("turn", ["hflip", "vflip"])
+def test_a_mirror_is_applied(tmp_path, turn):
+    """Left to right, and up and down: neither is taken for a half turn."""
+    plain, marked = make_clip(tmp_path / "plain.mp4", seconds=0.5, sound=False), tmp_path / "marked.mp4"
+    command = [ffmpeg_program(), "-v", "error", f"-display_{turn}", "-i", plain, "-c", "copy", marked]
+    subprocess.run(command, check=True)
+    stored, shown = decode(plain)[0][0].rgb(), decode(marked)[0][0].rgb()
+    np.testing.assert_array_equal(shown, stored[:, ::-1] if turn == "hflip" else stored[::-1])
+
+
+def test_slow_pictures_come_out_whole(tmp_path):
+    """A picture every three seconds, stored out of order: all are there, each at its time."""
+    path = tmp_path / "slow.mp4"
+    command = [ffmpeg_program(), "-v", "error", "-f", "lavfi", "-i", "testsrc=s=96x64:r=1/3:d=90", "-f", "lavfi"]
+    command += ["-i", "sine=d=90", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p", "-c:a", "aac", path]
+    subprocess.run(command, check=True)
+    pictures, report = decode(path)
+    assert report.sources == 30
+    assert sorted({picture.source_time for picture in pictures}) == [3.0 * number for number in range(30)]
+    assert media.inspect(path).notes == ()
+
+
+def test_a_size_that_changes_becomes_the_first(tmp_path):
+    """Two recordings of different size, joined: all frames have one size, and it is told."""
+    parts = [make_clip(tmp_path / f"{n}.ts", seconds=2.0, size=(160 + 32 * n, 96), seed=n) for n in range(2)]
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    pictures, report = decode(joined)
+    assert {picture.rgb().shape for picture in pictures} == {(96, 160, 3)}
+    assert len(pictures) == pytest.approx(32, abs=2)
+    assert any("size of the pictures changes" in note for note in report.notes)

@@ -286,7 +286,7 @@ def test_bad_clips_and_failed_jobs_are_named_at_the_end(place, workflow, tmp_pat
     assert run.status == 0, run.output
     assert "rule flow:" not in run.output, "a profile is quiet about jobs"
     assert "steps (100%) done" in run.output
-    assert "3 clips: 1 ok (1 with a word), 1 skipped, 1 failed (reasons in results/clips.csv)\n" in run.output
+    assert "3 clips: 1 ok (1 with a note), 1 skipped, 1 failed (reasons in results/clips.csv)\n" in run.output
     lines = run.output.split("3 clips: ")[1].splitlines()
     assert lines[1].startswith("  failed  broken: unreadable")
     assert lines[2].startswith("  skipped nobody: no annotations")
@@ -305,7 +305,7 @@ def test_the_first_bad_clips_are_named_and_the_others_counted(tmp_path):
     clips = tmp_path / "clips.csv"
     clips.write_text("\n".join(["video,status,reason,frames,scored_frames", *rows]) + "\n")
     first, *named, last = clip_lines(artifacts.read_table(clips, {"reason": "str"}), clips)
-    assert first == f"11 clips: 4 ok (1 with a word), 4 skipped, 3 failed (reasons in {clips})"
+    assert first == f"11 clips: 4 ok (1 with a note), 4 skipped, 3 failed (reasons in {clips})"
     assert [line.split()[0] for line in named] == ["failed"] * 3 + ["skipped"] * 2
     assert named[0] == "  failed  bad0: empty file (0 bytes)"
     assert last == f"  and 2 more: {clips}"

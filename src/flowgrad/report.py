@@ -39,7 +39,7 @@ def clip_lines(clips: pd.DataFrame, file: Path) -> list[str]:
     parts = [f"{counts[name]} {name}" for name in ("ok", "skipped", "failed") if name in counts]
     remarks = ((clips["status"] == "ok") & clips["reason"].notna()).sum()
     if remarks:
-        parts[0] += f" ({remarks} with a word)"
+        parts[0] += f" ({remarks} with a note)"
     lines = [f"{len(clips)} clips: {', '.join(parts)} (reasons in {file})"]
     # what failed before what is only left out
     bad = clips[clips["status"] != "ok"].sort_values("status", kind="stable")

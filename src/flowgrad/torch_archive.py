@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import lzma
 import pickle
 import zipfile
 import zlib
@@ -28,7 +29,9 @@ MALFORMED = (
     OverflowError,
     RuntimeError,
     MemoryError,
+    OSError,
     zlib.error,
+    lzma.LZMAError,
     pickle.UnpicklingError,
     zipfile.BadZipFile,
 )

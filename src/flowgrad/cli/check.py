@@ -53,7 +53,9 @@ def _describe(recordings: list[Path]) -> int:
     status = 0
     for recording in recordings:
         try:
-            print(describe(recording))
+            text, well = describe(recording)
+            print(text)
+            status = status if well else 1
         except InputError as error:
             print(f"flowgrad check: {recording.absolute()}: {error}", file=sys.stderr)
             status = 1

@@ -14,7 +14,7 @@ EXAMPLE = "flowgrad folder /data/urbansas"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Say what may be given."""
     parser.add_argument("dataset", type=path, metavar="DATASET", help="the dataset's folder")
-    parser.add_argument("--format", default="urbansas", help="of the dataset; default: %(default)s")
+    parser.add_argument("--format", help="of the dataset; default: urbansas where it holds annotations/, else videos")
     parser.add_argument("--runs", type=path, default=Path("runs"), help="where it lies; default: %(default)s")
 
 
@@ -24,5 +24,6 @@ def run(options: argparse.Namespace) -> int:
     from flowgrad.work_folder import work_folder
 
     check_folder(options.dataset, f"a dataset: {EXAMPLE}")
-    print(work_folder(parse({"dataset": {"format": options.format, "root": str(options.dataset)}}), options.runs))
+    kind = options.format or ("urbansas" if (options.dataset / "annotations").is_dir() else "videos")
+    print(work_folder(parse({"dataset": {"format": kind, "root": str(options.dataset)}}), options.runs))
     return 0

@@ -21,6 +21,8 @@ STEP_S = 0.01
 """Sound may lie this far from its timestamp: containers round, and to cut for every rounding would be heard."""
 BLOCK = 1 << 15
 """Samples a channel that are resampled at once."""
+MOST_PLANES = 6
+"""Planar sound of more channels is packed before it is looked at."""
 SLOWEST = 1000
 """A lower sample rate, Hz, is a damaged header, and would make hours of seconds."""
 
@@ -107,23 +109,26 @@ def _decoded(track: Track, container: Any, stream: Any, report: SoundReport) -> 
 
 
 def _samples(frame: Any) -> Samples:
-    """Return a decoded frame as (S, C) float32 in -1..1."""
+    """Return a decoded frame as (S, C) float32 in -1..1, C one or two: more channels are averaged."""
     import av
 
     channels = int(frame.layout.nb_channels)
-    # PyAV gives the first eight planes of a frame only
-    if frame.format.is_planar and channels > 8:
+    # PyAV cannot hand out the planes of many channels
+    if frame.format.is_planar and channels > MOST_PLANES:
         packed = av.AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate)
         frame.pts = None
         parts = [part.to_ndarray().reshape(-1, channels) for part in packed.resample(frame)]
-        return np.concatenate([np.empty((0, channels), np.float32), *parts])
-    raw = frame.to_ndarray()
-    raw = raw.T if frame.format.is_planar else raw.reshape(-1, channels)
+        raw = np.concatenate([np.empty((0, channels), np.float32), *parts])
+    else:
+        raw = frame.to_ndarray()
+        raw = raw.T if frame.format.is_planar else raw.reshape(-1, channels)
     if raw.dtype.kind == "u":
         raw = (raw.astype(np.float32) - 128) / 128
     elif raw.dtype.kind == "i":
         raw = raw / np.float64(2 ** (8 * raw.dtype.itemsize - 1))
-    return np.nan_to_num(np.asarray(raw, np.float32), nan=0.0, posinf=1.0, neginf=-1.0)
+    samples = np.nan_to_num(np.asarray(raw, np.float32), nan=0.0, posinf=1.0, neginf=-1.0)
+    # mono and stereo are averaged when they are resampled, as they always were, to the last bit
+    return samples if channels <= 2 else samples.mean(axis=1, keepdims=True, dtype=np.float32)
 
 
 class _Placed:
@@ -188,7 +193,7 @@ class _Placed:
                 yield {rate: self._grown(rate, np.zeros(max(count, 0), np.float32)) for rate, count in due.items()}
         self._form = form
         if form is not None:
-            self._layout = {1: "mono", 2: "stereo"}.get(form[1], f"{form[1]}c")
+            self._layout = "mono" if form[1] == 1 else "stereo"
             self._resamplers = {
                 rate: av.AudioResampler(format="flt", layout=self._layout, rate=rate) for rate in self._rates
             }

@@ -96,11 +96,14 @@ def read_clip(path: str | Path, sample_rate: int = 16000) -> ClipContent:
 
     Raises:
         MediaError: the file is absent, no readable media, or has no picture.
-        ValueError: a sample rate below 1.
+        ValueError: a sample rate that is no positive whole number.
     """
-    if sample_rate < 1:
-        raise ValueError(f"sample_rate: expected a positive rate in Hz, got {sample_rate}")
-    recording = inspect(Path(path))
+    if not isinstance(sample_rate, int) or sample_rate < 1:
+        raise ValueError(f"sample_rate: expected a positive whole number of Hz, got {sample_rate!r}")
+    try:
+        recording = inspect(Path(path))
+    except MediaError as error:
+        raise MediaError(f"{path}: {error}") from error
     seen, size = DecodeReport(), (0, 0)
     for picture in pictures(recording, seen):
         size = size if picture.number else picture.size

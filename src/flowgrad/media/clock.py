@@ -28,10 +28,14 @@ BACK_S = 0.5
 """Stamps may go back by this much."""
 FEW = 3
 """At the start or the end of a track no more packets than this are a lie; more are a recording."""
+SPLICED_S = 1.25
+"""Pictures of a splice begin at a key frame that is so long before the sound goes on, at most."""
 RETURNS_AFTER = 8
 """Stamps that lie do so in no more runs than this."""
 OVERLAP_S = 0.05
 """Where recordings were joined, sound may reach into the next by this: its packets end where pictures do not."""
+STEADY_S = 60.0
+"""Slides without sound may follow each other as slowly as this."""
 STANDING_S = 600.0
 """For so long in all may pictures stand still, each more than ``LONG_S``, while no sound passes."""
 TOGETHER = 100
@@ -48,8 +52,8 @@ class Run:
         packets: how many they are.
         first: number of its first packet among all packets of the file.
         last: the same of its last packet.
-        start: when it begins to be seen or heard, seconds on the file's own clock.
-        end: when it ends, the last packet's length included.
+        start: its first stamp, seconds on the file's own clock.
+        end: its last stamp and the last packet's length.
         declared: the packet before says itself that it lasts until this run begins.
     """
 
@@ -79,14 +83,13 @@ class RunBuilder:
         """Return the runs so far."""
         return [*self._runs, self._run()] if self.packets else []
 
-    def add(self, packet: int, order: int, stamp: float, shown: float, length: float) -> None:
+    def add(self, packet: int, order: int, stamp: float, length: float) -> None:
         """Take the next packet.
 
         Args:
             packet: its number in the track.
             order: its number in the file.
-            stamp: the stamp that is compared with that of the packet before, seconds.
-            shown: when it is seen or heard, seconds; pictures lie in a file in another order than they are shown.
+            stamp: its stamp, seconds. Of pictures that of decoding: they lie in a file in another order than shown.
             length: its length as declared, seconds; 0 where it is not.
         """
         gap = stamp - self._stamp
@@ -94,13 +97,13 @@ class RunBuilder:
         if together and gap > 0:
             self._step = gap
         # a length that is longer than a gap within a run is a gap itself
-        end = shown + (length if 0 < length <= BREAK_S else self._step)
+        end = stamp + (length if 0 < length <= BREAK_S else self._step)
         if together:
-            self._start, self._end = min(self._start, shown), max(self._end, end)
+            self._start, self._end = min(self._start, stamp), max(self._end, end)
         else:
             if self.packets:
                 self._runs.append(self._run())
-            self._packet, self._first, self._start, self._end = packet, order, shown, end
+            self._packet, self._first, self._start, self._end = packet, order, stamp, end
             self._declared = self.packets > 0 and 0 < gap <= 1.5 * self._length
         self.packets += 1
         self._last, self._stamp, self._length = order, stamp, length
@@ -135,17 +138,19 @@ class Clock:
         joints: where parts follow each other.
         lies: how many packets have a stamp that fits nowhere, by track.
         standing_left: how long a picture may still stand while no sound passes, seconds.
+        apart: how long after all that the other track holds a track begins by its stamps, seconds; it was moved.
     """
 
     shifts: Mapping[str, tuple[Shift, ...]] = field(default_factory=dict)
     joints: tuple[Joint, ...] = ()
     lies: Mapping[str, int] = field(default_factory=dict)
     standing_left: float = STANDING_S
+    apart: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def repaired(self) -> bool:
         """Return whether anything was corrected."""
-        return bool(self.joints) or any(self.lies.values())
+        return bool(self.joints) or bool(self.apart) or any(self.lies.values())
 
 
 def repair(pictures: Sequence[Run], sound: Sequence[Run], abrupt: bool) -> Clock:
@@ -157,24 +162,43 @@ def repair(pictures: Sequence[Run], sound: Sequence[Run], abrupt: bool) -> Clock
         abrupt: the container is one in which stamps jump where recordings were joined (MPEG-TS, MPEG-PS): a gap that
             no packet declares is not a picture that stands.
     """
-    every = dict(zip(TRACKS, (pictures, sound), strict=True))
+    every: dict[str, Sequence[Run]] = dict(zip(TRACKS, (pictures, sound), strict=True))
     tracks = _without_lying_starts({name: _without_lies(runs) for name, runs in every.items()})
+    together = _started_apart(tracks)
+    for name, shift in together.items():
+        every[name], tracks[name] = _moved(every[name], shift), _moved(tracks[name], shift)
     gaps, standing_left = _joint_gaps(tracks, abrupt)
     parts = _parts(tracks, gaps)
     offsets, joints = _offsets(parts, tracks)
+    seconds = {
+        name: _seconds(every[name], {run.packet: offsets[name, run.packet] for run in tracks[name]}) for name in TRACKS
+    }
+    _keep_together(every, seconds)
     return Clock(
-        {
-            name: _shifts(every[name], {run.packet: offsets[name, run.packet] for run in tracks[name]})
-            for name in TRACKS
-        },
+        {name: _shifts(every[name], seconds[name], together.get(name, 0.0)) for name in TRACKS},
         tuple(joints),
         {name: sum(run.packets for run in every[name]) - sum(run.packets for run in tracks[name]) for name in TRACKS},
         standing_left,
+        {name: -shift for name, shift in together.items()},
     )
 
 
 _Key = tuple[str, int]
 """A run: its track and its first packet."""
+
+
+def _started_apart(tracks: Mapping[str, Sequence[Run]]) -> dict[str, float]:
+    """Return by how much a track is to be moved that starts long after all that the other holds, by its stamps."""
+    starts = {name: runs[0].start for name, runs in tracks.items() if runs}
+    if len(starts) < len(TRACKS):
+        return {}
+    first, late = sorted(TRACKS, key=lambda name: starts[name])
+    before = max((run.end for run in tracks[first] if run.start <= starts[late]), default=starts[late])
+    return {late: starts[first] - starts[late]} if starts[late] - before > LONG_S else {}
+
+
+def _moved(runs: Sequence[Run], seconds: float) -> list[Run]:
+    return [replace(run, start=run.start + seconds, end=run.end + seconds) for run in runs]
 
 
 def _follows(first: Run, second: Run) -> bool:
@@ -235,13 +259,15 @@ def _joint_gaps(tracks: Mapping[str, Sequence[Run]], abrupt: bool) -> tuple[dict
     time left for that. All others are joints.
     """
     joints: dict[_Key, float] = {}
-    left = STANDING_S
+    left, pace = STANDING_S, _pace(tracks)
     filled = {name: list(runs) for name, runs in tracks.items()}
     for name, other in zip(TRACKS, reversed(TRACKS), strict=True):
         for before, run in pairwise(tracks[name]):
             gap = run.start - before.end
             hole = -BACK_S <= gap <= LONG_S or (gap > 0 and _share(before, run, filled[other]) >= 0.5)
             hole |= gap < 0 and _goes_back_alone(run, gap, tracks[other])
+            if name == "pictures" and 0 < gap <= pace:
+                hole = True
             if not hole and name == "pictures" and 0 < gap <= left:
                 hole = run.declared or not (abrupt or _doubtful(run, tracks["sound"]))
                 left -= gap if hole else 0.0
@@ -278,7 +304,16 @@ def _goes_back_alone(run: Run, gap: float, runs: Sequence[Run]) -> bool:
     if across is None:
         return False
     passed = (run.first - across.first) / (across.last - across.first)
-    return abs(across.start + passed * (across.end - across.start) - run.start) <= LONG_S / 2
+    return abs(across.start + passed * (across.end - across.start) - run.start) <= SPLICED_S
+
+
+def _pace(tracks: Mapping[str, Sequence[Run]]) -> float:
+    """Return up to which gap pictures follow each other steadily, as slides do, in a file without sound; else 0."""
+    pictures = tracks["pictures"]
+    if tracks["sound"] or 2 * len(pictures) < sum(run.packets for run in pictures):
+        return 0.0
+    gaps = sorted(after.start - run.end for run, after in pairwise(pictures))
+    return min(1.5 * gaps[len(gaps) // 2], STEADY_S) if gaps else 0.0
 
 
 def _share(before: Run, after: Run, runs: Sequence[Run]) -> float:
@@ -361,15 +396,38 @@ def _following(part: _Part, ends: Mapping[str, float], tracks: Mapping[str, Sequ
     return max([*own, max(ends.values()) - part.start])
 
 
-def _shifts(runs: Sequence[Run], offsets: Mapping[int, float]) -> tuple[Shift, ...]:
-    """Return the corrections of one track; runs without an offset lie, and come to where they lie in the file."""
-    shifts: list[Shift] = []
+def _seconds(runs: Sequence[Run], offsets: Mapping[int, float]) -> list[float]:
+    """Return what is to be added to each run of a track; those without an offset come to where they lie in the file."""
+    seconds = []
     # what lies at the start ends where the first true run begins
     end = next((run.start + offsets[run.packet] for run in runs if run.packet in offsets), 0.0)
     for place, run in enumerate(runs):
         length = run.end - run.start
-        seconds = offsets.get(run.packet, end - run.start - (length if place == 0 else 0.0))
-        end = run.end + seconds
-        if seconds != (shifts[-1].seconds if shifts else 0.0):
-            shifts.append(Shift(run.packet, seconds))
+        seconds.append(offsets.get(run.packet, end - run.start - (length if place == 0 else 0.0)))
+        end = run.end + seconds[-1]
+    return seconds
+
+
+def _keep_together(tracks: Mapping[str, Sequence[Run]], seconds: Mapping[str, list[float]]) -> None:
+    """Give pictures the correction of the sound that lies beside them in the file with stamps of the same time."""
+    sound = tracks["sound"]
+    place = 0
+    for number, run in enumerate(tracks["pictures"]):
+        while place < len(sound) and sound[place].last < run.first:
+            place += 1
+        beside = [
+            (min(other.last, run.last) - max(other.first, run.first), at)
+            for at, other in enumerate(sound[place : place + RETURNS_AFTER], place)
+            if other.first <= run.last and other.start - BREAK_S <= run.start <= other.end + BREAK_S
+        ]
+        if run.packets > FEW and beside:
+            seconds["pictures"][number] = seconds["sound"][max(beside)[1]]
+
+
+def _shifts(runs: Sequence[Run], seconds: Sequence[float], always: float) -> tuple[Shift, ...]:
+    """Return the corrections of a track as the places where they change."""
+    shifts: list[Shift] = []
+    for run, one in zip(runs, seconds, strict=True):
+        if one + always != (shifts[-1].seconds if shifts else 0.0):
+            shifts.append(Shift(run.packet, one + always))
     return tuple(shifts)

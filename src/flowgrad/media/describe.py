@@ -27,8 +27,8 @@ TURNS = {
 }
 
 
-def describe(path: Path) -> str:
-    """Return tracks, rates, orientation, first and last times, and what is odd or wrong; decodes the whole file.
+def describe(path: Path) -> tuple[str, bool]:
+    """Return tracks, rates, orientation, times, and what is odd or wrong, and whether nothing is wrong; decodes it all.
 
     Raises ``MediaError`` with a reason for a file that is absent, empty, or no readable media.
     """
@@ -50,8 +50,9 @@ def describe(path: Path) -> str:
     found = faults + reasons(recording, seen, heard) + quiet
     lines = [f"{path}: {recording.container}", *tracks, *_times(recording, shown, seen, heard), ""]
     if not found:
-        return "\n".join([*lines, "nothing is odd about it"])
-    return "\n".join([*lines, *(f"{'fault' if one.fault else 'note'}: {one.words}" for one in found)])
+        return "\n".join([*lines, "nothing is odd about it"]), True
+    told = [f"{'fault' if one.fault else 'note'}: {one.words}" for one in found]
+    return "\n".join([*lines, *told]), not any(one.fault for one in found)
 
 
 def _track(stream: Any, recording: Recording) -> Iterator[str]:

@@ -39,4 +39,5 @@ def reasons(
     found += [Reason(fault, fault=True) for fault in heard.faults]
     if heard.seconds and heard.peak and seen.frames / FRAMES_PER_SECOND - heard.seconds > SILENCE_AFTER_S:
         found.append(Reason(f"the sound ends at {heard.seconds:.2f} s; silence stands in after that"))
-    return found
+    # what stopped the reading of both tracks is told once
+    return list(dict.fromkeys(found))

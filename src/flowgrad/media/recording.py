@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from flowgrad.errors import MediaError
-from flowgrad.media.clock import LONG_S, Clock, Run, RunBuilder, Shift, repair
+from flowgrad.media.clock import LONG_S, STANDING_S, Clock, Run, RunBuilder, Shift, repair
 from flowgrad.media.container import DEFAULT, films, open_media, packets, prepare, voices
 
 ABRUPT = ("mpegts", "mpeg")
 """Containers (FFmpeg's names) whose stamps jump where recordings were joined."""
-KNOWS_ITS_TRACKS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
-"""Containers that say how long each track is; others say so of the whole file."""
+KNOW_THEIR_TRACKS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
+KNOW_THE_WHOLE = ("asf", "flv")
+"""Containers that say how long each track is, and how long the file is; of others FFmpeg guesses it."""
 NO_PRESENTATION_TIMES = ("avi",)
 """Containers that stamp packets in the order of decoding alone: what FFmpeg gives as presentation times is a guess."""
 ALIKE = 0.5
@@ -98,15 +99,15 @@ class _Stamps:
     """The times of a stream's packets, ticks, as far as they can be."""
 
     def __init__(self, stream: Any):
-        self._farthest = int(Fraction(LONG_S) / stream.time_base)
-        self._guessed = stream.container.format.name in NO_PRESENTATION_TIMES
+        self._farthest = int(Fraction(STANDING_S) / stream.time_base)
+        self.guessed = stream.container.format.name in NO_PRESENTATION_TIMES
 
     def of(self, packet: Any) -> tuple[int | None, int | None]:
         """Return presentation and decoding time; a presentation time that cannot be is the decoding time."""
         pts, dts = packet.pts, packet.dts
         if pts is None or dts is None:
             return pts, dts
-        return (dts if self._guessed or abs(pts - dts) > self._farthest else pts), dts
+        return (dts if self.guessed or abs(pts - dts) > self._farthest else pts), dts
 
 
 @dataclass
@@ -117,6 +118,7 @@ class _Scan:
     by_dts: RunBuilder = field(default_factory=RunBuilder)
     by_pts: RunBuilder = field(default_factory=lambda: RunBuilder(PTS_BACK_S))
     packets: int = 0
+    replaced: int = 0
     in_order: bool = True
     head: Fraction | None = None
     _latest: int | None = None
@@ -130,13 +132,15 @@ class _Scan:
         pts, dts = self._stamps.of(packet)
         length = max(packet.duration or 0, 0) * self._tick
         if pts is not None:
-            self.by_pts.add(self.packets, order, pts * self._tick, pts * self._tick, length)
+            self.by_pts.add(self.packets, order, pts * self._tick, length)
             self.in_order &= self._latest is None or pts > self._latest
             self._latest = pts
         if dts is not None:
-            self.by_dts.add(self.packets, order, dts * self._tick, (dts if pts is None else pts) * self._tick, length)
+            self.by_dts.add(self.packets, order, dts * self._tick, length)
         self.packets += 1
+        self.replaced += pts != packet.pts and not self._stamps.guessed
         if self.head is None:
+            packet.pts = pts
             self._look(packet)
 
     def _look(self, packet: Any) -> None:
@@ -186,16 +190,13 @@ def inspect(path: Path) -> Recording:
             for name, scan in scans.items()
         }
         claimed = None
-        if pictures and not clock.repaired:
-            claimed = _claimed_end(container, pictures.stream, zero)
+        if pictures and not clock.repaired and not pictures.replaced:
             reached = max((track.end for track in tracks.values() if track), default=0.0)
-            if claimed and container.format.name not in KNOWS_ITS_TRACKS and claimed - Fraction(reached) <= ALIKE:
-                # the end of the file, which is that of its sound
-                claimed = None
+            claimed = _claimed_end(container, pictures.stream, zero, Fraction(reached))
         notes = [
             *_track_notes("video", found["pictures"], pictures),
             *_track_notes("audio", found["sound"], sound),
-            *_clock_notes(clock, zero),
+            *_clock_notes(clock, zero, pictures.replaced if pictures else 0),
         ]
         return Recording(
             path, container.format.name, tracks["pictures"], tracks["sound"], zero, clock, claimed, tuple(notes)
@@ -211,7 +212,8 @@ def _head(scan: _Scan, shifts: tuple[Shift, ...]) -> Fraction | None:
     """Return when the first picture is shown or the first sample heard, on the corrected clock."""
     runs = scan.runs
     if scan.coded_order and runs:
-        first, head = runs[0], Fraction(runs[0].start).limit_denominator(1_000_000)
+        shown = scan.by_pts.runs or runs
+        first, head = runs[0], Fraction(shown[0].start).limit_denominator(1_000_000)
     elif scan.head is not None:
         head = scan.head
         near = [run for run in runs if run.start - LONG_S <= head <= run.end + LONG_S]
@@ -234,10 +236,22 @@ def _track(scan: _Scan, shifts: tuple[Shift, ...], zero: Fraction) -> Track:
     return Track(scan.stream.index, context.name, shifts, scan.coded_order, start, end, rate)
 
 
-def _claimed_end(container: Any, stream: Any, zero: Fraction) -> Fraction | None:
-    """Return when the container says that the pictures end, seconds after ``zero``; None where it does not say."""
+def _claimed_end(container: Any, stream: Any, zero: Fraction, reached: Fraction) -> Fraction | None:
+    """Return when the container says that the pictures end, seconds after ``zero``; None where it does not say.
+
+    Where it says so of the whole file, its sound may be what ``reached`` that end.
+    """
     import av
 
+    if container.format.name in KNOW_THE_WHOLE and container.duration is not None:
+        whole = (
+            Fraction(stream.duration) * stream.time_base
+            if stream.duration
+            else Fraction(container.duration, av.time_base)
+        )
+        return whole if whole - reached > ALIKE else None
+    if container.format.name not in KNOW_THEIR_TRACKS:
+        return None
     if stream.duration is not None:
         return Fraction((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base) - zero
     tag = stream.metadata.get("DURATION", "")  # Matroska keeps a duration for each track as hours:minutes:seconds
@@ -246,7 +260,9 @@ def _claimed_end(container: Any, stream: Any, zero: Fraction) -> Fraction | None
             hours, minutes, seconds = map(Fraction, tag.split(":"))
         except ValueError:
             return None
-        return hours * 3600 + minutes * 60 + seconds - zero
+        claimed = hours * 3600 + minutes * 60 + seconds - zero
+        # a last picture may stand to the end of the sound
+        return claimed if claimed - reached > ALIKE else None
     # the whole file's duration can be that of its sound
     if container.duration is not None and len(container.streams) == 1:
         return Fraction(container.duration, av.time_base)
@@ -261,13 +277,18 @@ def _track_notes(kind: str, offered: Sequence[_Scan], taken: _Scan | None) -> It
         yield f"{len(others)} {kind} tracks: number {taken.stream.index} is taken, {why}"
 
 
-def _clock_notes(clock: Clock, zero: Fraction) -> Iterator[str]:
+def _clock_notes(clock: Clock, zero: Fraction, replaced: int) -> Iterator[str]:
     for joint in clock.joints[:3]:
         what = "starts again" if joint.gap < 0 else f"jumps by {joint.gap:.2f} s"
         yield f"the clock {what} at {joint.time - float(zero):.2f} s: what comes after follows there"
     if len(clock.joints) > 3:
         yield f"the clock starts again or jumps in {len(clock.joints)} places"
-    for name, count in clock.lies.items():
+    for name, seconds in clock.apart.items():
+        yield f"the {name} would begin {seconds:.2f} s after all else by the stamps: taken to begin with it"
+    lies = dict(clock.lies)
+    if replaced:
+        lies["pictures"] = lies.get("pictures", 0) + replaced
+    for name, count in lies.items():
         if count:
             yield f"time stamps of the {name} that fit nowhere: {count}; they are taken in the order of the file"
 

@@ -69,6 +69,9 @@ class DecodeReport:
         end: when the last one ends, seconds.
         damaged_packets: packets that could not be decoded, those before the first picture excepted.
         damaged_pictures: pictures of which the decoder says that parts are made up.
+        hidden: pictures that are never on display: others come after them with an earlier stamp.
+        late: pictures whose stamp is later than that of the next one, which is shown in time.
+        resized: how often the size of the pictures changes.
         faults: what is wrong with the file, one sentence each.
         notes: what is odd about it and right all the same.
     """
@@ -78,6 +81,9 @@ class DecodeReport:
     end: Fraction = Fraction(0)
     damaged_packets: int = 0
     damaged_pictures: int = 0
+    hidden: int = 0
+    late: int = 0
+    resized: int = 0
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -104,10 +110,9 @@ def pictures(recording: Recording, report: DecodeReport | None = None) -> Iterat
         prepare(stream, "AUTO")
         number, shown, length = 0, None, Fraction(0)
         standing: list[tuple[float, float]] = []
-        for frame, stamp in _decoded(recording, container, stream, report):
-            at = stamp - recording.zero if stamp is not None else shown.at + length if shown else Fraction(0)
-            if shown is not None and at <= shown.at:
-                continue  # a picture that is never on display
+        for frame, at in _in_order(
+            _of_one_size(_decoded(recording, container, stream, report), report), recording, report
+        ):
             if shown is None:
                 _note_late_start(report, at)
             else:
@@ -135,6 +140,56 @@ def pictures(recording: Recording, report: DecodeReport | None = None) -> Iterat
             number += 1
         report.frames = number
         _judge(recording, report, standing)
+
+
+def _in_order(
+    decoded: Iterator[tuple[Any, Fraction | None]], recording: Recording, report: DecodeReport
+) -> Iterator[tuple[Any, Fraction]]:
+    """Yield decoded frames and when they come on display, which ascends; those that never do are left out and counted.
+
+    One picture is held back: a stamp that is later than its successor's, which fits those before, is the one that lies.
+    """
+    before: Fraction | None = None
+    held: tuple[Any, Fraction] | None = None
+    step = Fraction(0)
+    for frame, stamp in decoded:
+        if held is None:
+            held = frame, stamp - recording.zero if stamp is not None else Fraction(0)
+            continue
+        at = stamp - recording.zero if stamp is not None else held[1] + (_length(frame, step) or step)
+        if at <= held[1] and (before is None or at > before):
+            # the held one comes between its neighbours
+            report.late += 1
+            held = held[0], at - step / 2 if before is None else (before + at) / 2
+        if at <= held[1]:
+            report.hidden += 1
+            continue
+        yield held
+        step = at - held[1]
+        before, held = held[1], (frame, at)
+    if held is not None:
+        yield held
+
+
+def _length(frame: Any, otherwise: Fraction) -> Fraction:
+    return frame.duration * frame.time_base if frame.duration and frame.time_base else otherwise
+
+
+def _of_one_size(
+    decoded: Iterator[tuple[Any, Fraction | None]], report: DecodeReport
+) -> Iterator[tuple[Any, Fraction | None]]:
+    """Yield the frames in the size of the first: recordings of another size may be joined to it."""
+    size = latest = None
+    for frame, stamp in decoded:
+        found = frame.width, frame.height
+        size = size or found
+        report.resized += latest is not None and found != latest
+        latest = found
+        if found != size:
+            duration, key = frame.duration, stamp
+            frame = frame.reformat(width=size[0], height=size[1])
+            frame.duration, stamp = duration, key
+        yield frame, stamp
 
 
 def _last_length(recording: Recording, shown: _Shown, stream: Any) -> Fraction:
@@ -166,6 +221,16 @@ def _judge(recording: Recording, report: DecodeReport, standing: list[tuple[floa
         length, at = max(standing)
         one = "one picture stands" if len(standing) == 1 else f"{len(standing)} pictures stand for more than 10 s, one"
         report.notes.append(f"{one} for {length:.1f} s, from {at:.2f} s on")
+    if report.late:
+        report.notes.append(
+            f"pictures whose stamp is later than the next one's: {report.late}; they are shown before it"
+        )
+    if report.hidden:
+        report.notes.append(f"pictures that are never on display, for later ones have earlier stamps: {report.hidden}")
+    if report.resized:
+        report.notes.append(f"the size of the pictures changes on the way: {report.resized}; all get that of the first")
+    if recording.sound_end - float(report.end) > LONG_S:
+        report.notes.append(f"the pictures end at {float(report.end):.2f} s, the sound at {recording.sound_end:.2f} s")
     if report.sources == 1:
         why = "nothing moves" if report.frames > 1 else "there is no next frame, so rows that need motion have no map"
         report.notes.append(f"one picture only: {why}")
