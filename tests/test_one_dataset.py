@@ -18,7 +18,18 @@ import flowgrad
 from flowgrad import cli
 from flowgrad.errors import InputError
 
-CLONE = "Snakefile Makefile config.yaml constraints.txt pyproject.toml envs profiles scripts src workflow".split()
+CLONE = [
+    "Snakefile",
+    "Makefile",
+    "config.yaml",
+    "constraints.txt",
+    "pyproject.toml",
+    "envs",
+    "profiles",
+    "scripts",
+    "src",
+    "workflow",
+]
 SHIPPED = "streets-detector.pt"
 STREETS = {"labelled": 2, "unlabelled": 0, "seconds": 2, "width": 208, "height": 112}
 
