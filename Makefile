@@ -16,7 +16,7 @@ LOCK_ID := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 READY = $(VENV)/.ready-$(LOCK_ID)
 PLACED = $(VENV)/.placed-$(shell pwd | sha256sum | cut -c1-16)
 
-.PHONY: help setup table test test-mutations test-slurm lint format bench lock clean
+.PHONY: help setup dataset table test test-mutations test-slurm lint format bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,15 +38,18 @@ $(PLACED): $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@rm -f $(VENV)/.placed-*; touch $@
 
-table: setup  ## run the main job on DATASET (an Urbansas folder, or any folder of videos), in runs/ITS_NAME
+# said at once, not after minutes of setting up
+dataset:
 	@test -n "$(DATASET)" || { echo "name a folder: make table DATASET=/data/urbansas" >&2; exit 2; }
-	@test -d "$(DATASET)" || { echo "DATASET: $(DATASET) is not a folder" >&2; exit 2; }
+	@test -d "$(DATASET)" || { echo "DATASET: $$(realpath -m "$(DATASET)") is not a folder; name one" >&2; exit 2; }
+
+table: dataset setup  ## run the main job on DATASET (an Urbansas folder, or any folder of videos), in runs/ITS_NAME
 	@# each dataset has a folder of its own; a run that had something to do has printed its table
 	@format=videos; test -d "$(DATASET)/annotations" && format=urbansas; \
 	root="$$(realpath "$(DATASET)")"; folder="$$($(BIN)/flowgrad folder "$$root" --format $$format)"; \
 	results="$$folder/results"; echo "$$root: results in $$results"; \
 	export FLOWGRAD_WEIGHTS="$$(realpath -m "$${FLOWGRAD_WEIGHTS:-weights}")"; touch $(VENV)/.started; \
-	$(BIN)/snakemake --directory "$$folder" --cores $(CORES) --quiet rules --config models=available \
+	$(BIN)/snakemake --directory "$$folder" --cores $(CORES) --config models=available \
 		"dataset={format: $$format, root: '$$root'}" $(SNAKEMAKE_OPTIONS) -- all; \
 	if [[ -e $$results/clips.csv && ! $$results/clips.csv -nt $(VENV)/.started ]]; then \
 		$(BIN)/flowgrad table "$$results"; \

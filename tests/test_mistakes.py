@@ -274,6 +274,23 @@ def test_the_workflow_ends_with_a_sentence(place, workflow, tmp_path, target, ch
     assert not list((run.folder / ".snakemake").rglob("*.lock"))
 
 
+@pytest.mark.parametrize(
+    ("dataset", "words"),
+    [
+        ("", "name a folder: make table DATASET=/data/urbansas"),
+        ("nowhere", f"DATASET: {REPOSITORY}/nowhere is not a folder; name one"),
+        ("README.md", f"DATASET: {REPOSITORY}/README.md is not a folder; name one"),
+    ],
+)
+def test_make_says_at_once_that_there_is_no_dataset(dataset, words, tmp_path):
+    """Before minutes of setting up: a Python that cannot set anything up is never asked."""
+    command = ["make", "table", f"DATASET={dataset}", "PYTHON=false", f"VENV={tmp_path / 'venv'}"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == words
+    assert done.stdout == ""
+
+
 def test_bad_clips_and_failed_jobs_are_named_at_the_end(place, workflow, tmp_path):
     """What a person sees of a run with the bare command: progress, the table, the bad clips; or why it failed."""
     root = moving_square(tmp_path / "data", "apple")
