@@ -23,6 +23,8 @@ KNOW_THE_WHOLE = ("asf", "flv")
 """Containers that say how long each track is, and how long the file is; of others FFmpeg guesses it."""
 NO_PRESENTATION_TIMES = ("avi",)
 """Containers that stamp packets in the order of decoding alone: what FFmpeg gives as presentation times is a guess."""
+TRUE_LENGTHS = ("mov,mp4,m4a,3gp,3g2,mj2", "avi")
+"""Containers that say how long each picture is, the last one too."""
 ALIKE = 0.5
 """An end that is this near to the claimed one is the claimed one, seconds."""
 PTS_BACK_S = 5.0
@@ -239,19 +241,30 @@ def _track(scan: _Scan, shifts: tuple[Shift, ...], zero: Fraction) -> Track:
 def _claimed_end(container: Any, stream: Any, zero: Fraction, reached: Fraction) -> Fraction | None:
     """Return when the container says that the pictures end, seconds after ``zero``; None where it does not say.
 
-    Where it says so of the whole file, its sound may be what ``reached`` that end.
+    Where its sound has ``reached`` that end, the last picture may stand until then.
     """
+    if container.format.name in KNOW_THE_WHOLE:
+        claimed = _whole_length(container, stream)
+    elif container.format.name in KNOW_THEIR_TRACKS:
+        claimed = _track_length(container, stream, zero)
+    else:
+        return None
+    if claimed is None or (container.format.name not in TRUE_LENGTHS and claimed - reached <= ALIKE):
+        return None
+    return claimed
+
+
+def _whole_length(container: Any, stream: Any) -> Fraction | None:
     import av
 
-    if container.format.name in KNOW_THE_WHOLE and container.duration is not None:
-        whole = (
-            Fraction(stream.duration) * stream.time_base
-            if stream.duration
-            else Fraction(container.duration, av.time_base)
-        )
-        return whole if whole - reached > ALIKE else None
-    if container.format.name not in KNOW_THEIR_TRACKS:
-        return None
+    if stream.duration is not None:
+        return Fraction(stream.duration) * Fraction(stream.time_base)
+    return Fraction(container.duration, av.time_base) if container.duration is not None else None
+
+
+def _track_length(container: Any, stream: Any, zero: Fraction) -> Fraction | None:
+    import av
+
     if stream.duration is not None:
         return Fraction((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base) - zero
     tag = stream.metadata.get("DURATION", "")  # Matroska keeps a duration for each track as hours:minutes:seconds
@@ -260,9 +273,7 @@ def _claimed_end(container: Any, stream: Any, zero: Fraction, reached: Fraction)
             hours, minutes, seconds = map(Fraction, tag.split(":"))
         except ValueError:
             return None
-        claimed = hours * 3600 + minutes * 60 + seconds - zero
-        # a last picture may stand to the end of the sound
-        return claimed if claimed - reached > ALIKE else None
+        return hours * 3600 + minutes * 60 + seconds - zero
     # the whole file's duration can be that of its sound
     if container.duration is not None and len(container.streams) == 1:
         return Fraction(container.duration, av.time_base)
