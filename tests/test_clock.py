@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowgrad.media.clock import LONG_S, STANDING_S, Clock, Run, RunBuilder, repair
+from flowgrad.media.clock import LONG_S, STANDING_S, Clock, repair
+from flowgrad.media.runs import Run, RunBuilder
 
 PICTURE_S, SOUND_S = 1 / 24, 0.02
 

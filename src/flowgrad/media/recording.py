@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from flowgrad.errors import MediaError
-from flowgrad.media.clock import LONG_S, STANDING_S, Clock, Run, RunBuilder, Shift, repair
+from flowgrad.media.clock import LONG_S, STANDING_S, Clock, Shift, repair
 from flowgrad.media.container import DEFAULT, films, open_media, packets, prepare, voices
+from flowgrad.media.runs import Run, RunBuilder
 
 ABRUPT = ("mpegts", "mpeg")
 """Containers (FFmpeg's names) whose stamps jump where recordings were joined."""
