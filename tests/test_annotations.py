@@ -267,6 +267,19 @@ def test_a_protocol_that_scores_nothing_is_told_from_one_that_does(tmp_path):
     assert "protocol paper scores NO frame" in text
 
 
+def test_a_clip_that_is_called_otherwise_in_the_tables_is_named(tmp_path):
+    """One of two clips: the other is scored, and yet nothing is lost without a word."""
+    boxes, events = BOX + BOX.replace("a,", "Street-2,"), EVENT + EVENT.replace("a,", "Street-2,")
+    found = notes(lay_out(tmp_path / "d", BOXES + boxes, EVENTS + events, "a.mp4", "street_2.mp4"))
+    assert "annotated without a video, and a video without annotations: Street-2 (street_2?)" in found
+    assert not [note for note in notes(lay_out(tmp_path / "e", BOXES + BOX, EVENTS + EVENT, "a.mp4")) if "?" in note]
+
+
+def test_boxes_that_are_fractions_are_told(tmp_path):
+    found = notes(lay_out(tmp_path / "d", BOXES + "a,0.5,0.1,0.2,0.3,0.4,1,car\n", EVENTS + EVENT, "a.mp4"))
+    assert any("look like fractions of the picture" in note for note in found)
+
+
 def test_times_past_the_end_of_the_clips(tmp_path):
     """Both tables in milliseconds fit together: only the length of the clips tells."""
     root = lay_out(tmp_path / "d", BOXES + "a,500,1,1,5,5,1,car\n", EVENTS + "a,0,1000,car,0\n")

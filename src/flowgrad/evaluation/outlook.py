@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from flowgrad.datasets.base import Annotations
@@ -41,7 +42,26 @@ def outlook(annotated: Known, videos: Iterable[str], protocols: Mapping[str, Pro
             notes.append(f"protocol {name} scores {_count(frames, 'frame')} of {_count(clips, 'clip')}")
         else:
             without.setdefault(_guess(both, protocol), []).append(name)
-    return notes + [_nothing(names, reason) for reason, names in without.items()]
+    notes += [_nothing(names, reason) for reason, names in without.items()]
+    return [*notes, *_misnamed(annotated, names), *_fractions(both)]
+
+
+def _misnamed(annotated: Known, videos: Collection[str]) -> Iterator[str]:
+    """Give the annotated clips without a video whose name is nearly that of a video without annotations."""
+    bare = sorted(set(videos) - annotated.keys())
+    known = {name.lower(): name for name in bare}
+    lonely = sorted(annotated.keys() - set(videos))
+    near = {name: difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.8) for name in lonely if bare}
+    pairs = [f"{name} ({known[found[0]]}?)" for name, found in near.items() if found]
+    if pairs:
+        more = f" and {len(pairs) - REASONS_NAMED} more" if len(pairs) > REASONS_NAMED else ""
+        yield f"annotated without a video, and a video without annotations: {', '.join(pairs[:REASONS_NAMED])}{more}"
+
+
+def _fractions(annotated: Known) -> Iterator[str]:
+    boxes = [box for known in annotated.values() for box in known.boxes]
+    if boxes and all(max(box.x, box.y, box.w, box.h) <= 1 for box in boxes):
+        yield "no box is larger than a pixel: they look like fractions of the picture, and pixels are expected"
 
 
 def _nothing(protocols: Iterable[str], reason: str) -> str:
