@@ -26,6 +26,7 @@ ALSO_CALLED = {
     "annotated": ("scored", "labelled"),
     "fail": ("abort", "error", "stop"),
     "continue": ("ignore", "skip"),
+    "available": ("all", "any", "every"),
     "imagenet": ("pretrained",),
     "nothing": ("random", "scratch", "none"),
 }
