@@ -296,3 +296,20 @@ def test_a_size_that_changes_becomes_the_first(tmp_path):
     assert {picture.rgb().shape for picture in pictures} == {(96, 160, 3)}
     assert len(pictures) == pytest.approx(32, abs=2)
     assert any("size of the pictures changes" in note for note in report.notes)
+
+
+def test_damage_right_after_the_first_picture_is_no_late_start(tmp_path):
+    """The packet behind the first picture is noise: a fault, and not a capture that begins between key frames."""
+    import av
+
+    path = make_clip(tmp_path / "clip.mp4", seconds=1.0, sound=False)
+    with av.open(str(path)) as container:
+        second = [packet for packet in container.demux(video=0) if packet.size][1]
+        start, size = second.pos, second.size
+    content = bytearray(path.read_bytes())
+    content[start : start + size] = bytes(size)
+    path.write_bytes(content)
+    _, report = decode(path)
+    assert report.lost_before == 0
+    assert report.damaged_packets + report.damaged_pictures > 0
+    assert report.faults

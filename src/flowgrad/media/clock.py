@@ -269,10 +269,6 @@ class _Part:
     def start(self) -> float:
         return min(run.start for runs in self.runs.values() for run in runs)
 
-    @property
-    def end(self) -> float:
-        return max(run.end for runs in self.runs.values() for run in runs)
-
 
 def _parts(tracks: Mapping[str, Sequence[Run]], joints: Mapping[_Key, float]) -> list[_Part]:
     """Return the parts that follow each other, in the order of the file."""

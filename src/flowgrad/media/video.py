@@ -67,7 +67,8 @@ class DecodeReport:
         frames: how many frames there are.
         sources: how many pictures they show.
         end: when the last one ends, seconds.
-        damaged_packets: packets that could not be decoded, those before the first picture excepted.
+        lost_before: packets that could not be decoded before the first picture.
+        damaged_packets: packets that could not be decoded after it.
         damaged_pictures: pictures of which the decoder says that parts are made up.
         hidden: pictures that are never on display: others come after them with an earlier stamp.
         late: pictures whose stamp is later than that of the next one, which is shown in time.
@@ -79,6 +80,7 @@ class DecodeReport:
     frames: int = 0
     sources: int = 0
     end: Fraction = Fraction(0)
+    lost_before: int = 0
     damaged_packets: int = 0
     damaged_pictures: int = 0
     hidden: int = 0
@@ -130,7 +132,7 @@ def pictures(recording: Recording, report: DecodeReport | None = None) -> Iterat
             report.damaged_pictures += bool(frame.is_corrupt)
             shown = _Shown(frame, at, length)
         if shown is None:
-            raise MediaError("no picture could be decoded" if report.damaged_packets else "zero frames")
+            raise MediaError("no picture could be decoded" if report.lost_before else "zero frames")
         length = _last_length(recording, shown, stream)
         if length > LONG_S:
             standing.append((float(length), float(shown.at)))
@@ -186,9 +188,9 @@ def _of_one_size(
         report.resized += latest is not None and found != latest
         latest = found
         if found != size:
-            duration, key = frame.duration, stamp
+            duration = frame.duration
             frame = frame.reformat(width=size[0], height=size[1])
-            frame.duration, stamp = duration, key
+            frame.duration = duration
         yield frame, stamp
 
 
@@ -202,11 +204,10 @@ def _last_length(recording: Recording, shown: _Shown, stream: Any) -> Fraction:
 
 
 def _note_late_start(report: DecodeReport, at: Fraction) -> None:
-    lost = f"; packets before it that cannot be decoded: {report.damaged_packets}" if report.damaged_packets else ""
+    # a capture that begins between key frames is whole from the first one on
+    lost = f"; packets before it that cannot be decoded: {report.lost_before}" if report.lost_before else ""
     if at > LARGEST_GAP_S or lost:
         report.notes.append(f"the first picture comes at {float(at):.2f} s and stands for the time before{lost}")
-    # a capture that begins between key frames is whole from the first one on
-    report.damaged_packets = 0
 
 
 def _judge(recording: Recording, report: DecodeReport, standing: list[tuple[float, float]]) -> None:
@@ -242,7 +243,7 @@ def _decoded(
     """Yield decoded frames and their corrected stamps, seconds; a damaged packet does not end the video."""
     import av
 
-    track = with_pictures(recording)
+    track, shown = with_pictures(recording), False
     order = _CodedOrder() if track.coded_order else None
 
     def seconds(frame: Any) -> Fraction | None:
@@ -254,16 +255,20 @@ def _decoded(
             order.sent(packet, number)
         try:
             for frame in packet.decode():
+                shown = True
                 yield frame, seconds(frame)
         except (av.error.FFmpegError, ValueError):
-            report.damaged_packets += 1
+            report.damaged_packets += shown
+            report.lost_before += not shown
             if order:
                 order.lost(number)
     try:
         for frame in stream.decode(None):
+            shown = True
             yield frame, seconds(frame)
     except (av.error.FFmpegError, ValueError):
-        report.damaged_packets += 1
+        report.damaged_packets += shown
+        report.lost_before += not shown
 
 
 class _CodedOrder:
