@@ -14,10 +14,13 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 
 from snakemake.utils import min_version
 
-from flowgrad.config import TRAINABLE
+from flowgrad import paths
 from flowgrad.ending import MISTAKE, give_up, no_target, or_give_up
 from flowgrad.errors import InputError
-from flowgrad.run import prepare
+from flowgrad.flow.forms import KINDS
+from flowgrad.models.registry import trainable
+from flowgrad.workflow import depends, files, work
+from flowgrad.workflow.run import begin_run, job_run, share_package_with_jobs
 
 min_version("9.19")
 STARTED = time.time()
@@ -27,11 +30,12 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 
 try:
-    RUN = prepare(config, main=workflow.is_main_process)
+    RUN = begin_run(config) if workflow.is_main_process else job_run(config)
 except (InputError, OSError) as error:
     give_up(error)
 
 if workflow.is_main_process:
+    share_package_with_jobs()
     for note in RUN.findings.notes:
         print(f"note: {note}", file=sys.stderr)
 
@@ -41,8 +45,10 @@ wildcard_constraints:
     model="|".join(RUN.map_models) or "none",
     protocol="|".join(RUN.protocols),
     storage="exact|jpeg",
+    estimator=RUN.config.flow.estimator,
+    kind="|".join(KINDS),
     part="labelled|unlabelled",
-    method="|".join(TRAINABLE),
+    method="|".join(trainable()),
 
 
 include: "workflow/cluster.smk"
@@ -61,23 +67,23 @@ include: "workflow/targets.smk"
 rule all:
     default_target: True
     input:
-        "results/clips.csv",
+        paths.CLIPS,
         rules.maps.input,
         rules.detections.input,
         rules.released.input,
         rules.metrics.input if RUN.labelled else [],
         rules.pictures.input,
-        rules.street_annotations.output if RUN.config.dataset.format == "streets" else [],
-        "results/.accepted" if RUN.config.on_bad_clip == "fail" else [],
+        rules.street_annotations.output if RUN.config.dataset.rendered else [],
+        paths.ACCEPTED if RUN.config.on_bad_clip == "fail" else [],
 
 
 onsuccess:
     from flowgrad.report import closing_lines
 
-    print(*closing_lines("results"), sep="\n")
+    print(*closing_lines(paths.RESULTS), sep="\n")
 
 
 onerror:
     from flowgrad.report import failure_lines
 
-    print(*failure_lines(Path("results/logs"), STARTED), sep="\n", file=sys.stderr)
+    print(*failure_lines(Path(paths.RESULTS, "logs"), STARTED), sep="\n", file=sys.stderr)

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from flowgrad.job import job
 from flowgrad.stages import decode
+from flowgrad.workflow import work
+from flowgrad.workflow.job import job
 
 with job(snakemake) as run:
     decode.run(
-        run.recipe(snakemake.wildcards.shard),
-        frames_out=Path(snakemake.output.frames),
+        cache=work.cache(run),
+        shard=snakemake.wildcards.shard,
+        recipe=work.recipe(run, snakemake.wildcards.shard),
         status_out=Path(snakemake.output.status),
-        on_disk=run.config.frames_on_disk,
     )

@@ -2,12 +2,18 @@
 
 from pathlib import Path
 
-from flowgrad.job import job
 from flowgrad.stages import flow
+from flowgrad.workflow import work
+from flowgrad.workflow.job import job
 
-with job(snakemake) as run, run.frames(snakemake.wildcards.shard) as frames:
+with job(snakemake) as run, work.frames(run, snakemake.wildcards.shard) as frames:
     flow.run(
+        shard_in=Path(snakemake.input.shard),
         frames_in=frames,
+        root=run.config.open_dataset().root,
+        kind=snakemake.wildcards.kind,
+        name=snakemake.wildcards.estimator,
+        estimator=work.estimator(run),
         out=Path(snakemake.output.flow),
         threads=snakemake.threads,
     )

@@ -1,19 +1,22 @@
 """Rule ``heatmaps``."""
 
+import contextlib
 from pathlib import Path
 
-from flowgrad.job import job
 from flowgrad.stages import heatmaps
+from flowgrad.workflow import files, work
+from flowgrad.workflow.job import job
 
 with job(snakemake) as run:
-    shard, model, protocol = (snakemake.wildcards[name] for name in ("shard", "model", "protocol"))
-    with run.frames(shard) as frames:
+    shard, protocol = snakemake.wildcards.shard, snakemake.wildcards.protocol
+    row, inputs = files.row_of(run, snakemake.wildcards.model, protocol), dict(snakemake.input.items())
+    with work.frames(run, shard) if "frames" in inputs else contextlib.nullcontext() as frames:
         heatmaps.run(
-            **run.heatmap_sources(model, protocol, shard, snakemake.params.depends.get("weights", "")),
+            **work.model(run, row, snakemake.params.depends.get("weights", "")),
             frames_in=frames,
+            flow_in=Path(inputs["flow"]) if "flow" in inputs else None,
+            maps_in=Path(inputs["maps"]) if "maps" in inputs else None,
+            wanted=work.wanted(run, shard, protocol),
             out=Path(snakemake.output.maps),
-            device=run.config.device,
-            precision=run.config.precision,
-            batch_size=run.config.batch_size,
             threads=snakemake.threads,
         )

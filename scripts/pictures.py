@@ -2,14 +2,24 @@
 
 from pathlib import Path
 
-from flowgrad.job import job
 from flowgrad.stages import pictures
+from flowgrad.workflow.job import job
 
 with job(snakemake) as run:
-    shard, protocol = snakemake.wildcards.shard, snakemake.wildcards.protocol
+    name, inputs = snakemake.wildcards.protocol, snakemake.input
+    scored = run.scored_maps(name)
     pictures.run(
-        **run.picture_sources(protocol, shard),
-        protocol_name=protocol,
+        shard_in=Path(inputs.shard),
+        root=run.config.open_dataset().root,
+        status_in=Path(inputs.status),
+        rows=[row for row in run.table if row.protocol == name],
+        protocol_name=name,
+        protocol=run.protocols[name],
+        thresholds={row.name: run.threshold(row) for row in scored},
+        maps_in={row.name: Path(path) for row, path in zip(scored, inputs.maps, strict=True)},
+        detections_in=Path(inputs.detections) if inputs.detections else None,
+        annotations_in=Path(inputs.annotations) if inputs.annotations else None,
+        scores_in=Path(inputs.scores) if inputs.scores else None,
         count=run.config.pictures,
         out=Path(snakemake.output.sheet),
         present=snakemake.params.depends["clips"],

@@ -2,16 +2,19 @@
 
 from pathlib import Path
 
-from flowgrad.job import job
 from flowgrad.stages import score
+from flowgrad.workflow.job import job
 
 with job(snakemake) as run:
+    scored = {(row.name, row.protocol): row for row in run.scored_maps()}
     score.run(
         status_in=Path(snakemake.input.status),
         annotations_in=Path(snakemake.input.annotations),
-        specs=run.table_models,
+        rows=run.table,
         protocols=run.protocols,
-        maps_in=run.score_maps(snakemake.wildcards.shard),
-        detections_in=run.score_detections(snakemake.wildcards.shard),
+        thresholds={key: run.threshold(row) for key, row in scored.items()},
+        metrics=run.metrics,
+        maps_in=dict(zip(scored, map(Path, snakemake.input.maps), strict=True)),
+        detections_in=dict(zip(run.protocols, map(Path, snakemake.input.detections))),
         out=Path(snakemake.output.scores),
     )

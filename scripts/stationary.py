@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
-from flowgrad.job import job
 from flowgrad.stages import detect
+from flowgrad.workflow import work
+from flowgrad.workflow.job import job
 
 with job(snakemake) as run:
+    rules = run.protocols[snakemake.wildcards.protocol].stationary
     detect.run_stationary(
         boxes_in=Path(snakemake.input.boxes),
         out=Path(snakemake.output.detections),
-        iou=snakemake.params.depends["stationary_iou"],
-        gap=snakemake.params.depends["stationary_gap"],
-        drop=snakemake.params.depends["stationary_drop"],
-        wanted=run.scored_frames(snakemake.wildcards.shard, snakemake.wildcards.protocol),
+        iou=rules.stationary_iou,
+        gap=rules.stationary_gap,
+        drop=rules.stationary_drop,
+        wanted=work.wanted(run, snakemake.wildcards.shard, snakemake.wildcards.protocol),
     )

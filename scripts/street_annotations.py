@@ -1,6 +1,6 @@
 """Rule ``street_annotations``."""
 
-from flowgrad.job import job
+from flowgrad.workflow.job import job
 from flowgrad.synthetic.dataset import write_annotations
 
 with job(snakemake) as run:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flowgrad.job import job
+from flowgrad.workflow.job import job
 from flowgrad.stages import samples
 
 with job(snakemake):

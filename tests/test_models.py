@@ -7,7 +7,7 @@ import pytest
 
 import flowgrad
 from flowgrad.errors import InputError
-from flowgrad.models import frames_that_fit, resolve_batch_size
+from flowgrad.models.device import frames_that_fit, resolve_batch_size
 from flowgrad.models.inputs import fitted_sound, stored_sound, window_length, window_start
 from flowgrad.models.registry import MODELS, required
 from flowgrad.protocols import PAPER, RELEASED, get_protocol

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowgrad.datasets import open_dataset
-from flowgrad.plan import Plan, note_gone, read_shard
+from flowgrad.plan import Plan
+from flowgrad.shard import note_gone, read_shard
 
 
 class Folder:

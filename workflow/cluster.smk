@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flowgrad import artifacts, frames
+from flowgrad import artifacts
 from flowgrad.cluster import alone, end_leftovers
 
 
@@ -22,6 +22,6 @@ onstart:
             end_leftovers(Path.cwd(), submits=workflow.non_local_exec)
         except InputError as error:
             give_up(error)
-        frames.sweep(Path("results/frames"))
-        artifacts.sweep(Path("results"))
+        work.cache(RUN).sweep()
+        artifacts.sweep(Path(paths.RESULTS))
         RUN.begin()

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flowgrad.evaluation import score
+    from flowgrad.evaluation.scoring import score
     from flowgrad.media import read_clip
-    from flowgrad.models import load_model
+    from flowgrad.models.loading import load_model
     from flowgrad.results import open_results
 
 __version__ = "0.1.0"
 __all__ = ["load_model", "open_results", "read_clip", "score"]
 
 _HOMES = {
-    "load_model": "flowgrad.models",
+    "load_model": "flowgrad.models.loading",
     "open_results": "flowgrad.results",
     "read_clip": "flowgrad.media",
-    "score": "flowgrad.evaluation",
+    "score": "flowgrad.evaluation.scoring",
 }
 
 

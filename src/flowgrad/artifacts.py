@@ -317,6 +317,18 @@ class ArtifactReader:
         with self._damage(f"{clip}/{name}"):
             return np.asarray(group[name][rows])
 
+    def rows(self, clip: str, name: str, numbers: Sequence[int]) -> npt.NDArray[Any]:
+        """Return the rows of a frame-aligned dataset that belong to ascending frame numbers.
+
+        Raises ``ArtifactError`` where some of the frames are absent.
+        """
+        known = self.read(clip, "frame")
+        rows = np.searchsorted(known, numbers)
+        if len(known) == 0 or not np.array_equal(known[np.minimum(rows, len(known) - 1)], numbers):
+            raise ArtifactError(f"{self.path}: {clip!r} lacks some of the frames {numbers}; run its stage again")
+        span = self.read(clip, name, slice(int(rows[0]), int(rows[-1]) + 1))
+        return np.asarray(span[rows - rows[0]])
+
     def check(self, clip: str) -> None:
         """Read a clip's datasets back, a chunk at a time, and check that those of frames are equally long.
 

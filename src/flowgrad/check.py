@@ -6,21 +6,22 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from flowgrad import weights
 from flowgrad.config import TRAINED, Config, ConfigurationError, DetectorConfig, is_demo, parse, with_demo, without
-from flowgrad.datasets import Dataset
+from flowgrad.datasets.base import Dataset
 from flowgrad.detection.base import CLASSES
 from flowgrad.detection.labels import vehicle_labels
 from flowgrad.detection.weights_file import open_weights
 from flowgrad.errors import InputError, MediaError
 from flowgrad.evaluation.outlook import outlook, past_the_end
-from flowgrad.models.checkpoint_file import check_checkpoint
+from flowgrad.flow.registry import ESTIMATORS
+from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.own import import_problems
-from flowgrad.models.registry import DEFAULT_MODELS, ModelSpec, get_model, required
+from flowgrad.models.registry import DEFAULT_MODELS, get_model, required, weights_of
 from flowgrad.origin import refusal
-from flowgrad.training_run import start_file, training_dataset, training_problems
+from flowgrad.workflow.training import start_file, training_dataset, training_problems
 from flowgrad.weights import TRAINED_DETECTOR, trained_checkpoint
 
 CLIPS_LOOKED_AT = 8
@@ -37,6 +38,8 @@ class Findings:
         models: the models that will run, in the configuration's order.
         checkpoints: the file of every checkpoint that they need, by its key; trained ones may not be there yet.
         detector: the detector's weights, None where no model needs it.
+        flow: the flow estimator's weights, None where it needs none.
+        downloads: known weights that are nowhere here and can be fetched.
         dataset: the dataset, opened and read; None where it was not looked at.
     """
 
@@ -45,6 +48,8 @@ class Findings:
     models: list[str] = field(default_factory=list)
     checkpoints: dict[str, Path] = field(default_factory=dict)
     detector: Path | None = None
+    flow: Path | None = None
+    downloads: list[str] = field(default_factory=list)
     dataset: Dataset | None = None
 
     def report(self) -> str:
@@ -53,14 +58,15 @@ class Findings:
         return "\n".join([*lines, *(f"  - {problem}" for problem in self.problems)])
 
 
-Download = Literal["fetch", "promise", "never"]
-"""What to do about known weights that are nowhere: fetch them, say that a run would, or call them absent."""
+Failures = Mapping[str, str]
+"""Known weights that could not be downloaded, each with the reason."""
 
 
-def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), download: Download = "fetch") -> Findings:
+def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), failures: Failures | None = None) -> Findings:
     """Check a configuration as it was read: its own faults, and whatever can be checked beside them.
 
     A key that cannot be used takes its default for the rest of the check, so that everything is listed at once.
+    Nothing is written, and nothing downloaded: ``downloads`` of the findings names what a run can fetch.
     """
     faults: list[str] = []
     sound, stand_in = with_demo(raw), False
@@ -79,7 +85,7 @@ def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), download:
                 remaining, stand_in = remaining | {"models": "available"}, True
             sound = remaining
         else:
-            findings = check(config, results, download)
+            findings = check(config, results, failures)
             findings.problems[:0] = faults
             if stand_in:
                 findings.notes.clear()
@@ -94,23 +100,23 @@ def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), download:
 
 
 def check(
-    config: Config, results: Path = Path("results"), download: Download = "fetch", dataset: bool = True
+    config: Config, results: Path = Path("results"), failures: Failures | None = None, dataset: bool = True
 ) -> Findings:
     """Check dataset, weights and the results folder against the configuration.
 
     Args:
         config: the parsed configuration.
         results: folder that will be written.
-        download: what to do about known detector weights that are nowhere on disk.
+        failures: known weights that cannot be had, with the reasons; None: none was tried.
         dataset: read the dataset as well (single jobs need only the weights).
     """
     findings = Findings()
     if dataset:
         _check_dataset(config, findings)
-        if _check_origin(config, results, findings) and download == "fetch":
-            # a run that is refused leaves nothing here
-            download = "promise"
-    _check_models(config, findings, download)
+        _check_origin(config, results, findings)
+    _check_models(config, findings, failures or {})
+    _check_pairs(config, findings)
+    _check_flow(config, findings)
     if dataset:
         findings.problems += import_problems(required(findings.models))
     if dataset and any(path == trained_checkpoint(key) for key, path in findings.checkpoints.items()):
@@ -140,15 +146,50 @@ def _check_dataset(config: Config, findings: Findings) -> None:
         return
     findings.notes += dataset.notes()
     # what is rendered is annotated as it should be, and takes its time to be worked out
-    if dataset.labelled and config.dataset.format != "streets":
+    if dataset.labelled and not config.dataset.rendered:
         findings.notes += _outlook(config, dataset)
 
 
-def _check_origin(config: Config, results: Path, findings: Findings) -> bool:
-    """Return whether the results folder belongs to another dataset, having said so."""
+def _check_origin(config: Config, results: Path, findings: Findings) -> None:
     problem = refusal(results, config, None if findings.problems else findings.dataset)
     findings.problems += [problem] if problem else []
-    return problem is not None
+
+
+def _check_pairs(config: Config, findings: Findings) -> None:
+    """Name the rows that do not exist because a model has no preset for a protocol, and models without any row."""
+    protocols = config.used_protocols()
+    for name in list(findings.models):
+        model = get_model(name)
+        lacking = [protocol for protocol, rules in protocols.items() if not model.has(rules)]
+        if len(lacking) == len(protocols):
+            findings.models.remove(name)
+            findings.problems.append(
+                f"models: {name} has no preset for any of the protocols {', '.join(lacking)}, only"
+                f" {', '.join(model.presets)}; change protocols, or leave {name} out of models"
+            )
+        elif lacking:
+            findings.notes.append(
+                f"{name} has no preset for protocol {', '.join(lacking)}: there is no such row in the table"
+            )
+
+
+def _check_flow(config: Config, findings: Findings) -> None:
+    """Locate the weights of the flow estimator, where any row needs flow and the estimator weights."""
+    estimator = ESTIMATORS[config.flow.estimator]
+    needed = any(
+        preset.needs().flow for model in required(findings.models) for preset in model.presets.values()
+    )
+    if estimator.file is None:
+        if config.flow.weights is not None:
+            findings.problems.append(f"flow.weights: {estimator.name} has no weights; leave the key out")
+        return
+    if not needed:
+        return
+    name = config.flow.weights or estimator.file
+    path = weights.find(name)
+    if path is None:
+        findings.problems.append(weights.absent("flow.weights", name, estimator.source))
+    findings.flow = path
 
 
 def _outlook(config: Config, dataset: Dataset) -> list[str]:
@@ -159,7 +200,8 @@ def _outlook(config: Config, dataset: Dataset) -> list[str]:
     looked_at = both[:: max(1, len(both) // CLIPS_LOOKED_AT)][:CLIPS_LOOKED_AT]
     lengths = {name: length for name in looked_at if (length := _length(videos[name]))}
     late = past_the_end(annotated, lengths)
-    return outlook(annotated, videos, config.used_protocols()) + ([late] if late else [])
+    rules = {name: protocol.ground_truth for name, protocol in config.used_protocols().items()}
+    return outlook(annotated, videos, rules) + ([late] if late else [])
 
 
 def _length(path: Path) -> float | None:
@@ -189,12 +231,12 @@ class _Fault:
     absent: str | None = None
 
 
-def _check_models(config: Config, findings: Findings, download: Download) -> None:
+def _check_models(config: Config, findings: Findings, failures: Failures) -> None:
     names = DEFAULT_MODELS if isinstance(config.models, str) else config.models
     wrong: dict[_Fault, list[str]] = {}
     for name in names:
-        spec = get_model(name)
-        fault = _detector_fault(config, findings, download) if spec.kind == "boxes" else _fault(spec, config, findings)
+        needs_boxes = get_model(name).boxes is not None
+        fault = _detector_fault(config, findings, failures) if needs_boxes else _fault(name, config, findings)
         if fault is None:
             findings.models.append(name)
         else:
@@ -214,50 +256,48 @@ def _check_models(config: Config, findings: Findings, download: Download) -> Non
         )
 
 
-def _fault(spec: ModelSpec, config: Config, findings: Findings) -> _Fault | None:
-    """Locate and check the checkpoint of a model."""
-    if spec.checkpoint is None or spec.checkpoint in findings.checkpoints:
+def _fault(model: str, config: Config, findings: Findings) -> _Fault | None:
+    """Locate and check the checkpoint that a model, or the one that it starts from, needs."""
+    needed = weights_of(model)
+    if needed is None or needed.key in findings.checkpoints:
         return None
-    key, given = f"checkpoints.{spec.checkpoint}", config.checkpoints.get(spec.checkpoint)
+    key, given = f"checkpoints.{needed.key}", config.checkpoints.get(needed.key)
     if given == TRAINED:
-        findings.checkpoints[spec.checkpoint] = trained_checkpoint(spec.checkpoint)
+        findings.checkpoints[needed.key] = trained_checkpoint(needed.key)
         try:
-            start_file(config, spec.checkpoint)
+            start_file(config, needed.key)
         except InputError as error:
             return _Fault(str(error))
         return None
-    name = given or spec.file or ""
+    name = given or needed.file
     path = weights.find(name)
     if path is None:
-        absent = f"{key}: {name}, {weights.to_be_had(name, spec.source)}".removesuffix(", ") if given is None else None
-        return _Fault(weights.absent(key, name, spec.source, words=[TRAINED]), absent)
+        absent = f"{key}: {name}, {weights.to_be_had(name, needed.source)}".removesuffix(", ") if given is None else None
+        return _Fault(weights.absent(key, name, needed.source, words=[TRAINED]), absent)
     try:
-        check_checkpoint(path, spec.checkpoint)
+        check_layout(path, needed.layout)
     except InputError as error:
         return _Fault(f"{key}: {error}")
-    findings.checkpoints[spec.checkpoint] = path
+    findings.checkpoints[needed.key] = path
     return None
 
 
-def _detector_fault(config: Config, findings: Findings, download: Download) -> _Fault | None:
-    """Locate, or fetch, and check the detector's weights."""
+def _detector_fault(config: Config, findings: Findings, failures: Failures) -> _Fault | None:
+    """Locate and check the detector's weights."""
     if findings.detector is not None:
         return None
     name = config.detector.weights
     if name == TRAINED:
         return _take_detector(TRAINED_DETECTOR, config, findings)
-    path, default, failure = weights.find(name), DetectorConfig.model_fields["weights"].default, ""
-    if path is None and name in weights.DOWNLOADS:
-        if download == "promise":
-            note = f"detector.weights: {name} is nowhere here; a run will try to download it before the first job"
-            findings.notes += [note] if note not in findings.notes else []
-            return None
-        if download == "fetch":
-            try:
-                path = weights.fetch(name)
-                findings.notes.append(f"downloaded {path} and verified its SHA-256")
-            except InputError as error:
-                failure = f"; {error}"
+    path, default = weights.find(name), DetectorConfig.model_fields["weights"].default
+    if path is None and name in weights.DOWNLOADS and name not in failures:
+        if name not in findings.downloads:
+            findings.downloads.append(name)
+            findings.notes.append(
+                f"detector.weights: {name} is nowhere here; a run will try to download it before the first job"
+            )
+        return None
+    failure = f"; {failures[name]}" if name in failures else ""
     if path is None:
         known = [TRAINED, *(path.name for path in weights.SHIPPED.glob("*.pt"))]
         words = weights.absent("detector.weights", name, words=known) + failure

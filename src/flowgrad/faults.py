@@ -96,6 +96,9 @@ def _example(model: type[BaseModel], place: Place) -> str:
 
 def _unknown_key(model: type[BaseModel], place: Place) -> str:
     """Return what is said of a key that there is not: the one that was probably meant, or those that there are."""
+    now = _place(model, place[:-1])[1].renamed.get(place[-1])
+    if now is not None:
+        return f"is called {'.'.join((*place[:-1], now))} now"
     near, everywhere = _near(model, place), Kind(model).leaves()
     elsewhere = nearest(place[-1], everywhere, cutoff=0.85)
     if near is not None:

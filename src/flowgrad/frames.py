@@ -8,103 +8,21 @@ Sound is mono float32, one dataset a sample rate.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from flowgrad.artifacts import CHUNK_FRAMES, ArtifactError, ArtifactReader, ClipWriter, create, open_artifact
+from flowgrad.artifacts import CHUNK_FRAMES, ArtifactError, ArtifactReader, ClipWriter
 from flowgrad.media import Picture
-from flowgrad.protocols import FrameStorage
+from flowgrad.constants import FRAMES_PER_SECOND, FrameStorage
 
 KIND = "frames"
-RELEASED_KIND = "released frames"
 JPEG_QUALITY = 95
 """OpenCV's default, with which the released code writes its frames."""
 STORED_AS_IS = ("yuv420p", "yuv422p", "yuv444p")
-STUB_BYTES = 1 << 16
-"""No stub is larger, and no artifact with pictures that is worth removing smaller."""
-SCRATCH, LOCK = ".scratch-", "lock"
-
-
-def release(path: Path) -> None:
-    """Replace a frames artifact by a stub of a few kilobytes, with the same modification time.
-
-    The workflow engine's own temporary files will not do: it redoes every rule that reads a temporary file as soon as
-    one of them needs it again, so that one new model would redo flow, detection and all other models. The stub stays,
-    and who finds it decodes anew (:func:`flowgrad.stages.decode.at_hand`).
-    """
-    with scratch(path) as stub:
-        write_stub(stub)
-        replace(path, stub)
-
-
-def write_stub(path: Path) -> None:
-    """Write what stands in the place of a frames artifact that is not kept."""
-    with create(path, RELEASED_KIND):
-        pass
-
-
-@contextlib.contextmanager
-def scratch(path: Path) -> Iterator[Path]:
-    """Give a path for a copy of a frames artifact, in a hidden folder beside it that goes on leaving the block.
-
-    The folder is locked meanwhile, so that :func:`sweep` knows it from what a killed process left.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=path.parent) as name:
-        folder = Path(name)
-        with (folder / LOCK).open("w") as lock:
-            # a file system without locks: nothing is swept there
-            with contextlib.suppress(OSError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield folder / path.name
-
-
-def sweep(folder: Path) -> None:
-    """Remove the hidden folders of :func:`scratch` that killed processes left."""
-    for left in folder.glob(f"{SCRATCH}*"):
-        with contextlib.suppress(OSError), (left / LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(left)
-
-
-def replace(path: Path, by: Path) -> None:
-    """Put another file in the place of a frames artifact, with its modification time.
-
-    To the workflow engine it is the same file then: what was made from it stays done.
-    """
-    stamp = path.stat()
-    os.utime(by, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    by.replace(path)
-
-
-def has_room(folder: Path, shards: int) -> bool:
-    """Return whether fewer than ``shards`` frames artifacts in a folder hold pictures."""
-    kept = 0
-    for path in folder.glob("*.h5"):
-        # one that is made anew is gone for a while
-        with contextlib.suppress(FileNotFoundError):
-            kept += path.stat().st_size > STUB_BYTES
-    return kept < shards
-
-
-def offers(path: Path, sample_rates: Iterable[int]) -> bool:
-    """Return whether an artifact holds frames (no stub of :func:`release`) and sound at all of these rates."""
-    with open_artifact(path) as artifact:
-        attributes = artifact.attributes()
-        if attributes["kind"] == RELEASED_KIND:
-            return False
-        return set(sample_rates) <= set(json.loads(attributes["sample_rates"]))
 
 
 def stored(rgb: npt.NDArray[np.uint8], storage: FrameStorage) -> npt.NDArray[np.uint8]:
@@ -115,6 +33,19 @@ def stored(rgb: npt.NDArray[np.uint8], storage: FrameStorage) -> npt.NDArray[np.
 
     _, encoded = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])  # type: ignore[index]
+
+
+def audio_name(sample_rate: int) -> str:
+    """Return the name of a clip's audio at a rate."""
+    return f"sound_{sample_rate}"
+
+
+def times(artifact: ArtifactReader, clip: str, numbers: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Return the times of frames in their sound, s: number / 8, or where a still stands in it."""
+    anchor = artifact.attributes(clip).get("anchor_s")
+    if anchor is not None:
+        return np.full(len(numbers), float(anchor))
+    return np.asarray(numbers, np.float64) / FRAMES_PER_SECOND
 
 
 class PictureEncoder:

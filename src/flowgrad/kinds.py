@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +20,10 @@ PLAIN = {bool: "true or false", str: "text", Path: "a path", list: "a list", dic
 
 @dataclass(frozen=True)
 class KeysOf:
-    """Marks a mapping whose keys are fields of a model, all of them optional."""
+    """Marks a mapping whose keys are some fields, all of them optional; and what some were called before."""
 
-    model: type[BaseModel]
+    known: Callable[[], dict[str, FieldInfo]]
+    renamed: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,25 @@ class Kind:
     @property
     def fields(self) -> dict[str, FieldInfo] | None:
         """Return the fields below; None where there are no keys of its own."""
-        model = next((mark.model for mark in self.metadata if isinstance(mark, KeysOf)), self.annotation)
-        return dict(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else None
+        for mark in self.metadata:
+            if isinstance(mark, KeysOf):
+                return mark.known()
+        model = self._model
+        return dict(model.model_fields) if model is not None else None
+
+    @property
+    def _model(self) -> type[BaseModel] | None:
+        """Return the model that is meant, None where it is none."""
+        model = self.annotation
+        return model if isinstance(model, type) and issubclass(model, BaseModel) else None
+
+    @property
+    def renamed(self) -> Mapping[str, str]:
+        """Return what keys of earlier versions are called now."""
+        for mark in self.metadata:
+            if isinstance(mark, KeysOf):
+                return mark.renamed
+        return getattr(self._model, "renamed", {})
 
     @property
     def choices(self) -> list[Any]:

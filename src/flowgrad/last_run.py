@@ -24,22 +24,27 @@ class Rows:
     Attributes:
         models: the rows of its table.
         protocols: under which they are scored.
-        maps: the models whose maps it makes.
-        flow: whether it computes flow.
+        maps: protocol and model of the maps that it makes.
+        flow: the kinds of flow that it keeps (:mod:`flowgrad.flow.forms`).
+        estimator: which estimates the flow.
         detections: whether it detects.
     """
 
     models: list[str]
     protocols: list[str]
-    maps: list[str]
-    flow: bool
+    maps: list[tuple[str, str]]
+    flow: list[str]
+    estimator: str
     detections: bool
 
 
 def rows_of(results: Path) -> Rows | None:
     """Return what the last run of a results folder shows; None where nobody noted it."""
     path = _file(results)
-    return Rows(**artifacts.read_json(path)) if path.is_file() else None
+    if not path.is_file():
+        return None
+    known = artifacts.read_json(path)
+    return Rows(**known | {"maps": [tuple(pair) for pair in known["maps"]]})
 
 
 def note_rows(results: Path, rows: Rows) -> None:

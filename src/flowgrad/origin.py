@@ -1,8 +1,9 @@
-"""What a results folder was made from. It belongs to one dataset, noted in ``results/plan/dataset.json``.
+"""What a results folder was made from. It belongs to one dataset, noted in ``results/plan/dataset.json``, and one layout.
 
 A dataset is known by its format and place. One that moved is known by its clips, so that nothing is done again: most
 that both have by name must be there, and be the same files. Rendered streets have no place, and are one dataset
-whatever their settings. A folder whose plan came before there was such a note is known by its clips alone.
+whatever their settings. Files of another layout (their names, the columns of their tables) are of no use to this
+version.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from pathlib import Path
 
 from flowgrad import artifacts
 from flowgrad.config import Config
-from flowgrad.datasets import Dataset
-from flowgrad.plan import FingerprintCache, Plan, fingerprinted, read_annotations, read_shard, usable_clips
+from flowgrad.datasets.base import Dataset
+from flowgrad.datasets.streets import FORMAT as STREETS
+from flowgrad.plan import FingerprintCache, Plan, fingerprinted, usable_clips
+from flowgrad.shard import read_shard
 
-STREETS = "streets"
+LAYOUT = 2
+"""Of the files in a results folder; 1 had no flow estimator in its paths."""
 MOST = 0.75
 """The share of the clips that must be the same, of the smaller of the two datasets: clips may have come, or gone."""
 LOOKED_AT = 32
@@ -30,11 +34,13 @@ class Origin:
         format: as in the configuration.
         labelled: whether it has annotations, so that there is a table.
         root: its folder without links; None for rendered streets, and where nobody noted it.
+        layout: of the files in the folder.
     """
 
     format: str
     labelled: bool
     root: str | None = None
+    layout: int = LAYOUT
 
     def __str__(self) -> str:
         if self.format == STREETS:
@@ -45,14 +51,14 @@ class Origin:
 def configured(config: Config) -> Origin:
     """Return the dataset of a configuration."""
     dataset = config.dataset
-    root = None if dataset.format == STREETS else str(dataset.root.resolve())
+    root = None if dataset.rendered else str(dataset.root.resolve())
     return Origin(dataset.format, dataset.labelled, root)
 
 
 def origin_of(results: Path) -> Origin | None:
-    """Return the dataset of a results folder; None where it holds no clips of any."""
+    """Return the dataset of a results folder; None where nobody noted it."""
     path = _file(results)
-    return Origin(**artifacts.read_json(path)) if path.is_file() else _by_its_plan(Plan(results))
+    return Origin(**{"layout": 1} | artifacts.read_json(path)) if path.is_file() else None
 
 
 def note_origin(results: Path, config: Config) -> None:
@@ -69,6 +75,14 @@ def refusal(results: Path, config: Config, dataset: Dataset | None) -> str | Non
         dataset: its dataset; None where that cannot be used, so that its clips cannot be compared.
     """
     here, before = configured(config), origin_of(results)
+    planned = Plan(results).clips_file.is_file()
+    if (planned and before is None) or (before is not None and before.layout != LAYOUT):
+        if _only_planned(results):
+            return None
+        return (
+            f"results: {results.absolute()} is of an earlier version of flowgrad, which this one cannot go on with;"
+            " name another working folder (--directory), or delete or rename that folder"
+        )
     if before is None or before == here:
         return None
     if before.format == here.format and (dataset is None or here.format == STREETS or _same_clips(results, dataset)):
@@ -83,17 +97,6 @@ def refusal(results: Path, config: Config, dataset: Dataset | None) -> str | Non
 
 def _file(results: Path) -> Path:
     return Plan(results).folder / "dataset.json"
-
-
-def _by_its_plan(plan: Plan) -> Origin | None:
-    """Return what a plan tells of a dataset that nobody noted: only the formats that there were then."""
-    for name, shard in plan.present().items():
-        clip = next(clip for clip in read_shard(plan.shard_file(shard)) if clip.name == name)
-        if clip.rendered:
-            return Origin(STREETS, labelled=True)
-        labelled = name in read_annotations(plan.annotation_file(shard))
-        return Origin("urbansas" if labelled else "videos", labelled)
-    return None
 
 
 def _same_clips(results: Path, dataset: Dataset) -> bool:

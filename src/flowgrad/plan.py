@@ -15,41 +15,19 @@ Annotations are kept apart (``results/plan/annotations/<shard>.json``): a correc
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 from collections.abc import Container, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from flowgrad import artifacts
-from flowgrad.datasets import Annotations, Clip, Dataset
+from flowgrad.datasets.base import Annotations, Clip, Dataset
+from flowgrad.schemas import NO_ANNOTATIONS, NO_VIDEO
+from flowgrad.schemas import PLAN as COLUMNS
+from flowgrad.shard import PlannedClip, file_sha256, gone_file, read_shard
 
-PLAN_COLUMNS = {"video": "str", "shard": "str", "reason": "str"}
-NO_VIDEO = "annotated, but there is no video file"
-NO_ANNOTATIONS = "no annotations: left out of a labelled dataset"
 HASHING_THREADS = 4
-
-
-@dataclass(frozen=True)
-class PlannedClip:
-    """A clip in a shard: paths relative to the dataset's root, and the SHA-256 of each file.
-
-    A video that the run renders itself has no file yet: ``video_sha256`` is then a digest of what it is rendered from.
-    """
-
-    name: str
-    video: str
-    video_sha256: str
-    sound: str | None = None
-    sound_sha256: str | None = None
-    rendered: bool = False
-
-    def source_sha256(self, root: Path) -> str:
-        """Return the SHA-256 of the video file below ``root``."""
-        path = root / self.video
-        return file_sha256(path) if self.rendered and path.is_file() else self.video_sha256
 
 
 class Plan:
@@ -79,7 +57,7 @@ class Plan:
         """Return the shard of every clip that is in the dataset and in a shard."""
         if not self.clips_file.is_file():
             return {}
-        table = artifacts.read_table(self.clips_file, PLAN_COLUMNS).dropna(subset="shard")
+        table = artifacts.read_table(self.clips_file, COLUMNS).dropna(subset="shard")
         return dict(zip(table["video"], table["shard"], strict=True))
 
     def update(self, dataset: Dataset, clips_per_job: int) -> list[str]:
@@ -118,7 +96,7 @@ class Plan:
 
     def _write_shard(self, shard: str, clips: list[PlannedClip], version: int = 1) -> None:
         # the version makes the content differ where no clip does: the engine compares small files by content
-        artifacts.write_json(self.shard_file(shard), {"version": version, "clips": [asdict(clip) for clip in clips]})
+        artifacts.write_json(self.shard_file(shard), {"version": version, "clips": [clip.to_json() for clip in clips]})
 
     def _write_annotations(
         self, planned: dict[str, PlannedClip], assigned: dict[str, str], annotations: dict[str, Annotations]
@@ -144,7 +122,7 @@ class Plan:
     ) -> None:
         text = io.StringIO(newline="")
         rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(PLAN_COLUMNS)
+        rows.writerow(COLUMNS)
         for clip in found:
             if clip.name in planned:
                 rows.writerow((clip.name, assigned[clip.name], ""))
@@ -188,19 +166,19 @@ def fingerprinted(root: Path, clip: Clip, cache: FingerprintCache) -> PlannedCli
     clip.video.encode("utf-8")
     if clip.made_from is not None:
         return PlannedClip(clip.name, clip.video, clip.made_from, rendered=True)
+    still = clip.still
+    flow = still.flow if still else None
     return PlannedClip(
         clip.name,
         clip.video,
         cache.digest(root / clip.video),
         clip.sound,
         cache.digest(root / clip.sound) if clip.sound else None,
+        still=still is not None,
+        anchor_s=still.anchor_s if still else None,
+        flow=flow,
+        flow_sha256=(cache.digest(root / flow[0]), cache.digest(root / flow[1])) if flow else None,
     )
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class FingerprintCache:
@@ -224,25 +202,3 @@ class FingerprintCache:
     def save(self) -> None:
         """Write the cache where it changed."""
         artifacts.write_json(self._path, self._known)
-
-
-def gone_file(shard: Path) -> Path:
-    """Return the file in which jobs name the clips of a shard that had no file when they came."""
-    return shard.with_suffix(".gone")
-
-
-def note_gone(shard: Path, clip: str) -> None:
-    """Note that a clip of a shard had no file when a job came to it."""
-    path = gone_file(shard)
-    known = path.read_text(encoding="utf-8") if path.is_file() else ""
-    artifacts.write_text(path, f"{known}{clip}\n")
-
-
-def read_shard(path: Path) -> list[PlannedClip]:
-    """Return the clips of a shard file."""
-    return [PlannedClip(**clip) for clip in artifacts.read_json(path)["clips"]]
-
-
-def read_annotations(path: Path) -> dict[str, Annotations]:
-    """Return the annotations of a shard's clips."""
-    return {name: Annotations.from_json(value) for name, value in artifacts.read_json(path).items()}

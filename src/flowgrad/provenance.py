@@ -1,6 +1,7 @@
-"""Digests of the code behind a stage, so that an edit of the package reruns what depends on it and nothing else.
+"""Digests of the code behind a result, so that an edit redoes what depends on it and nothing else.
 
-The workflow engine sees only the thin rule scripts; it is given this digest as a parameter of each rule.
+The workflow engine sees only the thin rule scripts; it is given this digest as a parameter of each rule. What is
+compared is the parsed code without comments, docstrings and descriptions of settings: words redo nothing.
 """
 
 from __future__ import annotations
@@ -8,20 +9,28 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+WORDS = frozenset({"description", "examples"})
+"""Keyword arguments that only people read."""
+NOT_BEHIND = frozenset({"flowgrad"})
+"""The package itself, whose names are there for people's imports."""
 
-NOT_BEHIND = frozenset({"flowgrad", "flowgrad.models.registry"})
-"""Modules that name others without being behind any: a new registry line must not redo the models that were there."""
+
+@cache
+def _tree(module: str) -> ast.Module:
+    return ast.parse(_source(module) or b"")
 
 
 @cache
 def _imports(module: str) -> frozenset[str]:
     """Return the modules of this package, and of the module's own, that its import statements name."""
     found = set()
-    for node in ast.walk(ast.parse(_source(module) or b"")):
+    for node in _statements(_tree(module)):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -32,9 +41,22 @@ def _imports(module: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield all statements that run; what stands under ``if TYPE_CHECKING`` does not."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
+            if isinstance(node, ast.stmt):
+                yield node
+            yield from _statements(node)
+
+
 @cache
 def _source(module: str) -> bytes | None:
-    """Return the source of a module, of this package or a model's own; None where the name is no Python module."""
+    """Return the source of a module, of this package or another; None where the name is no Python module."""
+    loaded = sys.modules.get(module)
+    if loaded is not None and module.split(".")[0] != PACKAGE.name:
+        path = Path(getattr(loaded, "__file__", None) or "")
+        return path.read_bytes() if path.suffix == ".py" and path.is_file() else None
     parent, _, _ = module.rpartition(".")
     if parent and _source(parent) is None:
         return None
@@ -45,6 +67,28 @@ def _source(module: str) -> bytes | None:
         spec = importlib.util.find_spec(module)
         path = Path(spec.origin) if spec is not None and spec.origin else Path()
     return path.read_bytes() if path.suffix == ".py" and path.is_file() else None
+
+
+class _Wordless(ast.NodeTransformer):
+    """Takes out what is said to people: texts that stand alone, and descriptions."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:  # noqa: N802
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            return None
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+        node.keywords = [keyword for keyword in node.keywords if keyword.arg not in WORDS]
+        return self.generic_visit(node)
+
+
+def meaning(code: ast.Module) -> str:
+    """Return what code does, as text that comments, docstrings, descriptions and layout do not change.
+
+    >>> meaning(ast.parse("x = 1  # one")) == meaning(ast.parse("'A number.'\\nx = 1"))
+    True
+    """
+    return ast.dump(_Wordless().visit(code))
 
 
 def modules_behind(*roots: str) -> list[str]:
@@ -59,9 +103,15 @@ def modules_behind(*roots: str) -> list[str]:
 
 
 @cache
+def _digest(module: str) -> bytes:
+    _imports(module)  # before the tree loses its words
+    return hashlib.sha256(meaning(_tree(module)).encode()).digest()
+
+
+@cache
 def code_digest(*roots: str) -> str:
-    """Return a SHA-256 over the source of all modules behind ``roots`` (``flowgrad.stages.flow``, ...)."""
+    """Return a SHA-256 over what all modules behind ``roots`` (``flowgrad.stages.flow``, ...) do."""
     digest = hashlib.sha256()
     for module in modules_behind(*roots):
-        digest.update(module.encode() + b"\0" + (_source(module) or b"") + b"\0")
+        digest.update(module.encode() + b"\0" + _digest(module))
     return digest.hexdigest()[:16]

@@ -14,10 +14,14 @@ import numpy.typing as npt
 
 from flowgrad import artifacts
 from flowgrad.errors import InputError
+from flowgrad.flow.forms import ARTIFACT as FLOW
+from flowgrad.flow.forms import kind_of
 from flowgrad.last_run import Rows, rows_of
 from flowgrad.models.registry import MODELS
 from flowgrad.origin import origin_of
-from flowgrad.plan import PLAN_COLUMNS, Plan, read_shard
+from flowgrad.plan import Plan
+from flowgrad.schemas import HEATMAPS, PLAN
+from flowgrad.shard import read_shard
 from flowgrad.protocols import BUILT_IN
 from flowgrad.spelling import did_you_mean
 
@@ -40,7 +44,7 @@ class Results:
     @cached_property
     def clips(self) -> pd.DataFrame:
         """Return ``clips.csv``: one row a clip with status and reason."""
-        planned = artifacts.read_table(Plan(self.folder).clips_file, PLAN_COLUMNS)["video"]
+        planned = artifacts.read_table(Plan(self.folder).clips_file, PLAN)["video"]
         table = self._table(self.clips_file)
         return _kept(table, table["video"].isin(planned))
 
@@ -113,27 +117,41 @@ class Results:
             InputError: there is no such clip, or it has no such maps; the message says why.
         """
         spec = MODELS.get(model)
-        if spec is not None and not spec.makes_maps:
-            where = "; its boxes are in results/detections, drawn in results/pictures" if spec.kind == "boxes" else ""
+        if spec is not None and spec.gives != "maps":
+            where = "; its boxes are in results/detections, drawn in results/pictures" if spec.boxes else ""
             raise InputError(f"{model} makes no maps{where}")
         self._check_name("model", model, {path.name for path in self.folder.glob("heatmaps/*/*")}, MODELS)
         self._check_name("protocol", protocol, {path.name for path in self.folder.glob("heatmaps/*")}, BUILT_IN)
-        if self._rows and not (model in self._rows.maps and protocol in self._rows.protocols):
-            made = ", ".join(f"{rules} {name}" for rules in self._rows.protocols for name in self._rows.maps)
+        if self._rows and (protocol, model) not in self._rows.maps:
+            made = ", ".join(f"{rules} {name}" for rules, name in self._rows.maps)
             raise InputError(
                 f"{self.folder}: there are no {protocol} {model} maps in the last run; there are {made or 'none'}; name"
                 " what you want under models and protocols and run again"
             )
-        return self._read(clip, Path("heatmaps") / protocol / model, "heatmaps", "maps", f"{protocol} {model} maps")
+        return self._read(clip, Path("heatmaps") / protocol / model, HEATMAPS, "maps", f"{protocol} {model} maps")
 
-    def flow(self, clip: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
-        """Return the flow magnitude of a clip, (T, 224, 224) float32 in native pixels per 1/8 s, and times (T,) in s.
+    def flow(self, clip: str, form: str = "magnitude") -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+        """Return the optical flow of a clip as the last run's estimator gave it.
 
-        Raises ``InputError`` where there is none.
+        Args:
+            clip: the clip's name, as in ``clips.csv``.
+            form: ``magnitude``, ``signed``, or what the released code kept (:mod:`flowgrad.flow.forms`).
+
+        Returns:
+            (T, 224, 224) float32 in native pixels per 1/8 s, or (T, 2, 224, 224), x then y; and times (T,) in s.
+
+        Raises:
+            InputError: there is none, or no such form.
         """
-        if self._rows and not self._rows.flow:
-            raise InputError(f"{self.folder}: the last run computed no flow; add flow to models and run again")
-        return self._read(clip, Path("flow"), "flow", "magnitude", "flow")
+        try:
+            kind = kind_of(form)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        if self._rows and kind not in self._rows.flow:
+            row = "flow" if kind == "magnitude" else "hear-the-flow"
+            raise InputError(f"{self.folder}: the last run computed no {kind} flow; add {row} to models and run again")
+        estimator = self._rows.estimator if self._rows else "farneback"
+        return self._read(clip, Path("flow") / estimator / kind, FLOW, form, "flow")
 
     def detections(self, clip: str, protocol: str = "paper") -> pd.DataFrame:
         """Return the detected vehicles of a clip: boxes in source pixels, label, confidence, moving (1 or 0).
@@ -143,7 +161,7 @@ class Results:
         path = self.folder / "detections" / protocol / f"{self._shard(clip)}.csv"
         self._check_protocol(protocol)
         if not (self._rows.detections if self._rows else path.is_file()):
-            detecting = " or ".join(spec.name for spec in MODELS.values() if spec.kind == "boxes")
+            detecting = " or ".join(spec.name for spec in MODELS.values() if spec.boxes)
             raise InputError(
                 f"{self.folder}: no row of the last run detects, so there are no boxes; add {detecting} to models"
                 " and run again"
@@ -165,7 +183,7 @@ class Results:
     def source_sha256(self, clip: str, model: str, protocol: str = "paper") -> str:
         """Return the SHA-256 of the video that a clip's maps were made from."""
         path = self.folder / "heatmaps" / protocol / model / f"{self._shard(clip)}.h5"
-        with artifacts.open_artifact(path, "heatmaps") as reader:
+        with artifacts.open_artifact(path, HEATMAPS) as reader:
             return str(reader.attributes(clip)["source_sha256"])
 
     def rendered_video(self, clip: str) -> Path | None:

@@ -91,3 +91,14 @@ def fetch(name: str) -> Path:
     with replacing(target) as temporary:
         temporary.write_bytes(content)
     return target
+
+
+def fetch_all(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Download known files; return a sentence for each that came, and for each that did not the reason, by name."""
+    notes, failures = [], {}
+    for name in names:
+        try:
+            notes.append(f"downloaded {fetch(name)} and verified its SHA-256")
+        except InputError as error:
+            failures[name] = str(error)
+    return notes, failures

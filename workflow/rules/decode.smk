@@ -1,41 +1,41 @@
-"""Decode: the videos of a shard become lossless 8 fps frames and mono sound.
+"""Decode: the clips of a shard become lossless 8 fps frames and mono audio.
 
 in   results/plan/shards/{shard}.json        the shard's clips, with the SHA-256 of their files
-out  results/frames/{shard}.h5               temporary: once everything that reads it is there, release makes it a stub;
-                                            one from the start where frames_on_disk shards wait for their readers
+out  results/frames/{shard}.h5               once everything that reads it is there, release makes it a stub; one from
+                                            the start where frames_on_disk shards wait for their readers
      results/status/{shard}.csv              what became of each clip, and why
 
-frames.release() says why the frames are not temp().
+flowgrad.frame_cache says why the frames are not temp().
 """
 
 
 rule decode:
     input:
-        shard="results/plan/shards/{shard}.json",
-        rendered=lambda wildcards: RUN.rendered("labelled", wildcards.shard),
-        annotations=[] if RUN.config.frames == "all" else "results/plan/annotations/{shard}.json",
+        shard=paths.shard_list(),
+        rendered=lambda wildcards: files.rendered(RUN, "labelled", wildcards.shard),
+        annotations=[] if RUN.config.frames == "all" else paths.annotations(),
     output:
-        frames="results/frames/{shard}.h5",
-        status="results/status/{shard}.csv",
+        frames=paths.frames(),
+        status=paths.status(),
     log:
-        "results/logs/decode/{shard}.log",
+        paths.log("decode", "{shard}"),
     conda:
         "../../envs/arrays.yaml"
     threads: 1
     params:
-        depends=RUN.decode_params(),
+        depends=depends.decode(RUN),
     script:
         "../../scripts/decode.py"
 
 
 rule release:
     input:
-        frames=ancient("results/frames/{shard}.h5"),
-        readers=lambda wildcards: RUN.frame_readers(wildcards.shard),
+        frames=ancient(paths.frames()),
+        readers=lambda wildcards: files.frame_readers(RUN, wildcards.shard),
     output:
-        mark="results/frames/{shard}.released",
+        mark=paths.released(),
     log:
-        "results/logs/release/{shard}.log",
+        paths.log("release", "{shard}"),
     priority: 100
     localrule: True
     conda:
@@ -46,4 +46,4 @@ rule release:
 
 rule released:
     input:
-        expand("results/frames/{shard}.released", shard=RUN.shards),
+        expand(paths.released(), shard=RUN.shards),

@@ -8,12 +8,12 @@ out  results/boxes/{storage}/{shard}.csv                 every box, on exact or 
 
 rule detect:
     input:
-        frames="results/frames/{shard}.h5",
+        frames=paths.frames(),
         weights=RUN.trained_detector,
     output:
-        boxes="results/boxes/{storage}/{shard}.csv",
+        boxes=paths.boxes(),
     log:
-        "results/logs/detect/{storage}/{shard}.log",
+        paths.log("detect", "{storage}", "{shard}"),
     priority: 10
     conda:
         "../../envs/torch.yaml"
@@ -21,36 +21,30 @@ rule detect:
     resources:
         gpu=RUN.gpus,
     params:
-        depends=RUN.detect_params(),
+        depends=depends.detect(RUN),
     script:
         "../../scripts/detect.py"
 
 
 rule stationary:
     input:
-        boxes=lambda wildcards: RUN.boxes_file(wildcards.protocol, wildcards.shard),
-        annotations=[] if RUN.config.frames == "all" else "results/plan/annotations/{shard}.json",
+        boxes=lambda wildcards: files.boxes(RUN, wildcards.protocol, wildcards.shard),
+        annotations=[] if RUN.config.frames == "all" else paths.annotations(),
     output:
-        detections="results/detections/{protocol}/{shard}.csv",
+        detections=paths.detections(),
     log:
-        "results/logs/stationary/{protocol}/{shard}.log",
+        paths.log("stationary", "{protocol}", "{shard}"),
     priority: 30
     localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1
     params:
-        depends=lambda wildcards: RUN.stationary_params(wildcards.protocol),
+        depends=lambda wildcards: depends.stationary(RUN, wildcards.protocol),
     script:
         "../../scripts/stationary.py"
 
 
 rule detections:
     input:
-        expand(
-            "results/detections/{protocol}/{shard}.csv",
-            protocol=RUN.protocols,
-            shard=RUN.shards,
-        )
-        if RUN.detects
-        else [],
+        expand(paths.detections(), protocol=RUN.protocols, shard=RUN.shards) if RUN.detects else [],

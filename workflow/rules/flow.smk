@@ -1,22 +1,24 @@
-"""Flow: dense Farneback from every frame to the next.
+"""Flow: optical flow from every frame to the next, by the estimator of the configuration.
 
-in   results/frames/{shard}.h5
-out  results/flow/{shard}.h5                 magnitude at 224x224, float16, native pixels per 1/8 s
+in   results/frames/{shard}.h5, results/plan/shards/{shard}.json
+out  results/flow/{estimator}/{kind}/{shard}.h5        kind magnitude (224x224) or signed (2x224x224), native pixels per 1/8 s
 """
 
 
 rule flow:
     input:
-        frames="results/frames/{shard}.h5",
+        frames=paths.frames(),
+        # a still's published flow lies with its dataset
+        shard=ancient(paths.shard_list()),
     output:
-        flow="results/flow/{shard}.h5",
+        flow=paths.flow(),
     log:
-        "results/logs/flow/{shard}.log",
+        paths.log("flow", "{estimator}", "{kind}", "{shard}"),
     priority: 10
     conda:
-        "../../envs/arrays.yaml"
+        "../../envs/torch.yaml" if RUN.findings.flow else "../../envs/arrays.yaml"
     threads: 1
     params:
-        depends=RUN.flow_params(),
+        depends=depends.flow(RUN) if RUN.flow_kinds else {},
     script:
         "../../scripts/flow.py"

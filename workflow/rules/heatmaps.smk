@@ -1,19 +1,23 @@
 """Heatmaps: one model and one shard; of networks one protocol, too.
 
-in   what the model's registry line says it needs: frames, flow, another model's maps
+in   what the model declares that it needs: frames, flow, another model's maps
 out  results/heatmaps/{protocol}/{model}/{shard}.h5      maps (T, 224, 224) float16
 """
 
 
 rule heatmaps:
     input:
-        unpack(lambda wildcards: RUN.heatmap_inputs(wildcards.model, wildcards.protocol, wildcards.shard)),
+        unpack(
+            lambda wildcards: files.heatmaps(
+                RUN, files.row_of(RUN, wildcards.model, wildcards.protocol), wildcards.shard
+            )
+        ),
     output:
-        maps="results/heatmaps/{protocol}/{model}/{shard}.h5",
+        maps=paths.heatmaps(),
     log:
-        "results/logs/heatmaps/{protocol}/{model}/{shard}.log",
+        paths.log("heatmaps", "{protocol}", "{model}", "{shard}"),
     wildcard_constraints:
-        model="|".join(RUN.networks) or "none",
+        model="|".join(name for name in RUN.map_models if name not in RUN.together) or "none",
     priority: 20
     conda:
         "../../envs/torch.yaml"
@@ -21,7 +25,7 @@ rule heatmaps:
     resources:
         gpu=RUN.gpus,
     params:
-        depends=lambda wildcards: RUN.heatmap_params(wildcards.model, wildcards.protocol),
+        depends=lambda wildcards: depends.heatmaps(RUN, files.row_of(RUN, wildcards.model, wildcards.protocol)),
     script:
         "../../scripts/heatmaps.py"
 
@@ -29,28 +33,25 @@ rule heatmaps:
 # without a network: seconds a shard, so that a job for each protocol would mostly start and end
 rule arithmetic:
     input:
-        lambda wildcards: RUN.arithmetic_inputs(wildcards.model, wildcards.shard),
+        lambda wildcards: files.together(RUN, wildcards.model, wildcards.shard),
     output:
-        expand("results/heatmaps/{protocol}/{{model}}/{{shard}}.h5", protocol=RUN.protocols),
+        expand(paths.heatmaps("{protocol}", "{{model}}", "{{shard}}"), protocol=RUN.protocols),
     log:
-        "results/logs/arithmetic/{model}/{shard}.log",
+        paths.log("arithmetic", "{model}", "{shard}"),
     wildcard_constraints:
-        model="|".join(name for name in RUN.map_models if name not in RUN.networks) or "none",
+        model="|".join(RUN.together) or "none",
     priority: 20
     conda:
         "../../envs/torch.yaml"
     threads: 1
     params:
-        depends=lambda wildcards: [RUN.heatmap_params(wildcards.model, protocol) for protocol in RUN.protocols],
+        depends=lambda wildcards: [
+            depends.heatmaps(RUN, files.row_of(RUN, wildcards.model, protocol)) for protocol in RUN.protocols
+        ],
     script:
         "../../scripts/arithmetic.py"
 
 
 rule maps:
     input:
-        expand(
-            "results/heatmaps/{protocol}/{model}/{shard}.h5",
-            protocol=RUN.protocols,
-            model=RUN.map_models,
-            shard=RUN.shards,
-        ),
+        files.all_maps(RUN),

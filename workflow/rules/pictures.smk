@@ -11,22 +11,24 @@ The frames artifact is no input: its release must not wait for this.
 
 rule sheet:
     input:
-        shard="results/plan/shards/{shard}.json",
-        status="results/status/{shard}.csv",
-        maps=expand("results/heatmaps/{{protocol}}/{model}/{{shard}}.h5", model=RUN.scored_map_models),
-        detections="results/detections/{protocol}/{shard}.csv" if RUN.detects else [],
-        annotations="results/plan/annotations/{shard}.json" if RUN.labelled else [],
-        scores="results/scores/{shard}.csv" if RUN.labelled else [],
+        shard=paths.shard_list(),
+        status=paths.status(),
+        maps=lambda wildcards: [
+            paths.heatmaps(row.protocol, row.name, wildcards.shard) for row in RUN.scored_maps(wildcards.protocol)
+        ],
+        detections=paths.detections() if RUN.detects else [],
+        annotations=paths.annotations() if RUN.labelled else [],
+        scores=paths.scores() if RUN.labelled else [],
     output:
-        sheet="results/pictures/{protocol}/{shard}.png",
+        sheet=paths.sheet(),
     log:
-        "results/logs/sheet/{protocol}/{shard}.log",
+        paths.log("sheet", "{protocol}", "{shard}"),
     localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1
     params:
-        depends=lambda wildcards: RUN.picture_params(wildcards.protocol, wildcards.shard),
+        depends=lambda wildcards: depends.sheet(RUN, wildcards.protocol, wildcards.shard),
     script:
         "../../scripts/pictures.py"
 
@@ -34,7 +36,7 @@ rule sheet:
 rule pictures:
     input:
         (
-            expand("results/pictures/{protocol}/{shard}.png", protocol=RUN.protocols, shard=RUN.shards)
+            expand(paths.sheet(), protocol=RUN.protocols, shard=RUN.shards)
             if RUN.config.pictures
             else []
         ),

@@ -1,4 +1,4 @@
-"""Scores: the cIoU of every scored frame of a shard.
+"""Scores: every metric of every scored item of a shard, long.
 
 in   results/heatmaps/*/*/{shard}.h5, results/detections/*/{shard}.csv, results/plan/annotations/{shard}.json
 out  results/scores/{shard}.csv
@@ -7,24 +7,20 @@ out  results/scores/{shard}.csv
 
 rule score:
     input:
-        status="results/status/{shard}.csv",
-        annotations="results/plan/annotations/{shard}.json",
-        maps=expand(
-            "results/heatmaps/{protocol}/{model}/{{shard}}.h5",
-            protocol=RUN.protocols,
-            model=RUN.scored_map_models,
-        ),
-        detections=expand("results/detections/{protocol}/{{shard}}.csv", protocol=RUN.protocols) if RUN.detects else [],
+        status=paths.status(),
+        annotations=paths.annotations(),
+        maps=[paths.heatmaps(row.protocol, row.name) for row in RUN.scored_maps()],
+        detections=[paths.detections(protocol) for protocol in RUN.protocols] if RUN.detects else [],
     output:
-        scores="results/scores/{shard}.csv",
+        scores=paths.scores(),
     log:
-        "results/logs/score/{shard}.log",
+        paths.log("score", "{shard}"),
     priority: 40
     localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1
     params:
-        depends=RUN.score_params(),
+        depends=depends.score(RUN),
     script:
         "../../scripts/score.py"

@@ -9,11 +9,11 @@ out  results/streets/{part}/{shard}.rendered             a mark; the videos lie 
 
 rule render:
     input:
-        shard=lambda wildcards: RUN.shard_of(wildcards.part, wildcards.shard),
+        shard=lambda wildcards: files.clips_of(RUN, wildcards.part, wildcards.shard),
     output:
-        mark="results/streets/{part}/{shard}.rendered",
+        mark=paths.rendered(),
     log:
-        "results/logs/render/{part}/{shard}.log",
+        paths.log("render", "{part}", "{shard}"),
     conda:
         "../../envs/arrays.yaml"
     threads: 1
@@ -23,15 +23,15 @@ rule render:
 
 rule street_annotations:
     input:
-        plan="results/plan/clips.csv",
+        plan=paths.PLAN,
     output:
-        expand("results/streets/labelled/annotations/{kind}_annotations.csv", kind=["audio", "video"]),
+        expand(f"{paths.STREETS}/labelled/annotations/{{kind}}_annotations.csv", kind=["audio", "video"]),
     log:
-        "results/logs/street_annotations.log",
+        paths.log("street_annotations"),
     localrule: True
     conda:
         "../../envs/arrays.yaml"
     params:
-        depends=RUN.street_params(),
+        depends=depends.streets(RUN),
     script:
         "../../scripts/street_annotations.py"

@@ -7,48 +7,48 @@ out  results/metrics/frames.csv, results/metrics/summary.csv, results/clips.csv
 
 rule summary:
     input:
-        plan="results/plan/clips.csv",
-        scores=expand("results/scores/{shard}.csv", shard=RUN.shards),
+        plan=paths.PLAN,
+        scores=expand(paths.scores(), shard=RUN.shards),
     output:
-        frames="results/metrics/frames.csv",
-        summary="results/metrics/summary.csv",
+        frames=paths.FRAMES_TABLE,
+        summary=paths.SUMMARY,
     log:
-        "results/logs/summary.log",
+        paths.log("summary"),
     localrule: True
     conda:
         "../../envs/arrays.yaml"
     params:
-        depends=RUN.summary_params(),
+        depends=depends.summary(RUN),
     script:
         "../../scripts/summary.py"
 
 
 rule clips:
     input:
-        plan="results/plan/clips.csv",
-        statuses=expand("results/status/{shard}.csv", shard=RUN.shards),
-        annotations=expand("results/plan/annotations/{shard}.json", shard=RUN.shards),
+        plan=paths.PLAN,
+        statuses=expand(paths.status(), shard=RUN.shards),
+        annotations=expand(paths.annotations(), shard=RUN.shards),
     output:
-        clips="results/clips.csv",
+        clips=paths.CLIPS,
     log:
-        "results/logs/clips.log",
+        paths.log("clips"),
     localrule: True
     conda:
         "../../envs/arrays.yaml"
     params:
-        depends=RUN.clips_params(),
+        depends=depends.clips(RUN),
     script:
         "../../scripts/clips.py"
 
 
 rule accept:
     input:
-        clips="results/clips.csv",
+        clips=paths.CLIPS,
         everything=[rules.maps.input, rules.detections.input, rules.summary.output if RUN.labelled else []],
     output:
-        mark=touch("results/.accepted"),
+        mark=touch(paths.ACCEPTED),
     log:
-        "results/logs/accept.log",
+        paths.log("accept"),
     localrule: True
     conda:
         "../../envs/arrays.yaml"

@@ -14,7 +14,7 @@ A training that was killed goes on from its last epoch: its state lies in result
 rule samples:
     input:
         shard="results/training/plan/shards/{shard}.json",
-        rendered=lambda wildcards: RUN.rendered("unlabelled", wildcards.shard),
+        rendered=lambda wildcards: files.rendered(RUN, "unlabelled", wildcards.shard),
     output:
         samples="results/training/samples/{shard}.h5",
         status="results/training/status/{shard}.csv",

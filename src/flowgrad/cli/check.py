@@ -68,7 +68,7 @@ def _check(files: list[Path], directory: Path) -> int:
     raw = read_settings([SHIPPED, *files] if SHIPPED.is_file() else files)
     check_folder(directory, "the working folder: flowgrad check --directory FOLDER")
     os.chdir(directory)
-    findings = check_raw(raw, download="promise")
+    findings = check_raw(raw)
     for note in findings.notes:
         print(f"note: {note}")
     if findings.problems:

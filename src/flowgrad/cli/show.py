@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     from flowgrad.errors import MediaError
     from flowgrad.figures.overlay import captioned, overlay
     from flowgrad.plan import file_sha256
-    from flowgrad.protocols import FRAMES_PER_SECOND
+    from flowgrad.constants import FRAMES_PER_SECOND
     from flowgrad.results import open_results
 
     results = open_results(options.results)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from flowgrad.protocols import FRAMES_PER_SECOND
+from flowgrad.constants import FRAMES_PER_SECOND
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,12 @@ from functools import cached_property
 from pathlib import Path
 
 from flowgrad.datasets.base import Annotations, Clip
+from flowgrad.paths import STREETS
 from flowgrad.provenance import code_digest
 from flowgrad.synthetic.settings import StreetSettings
 
-ROOT = Path("results/streets")
+FORMAT = "streets"
+ROOT = Path(STREETS)
 GENERATOR = "flowgrad.synthetic.clip"
 
 

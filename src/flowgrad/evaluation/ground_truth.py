@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from flowgrad.datasets.base import Annotations, Box, SoundEvent
 from flowgrad.datasets.labels import OFF_SCREEN
-from flowgrad.protocols import MAP_SIZE, Protocol
+from flowgrad.constants import MAP_SIZE
+
+Edges = Literal["closed", "open"]
+PastEdge = Literal["clip", "drop-negative"]
+Which = Literal["sounding", "any-visible"]
+Raster = Literal["round", "truncate"]
 
 
 def is_heard(event: SoundEvent) -> bool:
@@ -22,41 +28,53 @@ def is_heard(event: SoundEvent) -> bool:
     return event.identifiable and event.label != OFF_SCREEN
 
 
-def heard_labels(annotations: Annotations, time: float, protocol: Protocol) -> set[str]:
-    """Return the labels of the identifiable, on-screen sound events that are active at ``time`` s."""
+def heard_labels(annotations: Annotations, time: float, event_edges: Edges = "closed") -> set[str]:
+    """Return the labels of the identifiable, on-screen sound events that are active at ``time`` s.
+
+    ``closed``: an event is active at its start and end, too; ``open``: between them only.
+    """
     return {
         event.label
         for event in annotations.events
         if is_heard(event)
-        and (event.start <= time <= event.end if protocol.event_edges == "closed" else event.start < time < event.end)
+        and (event.start <= time <= event.end if event_edges == "closed" else event.start < time < event.end)
     }
 
 
-def is_seen(box: Box, protocol: Protocol, size: tuple[int, int] | None = None) -> bool:
-    """Return whether a box is visible in a frame of this ``size`` (width, height), where that is known."""
+def is_seen(box: Box, boxes_past_edge: PastEdge = "clip", size: tuple[int, int] | None = None) -> bool:
+    """Return whether a box is visible in a frame of this ``size`` (width, height), where that is known.
+
+    ``clip``: as long as a part of it lies within the frame; ``drop-negative``: unless a coordinate is negative.
+    """
     if not box.visible:
         return False
-    if protocol.boxes_past_edge == "drop-negative":
+    if boxes_past_edge == "drop-negative":
         return min(box.xywh) >= 0
     return not (size and is_outside(box, *size))
 
 
 def scored_boxes(
-    annotations: Annotations, protocol: Protocol, size: tuple[int, int] | None = None
+    annotations: Annotations,
+    ground_truth: Which = "sounding",
+    event_edges: Edges = "closed",
+    boxes_past_edge: PastEdge = "clip",
+    size: tuple[int, int] | None = None,
 ) -> dict[int, list[Box]]:
     """Return the boxes that count, by the number of their 8 fps frame; only frames that pass the filter appear.
+
+    ``sounding``: boxes of the class that is heard; ``any-visible``: every visible box while anything is heard.
 
     With the source's ``size`` (width, height) at hand, boxes wholly outside the frame are not visible under ``clip``.
     """
     frames: dict[int, list[Box]] = {}
     heard_at: dict[float, set[str]] = {}
     for box in annotations.boxes:
-        if not is_seen(box, protocol, size):
+        if not is_seen(box, boxes_past_edge, size):
             continue
         if box.time not in heard_at:
-            heard_at[box.time] = heard_labels(annotations, box.time, protocol)
+            heard_at[box.time] = heard_labels(annotations, box.time, event_edges)
         heard = heard_at[box.time]
-        if box.label in heard if protocol.ground_truth == "sounding" else bool(heard):
+        if box.label in heard if ground_truth == "sounding" else bool(heard):
             frames.setdefault(box.frame, []).append(box)
     return dict(sorted(frames.items()))
 
@@ -65,7 +83,7 @@ def rasterise(
     boxes: Iterable[tuple[float, float, float, float]],
     width: int,
     height: int,
-    protocol: Protocol,
+    box_raster: Raster = "round",
     size: int = MAP_SIZE,
 ) -> npt.NDArray[np.float32]:
     """Return the union of boxes as a (size, size) float32 mask of 0 and 1.
@@ -74,13 +92,13 @@ def rasterise(
         boxes: left, top, width and height of each, in pixels of the source frame.
         width: source width, pixels.
         height: source height, pixels.
-        protocol: ``box_raster`` says how edges fall on the grid: ``round`` to the nearest pixel edge, at least one
+        box_raster: how edges fall on the grid: ``round`` to the nearest pixel edge, at least one
             pixel for a box that touches the frame; ``truncate`` as the released code, where a small box vanishes.
         size: side of the mask.
     """
     mask = np.zeros((size, size), np.float32)
     for x, y, w, h in boxes:
-        if protocol.box_raster == "truncate":
+        if box_raster == "truncate":
             left, top = int(x / width * size), int(y / height * size)
             right, bottom = left + int(w / width * size), top + int(h / height * size)
         else:

@@ -6,11 +6,15 @@ import difflib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from flowgrad.datasets.base import Annotations
-from flowgrad.evaluation.ground_truth import is_heard, is_seen, scored_boxes
+from flowgrad.evaluation.ground_truth import is_heard, is_seen
+from flowgrad.evaluation.truth import scored_items
 from flowgrad.evaluation.unscored import NO_COMMON_CLASS, NO_OVERLAP, why_unscored
-from flowgrad.protocols import Protocol
+
+if TYPE_CHECKING:
+    from flowgrad.protocols import GroundTruth
 
 MILLISECOND = 1e-3
 REASONS_NAMED = 3
@@ -20,7 +24,7 @@ SLACK_S = 1.0
 Known = Mapping[str, Annotations]
 
 
-def outlook(annotated: Known, videos: Iterable[str], protocols: Mapping[str, Protocol]) -> list[str]:
+def outlook(annotated: Known, videos: Iterable[str], protocols: Mapping[str, GroundTruth]) -> list[str]:
     """Return how many frames each protocol scores, a sentence a protocol; where it is none, what is probably wrong.
 
     Boxes outside the frame, frames past a clip's end, and clips without sound are not known yet: fewer may be scored.
@@ -28,7 +32,7 @@ def outlook(annotated: Known, videos: Iterable[str], protocols: Mapping[str, Pro
     Args:
         annotated: the annotations by clip.
         videos: the clips that have a video.
-        protocols: by name.
+        protocols: their ground truth, by name.
     """
     names = list(videos)
     both = {name: annotated[name] for name in names if name in annotated}
@@ -74,9 +78,9 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _scored(annotated: Known, protocol: Protocol) -> tuple[int, int]:
+def _scored(annotated: Known, protocol: GroundTruth) -> tuple[int, int]:
     """Return how many frames of how many clips are scored."""
-    counts = [len(scored_boxes(known, protocol)) for known in annotated.values()]
+    counts = [len(scored_items(known, protocol)) for known in annotated.values()]
     return sum(counts), sum(count > 0 for count in counts)
 
 
@@ -87,7 +91,7 @@ def _no_common_clip(annotated: Known, videos: list[str]) -> str:
     return f"no clip of the annotations has a video: the tables name {first!r}, a video is called {video!r}"
 
 
-def _guess(annotated: Known, protocol: Protocol) -> str:
+def _guess(annotated: Known, protocol: GroundTruth) -> str:
     """Return why no frame is scored, and what that usually comes from."""
     missing = {name: why_unscored(known, [protocol]) for name, known in annotated.items()}
     reasons = Counter(missing.values()).most_common(REASONS_NAMED)
@@ -103,7 +107,7 @@ def _guess(annotated: Known, protocol: Protocol) -> str:
                 return f"{guess}: {what} look like milliseconds, as seconds {_count(frames, 'frame')} would be scored"
     unmatched = [annotated[name] for name, reason in missing.items() if reason == NO_COMMON_CLASS]
     if unmatched:
-        seen = {box.label for known in unmatched for box in known.boxes if is_seen(box, protocol)}
+        seen = {box.label for known in unmatched for box in known.boxes if is_seen(box, protocol.boxes_past_edge)}
         sounding = {event.label for known in unmatched for event in known.events if is_heard(event)}
         return f"{guess}: boxes are of {', '.join(sorted(seen))}, sound events of {', '.join(sorted(sounding))}"
     return guess

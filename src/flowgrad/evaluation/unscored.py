@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from flowgrad.datasets.base import Annotations
 from flowgrad.datasets.labels import NONE, OFF_SCREEN
-from flowgrad.evaluation.ground_truth import heard_labels, is_heard, is_seen, scored_boxes
-from flowgrad.protocols import Protocol
+from flowgrad.evaluation.ground_truth import heard_labels, is_heard, is_seen
+from flowgrad.evaluation.truth import scored_items
+
+if TYPE_CHECKING:
+    from flowgrad.protocols import GroundTruth
 
 REASONS = (
     NO_BOX := "no vehicle is annotated",
@@ -25,7 +29,7 @@ REASONS = (
 
 def why_unscored(
     annotations: Annotations,
-    protocols: Iterable[Protocol],
+    protocols: Iterable[GroundTruth],
     size: tuple[int, int] | None = None,
     frames: int | None = None,
 ) -> str | None:
@@ -35,7 +39,7 @@ def why_unscored(
 
     Args:
         annotations: of one clip.
-        protocols: at least one.
+        protocols: the ground truth of at least one.
         size: width and height of the source's frames, where they are known.
         frames: how many frames the clip has, where it is known.
     """
@@ -45,12 +49,12 @@ def why_unscored(
 
 
 def _missing(
-    annotations: Annotations, protocol: Protocol, size: tuple[int, int] | None, frames: int | None
+    annotations: Annotations, protocol: GroundTruth, size: tuple[int, int] | None, frames: int | None
 ) -> str | None:
-    scored = scored_boxes(annotations, protocol, size)
+    scored = scored_items(annotations, protocol, size)
     if scored:
         return TOO_SHORT if frames is not None and min(scored) >= frames else None
-    seen = [box for box in annotations.boxes if is_seen(box, protocol, size)]
+    seen = [box for box in annotations.boxes if is_seen(box, protocol.boxes_past_edge, size)]
     events = [event for event in annotations.events if event.label != NONE]
     looks = (
         (NO_BOX, annotations.boxes),
@@ -59,6 +63,6 @@ def _missing(
         (NO_EVENT, events),
         (NO_EVENT_ON_SCREEN, [event for event in events if event.label != OFF_SCREEN]),
         (NO_IDENTIFIABLE_EVENT, [event for event in events if is_heard(event)]),
-        (NO_OVERLAP, [box for box in seen if heard_labels(annotations, box.time, protocol)]),
+        (NO_OVERLAP, [box for box in seen if heard_labels(annotations, box.time, protocol.event_edges)]),
     )
     return next((reason for reason, found in looks if not found), NO_COMMON_CLASS)

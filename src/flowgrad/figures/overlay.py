@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -13,34 +14,39 @@ from flowgrad.evaluation.metrics import normalise
 OPACITY = 0.55
 
 
+def at_half(maps: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return what counts in maps under the rule of most models: at least 0.5."""
+    return np.asarray(maps >= 0.5)
+
+
 def overlay(
     frame: npt.NDArray[np.uint8],
     localization_map: npt.NDArray[Any],
-    threshold: float | None = 0.5,
+    counted: Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]] = at_half,
     normalised: bool = True,
 ) -> npt.NDArray[np.uint8]:
     """Return a frame with a map laid over it, (H, W, 3) uint8 RGB.
 
-    The map is min-max normalised and coloured; where it is low the frame shines through. The outline is where the map
-    reaches ``threshold``: what the metrics count.
+    The map is min-max normalised and coloured; where it is low the frame shines through. The outline is that
+    of what the metrics count.
 
     Args:
         frame: (H, W, 3) uint8 RGB.
         localization_map: (S, S), any scale.
-        threshold: of the outline, None for none.
-        normalised: whether the outline is that of the normalised map, or of the map as it is (``normalise_maps`` of
-            a protocol).
+        counted: (N, H, W) maps to what counts in them.
+        normalised: whether it is asked of the normalised map, or of the map as it is (``normalise_maps`` of a
+            protocol).
     """
     height, width = frame.shape[:2]
     heat = cv2.resize(normalise(np.asarray(localization_map)[None])[0], (width, height))
     colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
     weight = (OPACITY * np.sqrt(heat))[..., None]
     picture = np.ascontiguousarray((frame * (1 - weight) + colours * weight).astype(np.uint8))
-    if threshold is not None:
-        counted = heat if normalised else cv2.resize(np.asarray(localization_map, np.float32), (width, height))
-        reached = (counted >= threshold).astype(np.uint8)
-        contours, _ = cv2.findContours(reached, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        cv2.drawContours(picture, contours, -1, (255, 255, 255), max(1, height // 300), cv2.LINE_AA)
+    values = heat if normalised else cv2.resize(np.asarray(localization_map, np.float32), (width, height))
+    contours, _ = cv2.findContours(
+        counted(values[None])[0].astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    cv2.drawContours(picture, contours, -1, (255, 255, 255), max(1, height // 300), cv2.LINE_AA)
     return picture
 
 

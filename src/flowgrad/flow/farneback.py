@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from flowgrad.flow.pairs import check_pair, grey
 
 PARAMETERS: dict[str, Any] = {
     "pyr_scale": 0.5,
@@ -20,37 +23,21 @@ PARAMETERS: dict[str, Any] = {
 
 
 class Farneback:
-    """Flow magnitude between two frames with the parameters of the released FlowGrad code."""
+    """Farneback's flow with the parameters of the released FlowGrad code; it has no weights."""
 
-    name = "farneback"
     settings = PARAMETERS
 
-    def grey(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Return what :meth:`magnitude` compares: the (H, W) uint8 grey image of an (H, W, 3) uint8 RGB frame."""
-        import cv2
+    def __init__(self, weights: Path | None = None):
+        self.prepared = grey
 
-        return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
-
-    def magnitude(self, first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return how far each pixel moves from ``first`` to ``second``.
-
-        Args:
-            first: (H, W) uint8 grey frame f at native size.
-            second: (H, W) uint8 grey frame f + 1.
-
-        Returns:
-            (H, W) float32, pixels of the native frame, >= 0.
+    def flow(self, first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return the flow (2, H, W) between two grey frames; see :class:`flowgrad.flow.base.FlowEstimator`.
 
         Raises:
             ValueError: the frames differ in shape or are not 8-bit grey.
         """
-        for name, image in (("first", first), ("second", second)):
-            if image.ndim != 2 or image.dtype != np.uint8:
-                raise ValueError(f"{name}: expected an (H, W) uint8 grey image, got {image.shape} {image.dtype}")
-        if first.shape != second.shape:
-            raise ValueError(f"frames of one pair must have one shape, got {first.shape} and {second.shape}")
         import cv2
 
-        flow = cv2.calcOpticalFlowFarneback(first, second, None, **PARAMETERS)
-        magnitude, _ = cv2.cartToPolar(flow[..., 0], flow[..., 1])
-        return np.asarray(magnitude)
+        check_pair(first, second)
+        found: Any = cv2.calcOpticalFlowFarneback(first, second, None, **PARAMETERS)  # type: ignore[call-overload]
+        return np.ascontiguousarray(np.moveaxis(found, -1, 0))

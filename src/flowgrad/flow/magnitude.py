@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import io
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from flowgrad.protocols import MAP_SIZE, FlowStorage
+from flowgrad.constants import MAP_SIZE
 
-KIND = "flow"
-DATASETS: dict[FlowStorage, str] = {"float16": "magnitude", "jpeg": "magnitude_jpeg"}
-"""The flow artifact, and its dataset for each form in which a protocol wants flow."""
 INPUT_OFFSET, INPUT_SCALE = 5, 200
 """The networks see (magnitude + 5) / 200."""
 
 
-class FlowEstimator(Protocol):
-    """An optical flow method."""
+def length(flow: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the length of every vector of a flow (2, H, W), as (H, W) float32."""
+    import cv2
 
-    name: str
-    settings: dict[str, Any]
-
-    def grey(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Return what is compared, for an (H, W, 3) uint8 RGB frame."""
-
-    def magnitude(self, first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return the (H, W) float32 magnitude in native pixels between two grey frames."""
+    magnitude, _ = cv2.cartToPolar(flow[0], flow[1])
+    return np.asarray(magnitude)
 
 
 def map_magnitude(magnitude: npt.NDArray[np.float32], size: int = MAP_SIZE) -> npt.NDArray[np.float16]:

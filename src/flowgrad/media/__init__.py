@@ -6,6 +6,7 @@ from flowgrad.media.container import open_media
 from flowgrad.media.describe import describe
 from flowgrad.media.reasons import Reason, reasons
 from flowgrad.media.recording import Recording, Track, inspect
+from flowgrad.media.still import still
 from flowgrad.media.video import DecodeReport, Picture, pictures
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "read_clip",
     "reasons",
     "sound",
+    "still",
 ]

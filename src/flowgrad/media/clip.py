@@ -15,7 +15,7 @@ from flowgrad.media.audio import SoundReport, sound
 from flowgrad.media.reasons import reasons
 from flowgrad.media.recording import Recording, inspect
 from flowgrad.media.video import DecodeReport, Picture, pictures
-from flowgrad.protocols import FRAMES_PER_SECOND
+from flowgrad.constants import FRAMES_PER_SECOND
 
 Frame = npt.NDArray[np.uint8]
 

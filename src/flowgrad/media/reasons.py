@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flowgrad.media.audio import SoundReport
 from flowgrad.media.recording import Recording
 from flowgrad.media.video import DecodeReport
-from flowgrad.protocols import FRAMES_PER_SECOND
+from flowgrad.constants import FRAMES_PER_SECOND
 
 SILENCE_AFTER_S = 0.5
 """Sound that ends this much before the pictures is worth a word."""

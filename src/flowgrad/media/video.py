@@ -24,7 +24,7 @@ from flowgrad.media.clock import LONG_S
 from flowgrad.media.container import open_media, packets, prepare
 from flowgrad.media.orientation import Orientation, orientation_of
 from flowgrad.media.recording import Recording, stamped, with_pictures
-from flowgrad.protocols import FRAMES_PER_SECOND
+from flowgrad.constants import FRAMES_PER_SECOND
 
 LARGEST_GAP_S = 0.5
 """A recording that ends this much before its container says (or a hole this long) is called truncated (damaged)."""

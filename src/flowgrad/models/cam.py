@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from flowgrad.protocols import MAP_SIZE
+from flowgrad.constants import MAP_SIZE
 
 EPSILON = 1e-7
 

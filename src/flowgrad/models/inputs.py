@@ -1,14 +1,14 @@
-"""Preparing what the networks of the RCGrad family see: pictures, sound windows, flow."""
+"""Preparing what models see: frames at their size, windows of audio at their rate and length."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from flowgrad.protocols import MAP_SIZE, Protocol
+from flowgrad.constants import MAP_SIZE
 
 PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)
 PIXEL_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
@@ -25,36 +25,38 @@ def standardised(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(((frames.astype(np.float32) / 255 - mean) / deviation).transpose(0, 3, 1, 2))
 
 
-def window_length(protocol: Protocol) -> int:
-    """Return the length of a sound window, samples."""
-    return round(protocol.sound_seconds * protocol.sample_rate)
+def window_length(seconds: float, sample_rate: int) -> int:
+    """Return the length of a window of audio, samples."""
+    return round(seconds * sample_rate)
 
 
-def window_start(time: float, protocol: Protocol) -> int:
+def window_start(time: float, seconds: float, sample_rate: int) -> int:
     """Return the first sample of the window centred on ``time`` s; negative near the start of a clip."""
-    return int((time - protocol.sound_seconds / 2) * protocol.sample_rate)
+    return int((time - seconds / 2) * sample_rate)
 
 
-def stored_sound(sound: npt.NDArray[np.float32], protocol: Protocol) -> npt.NDArray[np.float32]:
-    """Return sound after the storage that the protocol names: as it is, or rounded to 16 bits."""
-    if protocol.sound_bits == "float":
-        return sound
-    return (np.clip(np.rint(sound * 32768), -32768, 32767) / 32768).astype(np.float32)
+def stored_audio(audio: npt.NDArray[np.float32], bits: Literal["float", "16"]) -> npt.NDArray[np.float32]:
+    """Return audio as it is, or rounded to 16 bits."""
+    if bits == "float":
+        return audio
+    return (np.clip(np.rint(audio * 32768), -32768, 32767) / 32768).astype(np.float32)
 
 
-def _resampled(sound: npt.NDArray[np.float32], rate: int, wanted: int) -> npt.NDArray[np.float32]:
-    """Return mono sound (S,) at another rate, by the resampler that the pipeline's ffmpeg uses."""
+def _resampled(audio: npt.NDArray[np.float32], rate: int, wanted: int) -> npt.NDArray[np.float32]:
+    """Return mono audio (S,) at another rate, by the resampler that decoding uses."""
     import av
 
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound)[None], format="flt", layout="mono")
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio)[None], format="flt", layout="mono")
     frame.sample_rate = rate
     resampler = av.AudioResampler(format="flt", layout="mono", rate=wanted)
     parts = [part.to_ndarray()[0] for part in (*resampler.resample(frame), *resampler.resample(None))]
     return np.concatenate(parts)
 
 
-def fitted_sound(audio: npt.NDArray[Any], sample_rate: int, protocol: Protocol) -> npt.NDArray[np.float32]:
-    """Return windows (N, S) float32 at the protocol's rate and length: resampled, then cut or padded about the centre.
+def fitted_audio(
+    audio: npt.NDArray[Any], sample_rate: int, wanted_rate: int, seconds: float
+) -> npt.NDArray[np.float32]:
+    """Return windows (N, S) float32 at the wanted rate and length: resampled, then cut or padded about the centre.
 
     Raises ``ValueError`` for an array that is not (N, S) or a rate that is not positive.
     """
@@ -65,11 +67,12 @@ def fitted_sound(audio: npt.NDArray[Any], sample_rate: int, protocol: Protocol) 
     if not np.issubdtype(audio.dtype, np.floating):
         raise ValueError(f"audio: expected float samples in -1..1, got {audio.dtype}; divide integers by their range")
     windows = np.asarray(audio, np.float32)
-    if sample_rate != protocol.sample_rate:
-        windows = np.stack([_resampled(window, sample_rate, protocol.sample_rate) for window in windows])
-    surplus = windows.shape[1] - window_length(protocol)
+    if sample_rate != wanted_rate:
+        windows = np.stack([_resampled(window, sample_rate, wanted_rate) for window in windows])
+    length = window_length(seconds, wanted_rate)
+    surplus = windows.shape[1] - length
     if surplus > 0:
-        windows = windows[:, surplus // 2 : surplus // 2 + window_length(protocol)]
+        windows = windows[:, surplus // 2 : surplus // 2 + length]
     elif surplus < 0:
         windows = np.pad(windows, ((0, 0), (-surplus // 2, -surplus - (-surplus // 2))))
     return np.ascontiguousarray(windows, np.float32)

@@ -8,27 +8,33 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from flowgrad.models.registry import SHIPPED_CODE, ModelSpec
+from flowgrad.models.base import Model
 
 SOURCE = Path(__file__).parents[2]
 """The folder that jobs find this package in, and what lies beside it."""
+PACKAGE = "flowgrad"
 IMPORT = "import importlib, sys; getattr(importlib.import_module(sys.argv[1]), sys.argv[2])"
 
 
-def import_problems(specs: Iterable[ModelSpec]) -> list[str]:
+def import_problems(models: Iterable[Model]) -> list[str]:
     """Return why the code of models of one's own cannot be imported where jobs run, one sentence a model.
 
     It is imported in a process of its own that sees what a job sees, so that neither the working folder hides that it
     is absent, nor the workflow engine holds what it loads.
     """
-    return [problem for spec in specs if spec.code for problem in _problems(spec.name, spec.code)]
+    return [
+        problem
+        for model in models
+        if isinstance(model.load, str)
+        for problem in _problems(model.name, model.load)
+    ]
 
 
 def _problems(name: str, code: str) -> list[str]:
     module, _, attribute = code.partition(":")
-    if module in SHIPPED_CODE:
+    if module.split(".")[0] == PACKAGE:
         return []
-    where = f"{name}: {code} (models/registry.py)"
+    where = f"{name}: {code}"
     if not attribute:
         return [f"{where} is not module:attribute"]
     path = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,86 +11,49 @@ import torch
 from torch import Tensor
 
 from flowgrad.flow.magnitude import network_input
+from flowgrad.models.base import Batch, Maps, Runtime
 from flowgrad.models.cam import clean, localization_map
 from flowgrad.models.checkpoints import load_encoders
 from flowgrad.models.encoders import use_clip_statistics
-from flowgrad.models.inputs import fitted_sound, resized, standardised
-from flowgrad.protocols import MAP_SIZE, Protocol
+from flowgrad.models.inputs import standardised
 
-Precision = Literal["float32", "bfloat16"]
+if TYPE_CHECKING:
+    from flowgrad.models import presets
 
 
 class RCGrad:
     """Maps of where the sound comes from: Grad-CAM of the audio embedding through the image encoder.
 
+    Called with a batch, it returns (N, 224, 224) float32 in [0, 1].
+
     Args:
         checkpoint: file in the published layout.
-        protocol: how sound and flow are prepared and how the audio encoder normalises.
-        device: ``cpu``, ``cuda`` or a torch device string.
-        precision: of the encoders' arithmetic; maps are float32 always.
-        batch_size: frames that pass through the encoders at once.
+        settings: how the flow is prepared and how the audio encoder normalises.
+        runtime: device, and precision of the encoders' arithmetic; maps are float32 always.
 
     Raises:
         InputError: the checkpoint is absent or does not fit; the keys are listed.
     """
 
     name: ClassVar[str] = "rcgrad"
-    needs_flow: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        checkpoint: Path,
-        protocol: Protocol,
-        device: str = "cpu",
-        precision: Precision = "float32",
-        batch_size: int = 16,
-    ):
-        self.protocol, self.batch_size = protocol, batch_size
-        self.device = torch.device(device)
-        self._dtype = torch.bfloat16 if precision == "bfloat16" else None
+    def __init__(self, checkpoint: Path, settings: presets.RCGrad, runtime: Runtime):
+        self.settings = settings
+        self.device = torch.device(runtime.device)
+        self._dtype = torch.bfloat16 if runtime.precision == "bfloat16" else None
         self._encoders = load_encoders(Path(checkpoint), self.name)
-        if protocol.audio_batch_norm == "clip":
+        if settings.audio_batch_norm == "clip":
             use_clip_statistics(self._encoders["audio_encoder"])
         self._encoders.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def __call__(
-        self,
-        frames: npt.NDArray[np.uint8],
-        audio: npt.NDArray[np.float32] | None,
-        sample_rate: int | None = None,
-        flow: npt.NDArray[Any] | None = None,
-    ) -> npt.NDArray[np.float32]:
-        """Localize.
+    def __call__(self, batch: Batch) -> Maps:
+        """Localize the sound in each frame of a batch."""
+        assert batch.frames is not None, self.name
+        assert batch.audio is not None, self.name
+        return self._batch(standardised(batch.frames), batch.audio, self._motion(batch))
 
-        Args:
-            frames: (N, H, W, 3) uint8 RGB at any size.
-            audio: (N, S) float32, the sound around each frame.
-            sample_rate: of ``audio``, Hz.
-            flow: (N, 224, 224) flow magnitude in native pixels; only IC and EN use it.
-
-        Returns:
-            (N, 224, 224) float32 in [0, 1].
-
-        Raises:
-            ValueError: an input is missing or has the wrong shape; the message says what was expected.
-        """
-        frames = np.asarray(frames)
-        if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
-            raise ValueError(f"frames: expected (N, H, W, 3) uint8 RGB, got {frames.shape} {frames.dtype}")
-        if audio is None or sample_rate is None:
-            raise ValueError(f"{self.name} needs audio (N, S) and its sample_rate")
-        windows = fitted_sound(np.asarray(audio), sample_rate, self.protocol)
-        motion = network_input(flow, self.protocol.flow_input) if self.needs_flow and flow is not None else None
-        for name, array in (("audio", windows), ("flow", motion)):
-            if array is not None and len(array) != len(frames):
-                raise ValueError(f"{name}: expected {len(frames)} rows, one a frame, got {len(array)}")
-
-        maps = np.empty((len(frames), MAP_SIZE, MAP_SIZE), np.float32)
-        for start in range(0, len(frames), self.batch_size):
-            rows = slice(start, start + self.batch_size)
-            pictures = standardised(np.stack([resized(frame) for frame in frames[rows]]))
-            maps[rows] = self._batch(pictures, windows[rows], None if motion is None else motion[rows])
-        return maps
+    def _motion(self, batch: Batch) -> npt.NDArray[np.float32] | None:
+        return None
 
     def _batch(
         self,
@@ -116,11 +79,18 @@ class RCGrad:
         return localization_map(self._encoders["image_encoder"](image), embedding)
 
 
-class FlowGradIC(RCGrad):
+class _WithFlow(RCGrad):
+    settings: presets.FlowGrad
+
+    def _motion(self, batch: Batch) -> npt.NDArray[np.float32] | None:
+        assert batch.flow is not None, self.name
+        return network_input(batch.flow, self.settings.flow_input)
+
+
+class FlowGradIC(_WithFlow):
     """FlowGrad-IC: flow is a fourth channel of the image encoder."""
 
     name = "flowgrad-ic"
-    needs_flow = True
 
     def _maps(self, image: Tensor, flow: Tensor | None, embedding: Tensor) -> Tensor:
         assert flow is not None
@@ -128,11 +98,10 @@ class FlowGradIC(RCGrad):
         return localization_map(self._encoders["image_encoder"](stacked), embedding)
 
 
-class FlowGradEN(RCGrad):
+class FlowGradEN(_WithFlow):
     """FlowGrad-EN: an encoder of its own for the flow; the map is the product of both encoders' maps."""
 
     name = "flowgrad-en"
-    needs_flow = True
 
     def _maps(self, image: Tensor, flow: Tensor | None, embedding: Tensor) -> Tensor:
         seen = localization_map(self._encoders["image_encoder"](image), embedding)

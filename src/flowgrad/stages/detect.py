@@ -13,25 +13,13 @@ import pandas as pd
 
 from flowgrad import artifacts, frames
 from flowgrad.detection import Detector, moving
-from flowgrad.protocols import FRAMES_PER_SECOND, FrameStorage
+from flowgrad.schemas import BOXES
+from flowgrad.constants import FRAMES_PER_SECOND, FrameStorage
 
 log = logging.getLogger(__name__)
 
 FRAMES_AT_ONCE = 16
 """Not sized to a GPU as the heatmaps' batches are: pictures come at native size, and weights of any size are taken."""
-
-BOX_COLUMNS = {
-    "video": "str",
-    "frame": "int64",
-    "time_s": "float64",
-    "x1": "float64",
-    "y1": "float64",
-    "x2": "float64",
-    "y2": "float64",
-    "label": "str",
-    "confidence": "float64",
-}
-DETECTION_COLUMNS = BOX_COLUMNS | {"moving": "int64"}
 
 
 def run(*, frames_in: Path, out: Path, detector: Detector, storage: FrameStorage) -> None:
@@ -63,7 +51,7 @@ def run(*, frames_in: Path, out: Path, detector: Detector, storage: FrameStorage
                     for box, label, confidence in zip(found.boxes, found.labels, found.confidences, strict=True):
                         rows.append((clip, number, time, *box, label, confidence))
             log.info("%s: %d boxes on %d frames", clip, len(rows) - before, len(numbers))
-    artifacts.write_table(out, pd.DataFrame(rows, columns=list(BOX_COLUMNS)))
+    artifacts.write_table(out, pd.DataFrame(rows, columns=list(BOXES)))
 
 
 def run_stationary(
@@ -85,7 +73,7 @@ def run_stationary(
         drop: which box of a standing pair stands still.
         wanted: the frames to publish by clip, None for all; the others are there for comparison alone.
     """
-    table = artifacts.read_table(boxes_in, BOX_COLUMNS)
+    table = artifacts.read_table(boxes_in, BOXES)
     marks = np.ones(len(table), np.int64)
     for _, clip in table.groupby("video", sort=False):
         # the frame numbers without boxes do not matter: nothing there can match

@@ -22,7 +22,7 @@ from flowgrad.models.checkpoint_file import check_checkpoint
 from flowgrad.models.checkpoints import load_encoders, read_state
 from flowgrad.models.encoders import build_encoders
 from flowgrad.plan import file_sha256
-from flowgrad.stages.samples import STATUS_COLUMNS, USED
+from flowgrad.schemas import TRAINING_CLIPS, USED
 from flowgrad.training.checkpointing import save
 from flowgrad.training.loop import Schedule, fit
 from flowgrad.training.objectives import start_from_imagenet, start_from_rcgrad
@@ -30,7 +30,7 @@ from flowgrad.training.samples import SampleSet
 
 log = logging.getLogger(__name__)
 
-Start = Literal["imagenet", "nothing", "rcgrad"]
+Start = Literal["imagenet", "random", "rcgrad"]
 
 
 def run(
@@ -75,10 +75,10 @@ def run(
     Raises:
         InputError: see :func:`flowgrad.training.loop.fit`; or a start that does not fit.
     """
-    from flowgrad.models import resolve_device
+    from flowgrad.models.device import resolve_device
 
     torch.set_num_threads(threads)
-    clips = artifacts.read_table(clips_in, STATUS_COLUMNS)
+    clips = artifacts.read_table(clips_in, TRAINING_CLIPS)
     samples = SampleSet(samples_in, only=clips["video"][clips["status"] == USED])
     torch.manual_seed(schedule.seed)
     encoders = started(method, start, start_file, width)
@@ -136,4 +136,4 @@ def started(method: str, start: Start, file: Path | None, width: int) -> nn.Modu
         rcgrad = start_from_imagenet(read_state(file)) if start == "imagenet" else load_encoders(file, "rcgrad")
         return start_from_rcgrad(method, rcgrad, width)
     except InputError as error:
-        raise InputError(f"training.start.{method}: {file}: {error}") from error
+        raise InputError(f"training.init.{method}: {file}: {error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
@@ -12,25 +12,23 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad import artifacts, frames
-from flowgrad.flow.magnitude import DATASETS
-from flowgrad.flow.magnitude import KIND as FLOW_KIND
-from flowgrad.models.inputs import resized, stored_sound, window_length, window_start
-from flowgrad.models.registry import ModelSpec
-from flowgrad.protocols import FRAMES_PER_SECOND, Protocol
+from flowgrad.constants import FRAMES_PER_SECOND, MAP_SIZE
+from flowgrad.flow.forms import ARTIFACT as FLOW
+from flowgrad.models.base import AudioSpec, Batch, FrameSpec, Model, Needs, Precision, Runtime, Settings
+from flowgrad.models.inputs import resized, stored_audio, window_length, window_start
+from flowgrad.schemas import HEATMAPS
 
 log = logging.getLogger(__name__)
 
-KIND = "heatmaps"
-ARITHMETIC_FRAMES = 64
-"""Maps without a network are made so many at once, to bound memory."""
-Maps = npt.NDArray[np.float32]
+WITHOUT_NETWORK = 64
+"""Maps of a model that looks at no frames are made so many at once, to bound memory."""
 
 
 def run(
     *,
-    spec: ModelSpec,
+    model: Model,
+    settings: Settings,
     protocol_name: str,
-    protocol: Protocol,
     out: Path,
     frames_in: Path | None = None,
     flow_in: Path | None = None,
@@ -39,33 +37,37 @@ def run(
     checkpoint: Path | None = None,
     checkpoint_sha256: str = "",
     device: str = "auto",
-    precision: Literal["float32", "bfloat16"] = "float32",
+    precision: Precision = "float32",
     batch_size: int | Literal["auto"] = "auto",
     threads: int = 1,
 ) -> None:
     """Make the maps of one model for every clip that has what the model needs.
 
     Args:
-        spec: the model.
+        model: the model.
+        settings: its preset under the protocol.
         protocol_name: as in the configuration.
-        protocol: how inputs are prepared.
         out: HDF5; per clip ``frame`` (T,) int32, ``time_s`` (T,) float64 and ``maps`` (T, 224, 224) float16. A frame
             that cannot be had (no successor, no sound) has no row, a clip without any no group.
-        frames_in: frames artifact, for networks.
+        frames_in: frames artifact, for models that look at frames or listen.
         flow_in: flow artifact, for models that use flow.
-        maps_in: the maps that a derived model starts from.
+        maps_in: the maps that a model starts from.
         wanted: the frames to compute by clip; None computes all.
-        checkpoint: weights, for networks.
+        checkpoint: weights, where the model has any.
         checkpoint_sha256: kept as provenance.
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: arithmetic of the encoders.
-        batch_size: frames that pass through the encoders at once; ``auto`` by device.
+        batch_size: frames that pass through a network at once; ``auto`` by device.
         threads: CPU threads of the network.
+
+    Raises:
+        ValueError: the model gives something else than (N, 224, 224) maps.
     """
+    needs = settings.needs()
     attributes: dict[str, Any] = {
-        "method": spec.name,
+        "method": model.name,
         "protocol": protocol_name,
-        "settings": protocol.model_dump(),
+        "settings": settings.model_dump(),
     }
     with ExitStack() as stack:
 
@@ -73,64 +75,61 @@ def run(
             return stack.enter_context(artifacts.open_artifact(path, kind)) if path else None
 
         sources = _Sources(
-            spec, protocol, opened(frames_in, frames.KIND), opened(flow_in, FLOW_KIND), opened(maps_in, KIND)
+            needs, opened(frames_in, frames.KIND), opened(flow_in, FLOW), opened(maps_in, HEATMAPS)
         )
-        localize: Callable[..., Maps]
-        if spec.kind == "network":
+        runtime, at_once = Runtime(), WITHOUT_NETWORK
+        if needs.decoded:
             import torch
 
-            from flowgrad.models import resolve_batch_size, resolve_device
+            from flowgrad.models.device import resolve_batch_size, resolve_device
 
             torch.set_num_threads(threads)
-            device = resolve_device(device)
-            at_once = resolve_batch_size(batch_size, device)
-            assert checkpoint is not None, spec.name
-            localize = spec.load()(checkpoint, protocol, device, precision, at_once)
-            attributes |= {"weights_sha256": checkpoint_sha256, "device": device, "precision": precision}
+            runtime = Runtime(resolve_device(device), precision)
+            at_once = resolve_batch_size(batch_size, runtime.device)
+            attributes |= {"device": runtime.device, "precision": precision}
             attributes |= artifacts.library_versions("torch")
         else:
-            at_once = ARITHMETIC_FRAMES
-            localize = spec.load()
-            if sources.maps is not None:
-                attributes["weights_sha256"] = sources.maps.attributes()["weights_sha256"]
             attributes |= artifacts.library_versions("numpy")
-        output = stack.enter_context(artifacts.create(out, KIND, fps=FRAMES_PER_SECOND, **attributes))
+        if checkpoint is not None:
+            attributes["weights_sha256"] = checkpoint_sha256
+        elif sources.maps is not None:
+            attributes["weights_sha256"] = sources.maps.attributes()["weights_sha256"]
+        localize = model.loaded(checkpoint, settings, runtime)
+        output = stack.enter_context(artifacts.create(out, HEATMAPS, fps=FRAMES_PER_SECOND, **attributes))
         for clip in sources.clips():
             numbers = sources.frames(clip, None if wanted is None else wanted.get(clip, ()))
             if not numbers:
                 continue
             group = output.clip(clip, **sources.fingerprints(clip))
-            for batch, arguments in sources.batches(clip, numbers, at_once):
-                group.append(
-                    frame=np.array(batch, np.int32),
-                    time_s=np.array(batch) / FRAMES_PER_SECOND,
-                    maps=localize(*arguments).astype(np.float16),
-                )
+            for batch, times, given in sources.batches(clip, numbers, at_once):
+                maps = np.asarray(localize(given))
+                if maps.shape != (len(batch), MAP_SIZE, MAP_SIZE):
+                    shape = (len(batch), MAP_SIZE, MAP_SIZE)
+                    raise ValueError(f"{model.name}: expected maps {shape}, it gives {maps.shape}")
+                group.append(frame=np.array(batch, np.int32), time_s=times, maps=maps.astype(np.float16))
             log.info("%s: %d maps", clip, len(numbers))
 
 
 class _Sources:
-    """What a model reads: pictures and sound, flow, another model's maps."""
+    """What a model reads: frames and audio, flow, another model's maps."""
 
     def __init__(
         self,
-        spec: ModelSpec,
-        protocol: Protocol,
-        pictures: artifacts.ArtifactReader | None,
+        needs: Needs,
+        decoded: artifacts.ArtifactReader | None,
         flow: artifacts.ArtifactReader | None,
         maps: artifacts.ArtifactReader | None,
     ):
-        self.spec, self.protocol = spec, protocol
-        self.pictures, self.flow, self.maps = pictures, flow, maps
-        self._readers = [reader for reader in (pictures, flow, maps) if reader is not None]
-        self._magnitude = DATASETS[protocol.flow_storage]
-        self._sound = f"sound_{protocol.sample_rate}"
+        self.needs = needs
+        self.decoded, self.flow, self.maps = decoded, flow, maps
+        self._readers = [reader for reader in (decoded, flow, maps) if reader is not None]
 
     def clips(self) -> list[str]:
         """Return the clips that every source holds and that have sound where the model listens."""
         common = set.intersection(*(set(reader.clips()) for reader in self._readers))
-        if self.spec.sound and self.pictures is not None:
-            common = {clip for clip in common if self.pictures.has(clip, self._sound)}
+        if self.needs.audio is not None and self.decoded is not None:
+            audio = frames.audio_name(self.needs.audio.sample_rate)
+            common = {clip for clip in common if self.decoded.has(clip, audio)}
         return sorted(common)
 
     def fingerprints(self, clip: str) -> dict[str, str]:
@@ -146,41 +145,41 @@ class _Sources:
         common = set.intersection(*map(set, rows))
         return sorted(common if wanted is None else common & set(wanted))
 
-    def batches(self, clip: str, numbers: list[int], size: int) -> Iterator[tuple[list[int], tuple[Any, ...]]]:
-        """Yield (frame numbers, arguments of the model) in batches."""
-        pictures = frames.PictureReader(self.pictures, clip) if self.pictures else None
+    def batches(
+        self, clip: str, numbers: list[int], size: int
+    ) -> Iterator[tuple[list[int], npt.NDArray[np.float64], Batch]]:
+        """Yield frame numbers, their times in s, and what the model is given, in batches."""
+        first = self._readers[0]
+        pictures = frames.PictureReader(self.decoded, clip) if self.decoded and self.needs.frames else None
         for start in range(0, len(numbers), size):
             batch = numbers[start : start + size]
-            flow = rows_of(self.flow, clip, self._magnitude, batch) if self.flow else None
-            if pictures is not None:
-                seen = [resized(frames.stored(pictures.rgb(number), self.protocol.frame_storage)) for number in batch]
-                yield batch, (np.stack(seen), self._windows(clip, batch), self.protocol.sample_rate, flow)
-            elif self.maps is not None:
-                yield batch, (rows_of(self.maps, clip, "maps", batch), flow, self.protocol)
-            else:
-                yield batch, (flow, self.protocol)
+            times = first.rows(clip, "time_s", batch) if self.decoded is None else frames.times(first, clip, batch)
+            yield (
+                batch,
+                times,
+                Batch(
+                    frames=_seen(pictures, batch, self.needs.frames) if pictures and self.needs.frames else None,
+                    audio=self._windows(clip, times, self.needs.audio) if self.needs.audio else None,
+                    flow=self.flow.rows(clip, self.needs.flow.form, batch) if self.flow and self.needs.flow else None,
+                    maps=self.maps.rows(clip, "maps", batch) if self.maps else None,
+                ),
+            )
 
-    def _windows(self, clip: str, batch: list[int]) -> npt.NDArray[np.float32]:
-        """Return the sound around each frame, (N, S) float32; silence stands in outside the recording."""
-        assert self.pictures is not None
-        length = window_length(self.protocol)
-        available = self.pictures.length(clip, self._sound)
-        windows = np.zeros((len(batch), length), np.float32)
-        for row, number in enumerate(batch):
-            start = window_start(number / FRAMES_PER_SECOND, self.protocol)
+    def _windows(self, clip: str, times: npt.NDArray[np.float64], spec: AudioSpec) -> npt.NDArray[np.float32]:
+        """Return the sound around each time, (N, S) float32; silence stands in outside the recording."""
+        assert self.decoded is not None
+        name = frames.audio_name(spec.sample_rate)
+        length = window_length(spec.seconds, spec.sample_rate)
+        available = self.decoded.length(clip, name)
+        windows = np.zeros((len(times), length), np.float32)
+        for row, time in enumerate(times.tolist()):
+            start = window_start(time, spec.seconds, spec.sample_rate)
             low, high = max(start, 0), min(start + length, available)
             if low < high:
-                windows[row, low - start : high - start] = self.pictures.read(clip, self._sound, slice(low, high))
-        return stored_sound(windows, self.protocol)
+                windows[row, low - start : high - start] = self.decoded.read(clip, name, slice(low, high))
+        return stored_audio(windows, spec.bits)
 
 
-def rows_of(reader: artifacts.ArtifactReader, clip: str, name: str, numbers: list[int]) -> npt.NDArray[Any]:
-    """Return the rows of a frame-aligned dataset that belong to ascending frame numbers."""
-    known = reader.read(clip, "frame")
-    rows = np.searchsorted(known, numbers)
-    if len(known) == 0 or not np.array_equal(known[np.minimum(rows, len(known) - 1)], numbers):
-        raise artifacts.ArtifactError(
-            f"{reader.path}: {clip!r} lacks some of the frames {numbers}; run its stage again"
-        )
-    span = reader.read(clip, name, slice(int(rows[0]), int(rows[-1]) + 1))
-    return np.asarray(span[rows - rows[0]])
+def _seen(pictures: frames.PictureReader, numbers: list[int], spec: FrameSpec) -> npt.NDArray[np.uint8]:
+    """Return frames as a model sees them, (N, size, size, 3) uint8."""
+    return np.stack([resized(frames.stored(pictures.rgb(number), spec.storage), spec.size) for number in numbers])

@@ -10,7 +10,9 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,21 +20,25 @@ import pandas as pd
 from PIL import Image
 
 from flowgrad import artifacts, media
+from flowgrad.constants import FRAMES_PER_SECOND
+from flowgrad.datasets.stored import read_annotations
 from flowgrad.errors import MediaError
-from flowgrad.evaluation.ground_truth import rasterise, scored_boxes
+from flowgrad.evaluation.base import ThresholdRule
+from flowgrad.evaluation.truth import scored_items, truth_mask
 from flowgrad.figures.boxes import Boxes, with_boxes
 from flowgrad.figures.overlay import overlay
 from flowgrad.figures.sheet import Cell, fitted, sheet
-from flowgrad.models.registry import ModelSpec
-from flowgrad.plan import read_annotations, read_shard
-from flowgrad.protocols import FRAMES_PER_SECOND, Protocol
-from flowgrad.stages.decode import STATUS_COLUMNS
-from flowgrad.stages.detect import DETECTION_COLUMNS
-from flowgrad.stages.heatmaps import KIND, rows_of
-from flowgrad.stages.score import FRAME_COLUMNS
+from flowgrad.models.rows import Row
+from flowgrad.schemas import DETECTIONS, HEATMAPS, SCORES, STATUS
+from flowgrad.shard import PlannedClip, read_shard
+
+if TYPE_CHECKING:
+    from flowgrad.protocols import Protocol
 
 log = logging.getLogger(__name__)
 
+CIOU = "ciou"
+"""The metric that is written under each cell."""
 TRUE, BRIGHT, DIM = (60, 220, 90), (255, 190, 0), (150, 120, 50)
 
 
@@ -42,6 +48,7 @@ class _Moment:
 
     clip: str
     number: int
+    time_s: float
     truth: Boxes = ()
     scores: Mapping[str, str] | None = None
 
@@ -59,9 +66,10 @@ def run(
     shard_in: Path,
     root: Path,
     status_in: Path,
-    specs: Sequence[ModelSpec],
+    rows: Sequence[Row],
     protocol_name: str,
     protocol: Protocol,
+    thresholds: Mapping[str, ThresholdRule],
     maps_in: Mapping[str, Path],
     detections_in: Path | None,
     annotations_in: Path | None,
@@ -79,9 +87,10 @@ def run(
         shard_in: the shard's file.
         root: the dataset's folder.
         status_in: what became of each clip (stage ``decode``).
-        specs: the models, a column each.
+        rows: the rows of the table under the protocol, a column each.
         protocol_name: as in the configuration.
         protocol: which frames are scored, and how maps are.
+        thresholds: the rule that turns maps into masks, by model.
         maps_in: heatmap artifacts by model.
         detections_in: detection table, None where no model detects.
         annotations_in: the annotations of the shard's clips, None for a dataset without.
@@ -90,35 +99,39 @@ def run(
         out: PNG.
         present: the clips of the shard that are in the dataset still; None for all.
     """
-    statuses = artifacts.read_table(status_in, STATUS_COLUMNS)
+    statuses = artifacts.read_table(status_in, STATUS)
     statuses = statuses[statuses["frames"] > 0]
     if present is not None:
         statuses = statuses[statuses["video"].isin(present)]
     if annotations_in is not None and scores_in is not None:
-        scores = artifacts.read_table(scores_in, FRAME_COLUMNS)
-        moments = _scored(statuses, scores[scores["protocol"] == protocol_name], annotations_in, protocol)
+        scores = artifacts.read_table(scores_in, SCORES)
+        scores = scores[(scores["protocol"] == protocol_name) & (scores["metric"] == CIOU)]
+        moments = _scored(statuses, scores, annotations_in, protocol)
         titles, note = [f"{protocol_name}: true boxes"], "no frame of these clips is scored"
     else:
-        moments = {row.video: _Moment(row.video, row.frames // 2) for row in statuses.itertuples(index=False)}
+        moments = {
+            row.video: _Moment(row.video, row.frames // 2, _time(row, row.frames // 2))
+            for row in statuses.itertuples(index=False)
+        }
         titles, note = [protocol_name], "none of these clips has a picture"
-    rows: list[list[Cell]] = []
+    cells: list[list[Cell]] = []
     with ExitStack() as stack:
-        maps = {name: stack.enter_context(artifacts.open_artifact(path, KIND)) for name, path in maps_in.items()}
-        sources = _Sources(maps, artifacts.read_table(detections_in, DETECTION_COLUMNS) if detections_in else None)
+        maps = {name: stack.enter_context(artifacts.open_artifact(path, HEATMAPS)) for name, path in maps_in.items()}
+        sources = _Sources(maps, artifacts.read_table(detections_in, DETECTIONS) if detections_in else None)
         for clip in read_shard(shard_in):
-            if clip.name not in moments or len(rows) == count:
+            if clip.name not in moments or len(cells) == count:
                 continue
             moment = moments[clip.name]
             try:
-                frame = _frame(root / clip.video, moment.number)
+                frame = _frame(root, clip, moment.number)
             except MediaError as error:
                 log.warning("%s: not shown: %s", clip.name, error)
             else:
-                rows.append(_row(moment, frame, specs, sources, protocol))
-    picture = sheet([*titles, *(spec.name for spec in specs)], rows, note)
+                cells.append(_row(moment, frame, rows, sources, protocol, thresholds))
+    picture = sheet([*titles, *(row.name for row in rows)], cells, note)
     with artifacts.replacing(out) as temporary:
         Image.fromarray(picture).save(temporary, format="PNG")
-    log.info("%d of %d clips", len(rows), len(statuses))
+    log.info("%d of %d clips", len(cells), len(statuses))
 
 
 def _scored(
@@ -126,20 +139,24 @@ def _scored(
 ) -> dict[str, _Moment]:
     """Return for every clip with a scored frame the one whose true boxes cover most."""
     annotations = read_annotations(annotations_in)
-    by_frame = dict(list(scores[scores["ciou"].notna()].groupby(["video", "frame"])))
+    by_frame = dict(list(scores[scores["value"].notna()].groupby(["video", "frame"])))
     moments = {}
     for row in statuses.itertuples(index=False):
         best = 0.0
         size = row.width, row.height
         known = annotations.get(row.video)
-        for number, boxes in scored_boxes(known, protocol, size).items() if known else ():
-            truth = [box.xywh for box in boxes]
-            area = float(rasterise(truth, *size, protocol).sum())
+        for number, truth in scored_items(known, protocol.ground_truth, size).items() if known else ():
+            area = float(truth_mask(known, truth, size, protocol.boxes.box_raster).sum())
             if area > best and (row.video, number) in by_frame:
                 best = area
-                words = {one.model: _words(one.ciou, one.status) for one in by_frame[row.video, number].itertuples()}
-                moments[row.video] = _Moment(row.video, number, truth, words)
+                words = {one.model: _words(one.value, one.status) for one in by_frame[row.video, number].itertuples()}
+                moments[row.video] = _Moment(row.video, number, _time(row, number), truth, words)
     return moments
+
+
+def _time(status: Any, number: int) -> float:
+    """Return the time of a frame in its sound, s."""
+    return number / FRAMES_PER_SECOND if np.isnan(status.anchor_s) else float(status.anchor_s)
 
 
 def _words(ciou: float, status: str) -> str:
@@ -149,43 +166,54 @@ def _words(ciou: float, status: str) -> str:
     return f"cIoU {ciou:.2f}" if status == "ok" else f"cIoU {ciou:.2f} ({why})"
 
 
-def _frame(video: Path, number: int) -> npt.NDArray[np.uint8]:
-    """Return an 8 fps frame of a video, (H, W, 3) uint8 RGB; decodes up to it and holds one picture at a time.
+def _frame(root: Path, clip: PlannedClip, number: int) -> npt.NDArray[np.uint8]:
+    """Return a frame of a clip, (H, W, 3) uint8 RGB; decodes up to it and holds one frame at a time.
 
-    Raises ``MediaError`` where the video cannot be read or ends before.
+    Raises ``MediaError`` where the file cannot be read or ends before.
     """
-    for picture in media.pictures(media.inspect(video)):
+    if clip.still:
+        return media.still(root / clip.video).rgb()
+    for picture in media.pictures(media.inspect(root / clip.video)):
         if picture.number == number:
             return picture.rgb()
     raise MediaError(f"ends before frame {number}")
 
 
 def _row(
-    moment: _Moment, frame: npt.NDArray[np.uint8], specs: Sequence[ModelSpec], sources: _Sources, protocol: Protocol
+    moment: _Moment,
+    frame: npt.NDArray[np.uint8],
+    rows: Sequence[Row],
+    sources: _Sources,
+    protocol: Protocol,
+    thresholds: Mapping[str, ThresholdRule],
 ) -> list[Cell]:
     size = frame.shape[1], frame.shape[0]
     small = fitted(frame)
-    row = [
-        Cell(with_boxes(small, moment.truth, size, TRUE), f"{moment.clip}  {moment.number / FRAMES_PER_SECOND:.3f} s")
-    ]
-    for spec in specs:
-        caption = (moment.scores or {}).get(spec.name, "")
-        if spec.kind == "control":
-            row.append(Cell(with_boxes(small, spec.load()(*size), size, BRIGHT), caption))
-        elif spec.kind == "boxes":
-            row.append(Cell(_with_detections(small, moment, size, sources), caption))
-        elif (found := _map(sources.maps[spec.name], moment)) is not None:
-            row.append(Cell(overlay(small, found, protocol.map_threshold, protocol.normalise_maps), caption))
+    cells = [Cell(with_boxes(small, moment.truth, size, TRUE), f"{moment.clip}  {moment.time_s:.3f} s")]
+    rules = protocol.threshold
+    for row in rows:
+        caption = (moment.scores or {}).get(row.name, "")
+        if row.model.boxes:
+            cells.append(Cell(_with_detections(small, moment, size, sources), caption))
+        elif row.model.gives == "boxes":
+            cells.append(Cell(with_boxes(small, row.model.own_boxes(*size), size, BRIGHT), caption))
+        elif (found := _map(sources.maps[row.name], moment)) is not None:
+            counted = partial(_counted, thresholds[row.name], rules.map_threshold)
+            cells.append(Cell(overlay(small, found, counted, rules.normalise_maps), caption))
         else:
-            row.append(Cell(small, caption or "no map"))
-    return row
+            cells.append(Cell(small, caption or "no map"))
+    return cells
+
+
+def _counted(rule: ThresholdRule, threshold: float, maps: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    return rule.mask(maps, threshold)
 
 
 def _map(reader: artifacts.ArtifactReader, moment: _Moment) -> npt.NDArray[np.float32] | None:
     """Return the map of the frame that is shown, (224, 224); None where there is none."""
     if moment.clip not in reader or moment.number not in reader.read(moment.clip, "frame"):
         return None
-    return np.asarray(rows_of(reader, moment.clip, "maps", [moment.number])[0], np.float32)
+    return np.asarray(reader.rows(moment.clip, "maps", [moment.number])[0], np.float32)
 
 
 def _with_detections(

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from flowgrad import artifacts
-from flowgrad.plan import read_shard
+from flowgrad.shard import read_shard
 from flowgrad.synthetic.clip import write_clip
 from flowgrad.synthetic.scene import make_scene
 from flowgrad.synthetic.settings import StreetSettings

@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from flowgrad import artifacts, media
 from flowgrad.errors import MediaError
-from flowgrad.flow import Farneback, map_magnitude
+from flowgrad.flow.base import FlowEstimator
+from flowgrad.flow.magnitude import length, map_magnitude
 from flowgrad.models.inputs import resized
-from flowgrad.plan import PlannedClip, read_shard
-from flowgrad.protocols import FRAMES_PER_SECOND
+from flowgrad.schemas import LEFT_OUT, TRAINING_CLIPS, USED
+from flowgrad.shard import PlannedClip, read_shard
+from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.training.samples import KIND, SAMPLE_RATE, WINDOW_S, has_whole_window
 
 log = logging.getLogger(__name__)
 
-STATUS_COLUMNS = {"video": "str", "status": "str", "reason": "str", "samples": "int64"}
-USED, LEFT_OUT = "used", "left out"
 IN_LABELLED_PART = "is an annotated clip of the dataset"
 
 
@@ -36,13 +36,24 @@ class SampleStatus:
     samples: int
 
 
-def run(*, shard: Path, root: Path, frames_per_second: int, samples_out: Path, status_out: Path) -> None:
+def run(
+    *,
+    shard: Path,
+    root: Path,
+    frames_per_second: int,
+    name: str,
+    estimator: FlowEstimator,
+    samples_out: Path,
+    status_out: Path,
+) -> None:
     """Write the samples of every clip of a shard.
 
     Args:
         shard: the shard's file.
         root: the folder that its paths are relative to.
         frames_per_second: how many samples a second of video gives; divides 8.
+        name: of the flow estimator, kept as provenance.
+        estimator: computes the flow.
         samples_out: HDF5; per clip ``frame`` (T,) int32, ``picture`` (T, 224, 224, 3) uint8, ``magnitude``
             (T, 224, 224) float16 and ``sound`` (S,) float32 at 16 kHz. Clips that cannot be used are absent.
         status_out: CSV, a row a clip.
@@ -52,17 +63,17 @@ def run(*, shard: Path, root: Path, frames_per_second: int, samples_out: Path, s
     cv2.setNumThreads(1)
     rows = []
     versions = artifacts.library_versions("av", "opencv-python")
-    with artifacts.create(samples_out, KIND, frames_per_second=frames_per_second, **versions) as output:
+    with artifacts.create(samples_out, KIND, frames_per_second=frames_per_second, flow=name, **versions) as output:
         for clip in read_shard(shard):
             group = output.clip(clip.name, source_sha256=clip.source_sha256(root))
             try:
-                count = _clip(clip, root, group, FRAMES_PER_SECOND // frames_per_second)
+                count = _clip(clip, root, group, FRAMES_PER_SECOND // frames_per_second, estimator)
                 rows.append(SampleStatus(clip.name, USED, "", count))
             except MediaError as error:
                 output.drop(clip.name)
                 rows.append(SampleStatus(clip.name, LEFT_OUT, str(error), 0))
             log.info("%s: %s %s", clip.name, rows[-1].status, rows[-1].reason)
-    table = pd.DataFrame([asdict(row) for row in rows], columns=list(STATUS_COLUMNS))
+    table = pd.DataFrame([asdict(row) for row in rows], columns=list(TRAINING_CLIPS))
     artifacts.write_table(status_out, table.sort_values("video"))
 
 
@@ -78,20 +89,20 @@ def run_clips(*, statuses_in: Sequence[Path], clips_in: Path, out: Path) -> None
     import pandas as pd
 
     known = artifacts.read_json(clips_in)
-    table = pd.concat([artifacts.read_table(path, STATUS_COLUMNS) for path in statuses_in])
+    table = pd.concat([artifacts.read_table(path, TRAINING_CLIPS) for path in statuses_in])
     table = table[table["video"].isin(known["planned"])]
     rows = table["video"].isin(known["labelled"])
     table.loc[rows, ["status", "reason", "samples"]] = [LEFT_OUT, IN_LABELLED_PART, 0]
     artifacts.write_table(out, table.sort_values("video"))
 
 
-def _clip(clip: PlannedClip, root: Path, group: artifacts.ClipWriter, every: int) -> int:
+def _clip(clip: PlannedClip, root: Path, group: artifacts.ClipWriter, every: int, estimator: FlowEstimator) -> int:
     """Write one clip and return how many samples it has; raises ``MediaError`` where it cannot be used."""
     recording = media.inspect(root / clip.video)
     sound_end = _sound(media.inspect(root / clip.sound) if clip.sound else recording, group)
     report = media.DecodeReport()
     numbers: list[int] = []
-    for number, picture, magnitude in _pairs(recording, report, every, sound_end):
+    for number, picture, magnitude in _pairs(recording, report, every, sound_end, estimator):
         numbers.append(number)
         group.append(
             chunk=1,
@@ -108,16 +119,16 @@ def _clip(clip: PlannedClip, root: Path, group: artifacts.ClipWriter, every: int
 
 
 def _pairs(
-    recording: media.Recording, report: media.DecodeReport, every: int, end: float
+    recording: media.Recording, report: media.DecodeReport, every: int, end: float, estimator: FlowEstimator
 ) -> Iterator[tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.float16]]]:
     """Yield number, picture, and flow to its successor of every ``every``-th frame that has a whole window."""
-    estimator = Farneback()
     waiting = None
     for picture in media.pictures(recording, report):
         wanted = picture.number % every == 0 and has_whole_window(picture.number, end)
         rgb = picture.rgb() if wanted or waiting is not None else None
         if waiting is not None and rgb is not None:
-            magnitude = map_magnitude(estimator.magnitude(estimator.grey(waiting), estimator.grey(rgb)))
+            flow = estimator.flow(estimator.prepared(waiting), estimator.prepared(rgb))
+            magnitude = map_magnitude(length(flow))
             yield picture.number - 1, resized(waiting), magnitude
         waiting = rgb if wanted else None
 

@@ -1,8 +1,9 @@
-"""Stage ``score``: the cIoU of every scored frame of a shard, for every model and protocol.
+"""Stage ``score``: every metric of every scored item of a shard, for every model and protocol.
 
-Every model is scored on the same frames. A frame that a configured model cannot have for a reason that lies in the
-data (the video ends before it, it has no successor, the clip has no sound) is left out for all models; it stays in the
-table as a row with that status and no cIoU, and the summary counts it as skipped.
+All models that apply to an item are scored on the same items. One that an applicable model cannot have for a reason
+that lies in the data (the video ends before it, it has no successor, the clip has no sound) is left out for all of
+them; it stays in the table as a row with that status and no value, and the summary counts it as skipped. A model that
+needs motion does not apply to a still: that takes no item away from the others.
 """
 
 from __future__ import annotations
@@ -10,38 +11,32 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from flowgrad import artifacts
-from flowgrad.datasets.base import Box
-from flowgrad.evaluation.ground_truth import rasterise, scored_boxes
-from flowgrad.evaluation.metrics import ciou, normalise
-from flowgrad.models.registry import ModelSpec
-from flowgrad.plan import read_annotations
-from flowgrad.protocols import FRAMES_PER_SECOND, Protocol
-from flowgrad.stages.decode import STATUS_COLUMNS
-from flowgrad.stages.detect import DETECTION_COLUMNS
-from flowgrad.stages.heatmaps import KIND, rows_of
+from flowgrad.constants import FRAMES_PER_SECOND
+from flowgrad.datasets.stored import read_annotations
+from flowgrad.evaluation.base import Metric, Prediction, ThresholdRule
+from flowgrad.evaluation.ground_truth import rasterise
+from flowgrad.evaluation.metrics import normalise
+from flowgrad.evaluation.truth import Rectangle, scored_items, truth_mask
+from flowgrad.models.rows import Row
+from flowgrad.schemas import DETECTIONS, HEATMAPS, SCORES, STATUS
+
+if TYPE_CHECKING:
+    from flowgrad.protocols import Protocol
 
 log = logging.getLogger(__name__)
 
-FRAME_COLUMNS = {
-    "model": "str",
-    "protocol": "str",
-    "video": "str",
-    "frame": "int64",
-    "time_s": "float64",
-    "ciou": "float64",
-    "status": "str",
-}
-Row = tuple[str, str, str, int, float, float, str]
 BATCH = 64
+NO_DETECTIONS = "no_detections"
+Masks = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -51,14 +46,36 @@ class _Clip:
     width: int
     height: int
     has_sound: bool
+    anchor_s: float
+    published_flow: bool
+
+    @property
+    def still(self) -> bool:
+        return not np.isnan(self.anchor_s)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.width, self.height
+
+    def time(self, number: int) -> float:
+        return self.anchor_s if self.still else number / FRAMES_PER_SECOND
+
+
+@dataclass
+class _Scored:
+    """The values of one row for the items of a clip: by item the value of each metric, and a status."""
+
+    values: dict[int, tuple[Sequence[float], str]] = field(default_factory=dict)
 
 
 def run(
     *,
     status_in: Path,
     annotations_in: Path,
-    specs: Sequence[ModelSpec],
+    rows: Sequence[Row],
     protocols: Mapping[str, Protocol],
+    thresholds: Mapping[tuple[str, str], ThresholdRule],
+    metrics: Sequence[Metric],
     maps_in: Mapping[tuple[str, str], Path],
     detections_in: Mapping[str, Path],
     out: Path,
@@ -68,77 +85,126 @@ def run(
     Args:
         status_in: what became of each clip (stage ``decode``).
         annotations_in: the annotations of the shard's clips.
-        specs: the models of the table.
+        rows: the rows of the table.
         protocols: the protocols, by name.
+        thresholds: the threshold rule of every row that makes maps, by (model, protocol).
+        metrics: the metrics of the table.
         maps_in: heatmap artifacts by (model, protocol).
         detections_in: detection tables by protocol.
-        out: CSV, a row for every model, protocol and scored frame.
+        out: CSV, a row for every row of the table, item and metric.
     """
     annotations = read_annotations(annotations_in)
-    statuses = artifacts.read_table(status_in, STATUS_COLUMNS)
-    listens, needs_flow = any(spec.sound for spec in specs), any(spec.flow for spec in specs)
-    rows: list[Row] = []
+    statuses = artifacts.read_table(status_in, STATUS)
+    found: list[tuple[Any, ...]] = []
     with ExitStack() as stack:
-        maps = {key: stack.enter_context(artifacts.open_artifact(path, KIND)) for key, path in maps_in.items()}
+        maps = {key: stack.enter_context(artifacts.open_artifact(path, HEATMAPS)) for key, path in maps_in.items()}
         boxes = {name: _Detections(path) for name, path in detections_in.items()}
         for status in statuses.itertuples(index=False):
             if status.video not in annotations:
                 continue
-            clip = _Clip(status.video, status.frames, status.width, status.height, not np.isnan(status.sound_s))
+            clip = _Clip(
+                status.video,
+                status.frames,
+                status.width,
+                status.height,
+                not np.isnan(status.sound_s),
+                status.anchor_s,
+                bool(status.published_flow),
+            )
             for name, protocol in protocols.items():
-                truth = scored_boxes(
-                    annotations[clip.name], protocol, (clip.width, clip.height) if clip.width else None
+                own = [row for row in rows if row.protocol == name]
+                sources = _Sources(protocol, {row.name: maps.get((row.name, name)) for row in own}, boxes.get(name))
+                truth = scored_items(
+                    annotations[clip.name], protocol.ground_truth, clip.size if clip.width else None
                 )
-                made = _frames_with_maps(maps, name, clip.name)
-                absent = {
-                    number: reason
-                    for number in truth
-                    if (reason := _not_computable(number, clip, made, listens=listens, needs_flow=needs_flow))
-                }
-                numbers = [number for number in truth if number not in absent]
-                every = frozenset(numbers)
-                scored: dict[str, Scored] = {
-                    spec.name: {number: (np.nan, reason) for number, reason in absent.items()} for spec in specs
-                }
-                # in batches, so that memory does not grow with a clip's length
-                for start in range(0, len(numbers), BATCH):
-                    batch = numbers[start : start + BATCH]
-                    masks = np.stack([_mask(truth[number], clip, protocol) for number in batch])
-                    for spec in specs:
-                        if spec.kind == "boxes":
-                            found = _score_boxes(spec, clip, batch, every, masks, boxes[name], protocol)
-                        elif spec.kind == "control":
-                            found = _score_control(spec, clip, batch, masks, protocol)
-                        else:
-                            found = _score_maps(maps[spec.name, name], clip, batch, masks, protocol)
-                        scored[spec.name] |= found
-                rows += [
-                    (model, name, clip.name, number, number / FRAMES_PER_SECOND, *values[number])
-                    for model, values in scored.items()
-                    for number in sorted(values)
+
+                def mask(
+                    number: int,
+                    known: dict[int, list[Rectangle]] = truth,
+                    clip: _Clip = clip,
+                    raster: Any = protocol.boxes.box_raster,
+                ) -> Masks:
+                    return truth_mask(annotations[clip.name], known[number], clip.size, raster)
+
+                scored = _score(own, clip, list(truth), mask, sources, thresholds, metrics)
+                found += [
+                    (row.name, name, clip.name, number, clip.time(number), metric.name, value, why)
+                    for row in own
+                    for number, (values, why) in sorted(scored[row.name].values.items())
+                    for metric, value in zip(metrics, values, strict=True)
                 ]
-    table = pd.DataFrame(rows, columns=list(FRAME_COLUMNS))
+    table = pd.DataFrame(found, columns=list(SCORES))
     # every digit: success is decided on these values, only the published table is rounded
-    artifacts.write_table(out, table.sort_values(["model", "protocol", "video", "frame"]), float_format="%.17g")
+    table = table.sort_values(["model", "protocol", "video", "frame"], kind="stable")
+    artifacts.write_table(out, table, float_format="%.17g")
     log.info("%d rows", len(table))
 
 
-def _frames_with_maps(
-    maps: Mapping[tuple[str, str], artifacts.ArtifactReader], protocol: str, clip: str
-) -> set[int] | None:
-    """Return the frames for which every model has a map; None where no model makes maps."""
-    readers = [reader for (_, name), reader in maps.items() if name == protocol]
+@dataclass(frozen=True)
+class _Sources:
+    """What rows are scored from under a protocol: maps by model, detections."""
+
+    protocol: Protocol
+    maps: Mapping[str, artifacts.ArtifactReader | None]
+    detections: _Detections | None
+
+
+def _score(
+    rows: Sequence[Row],
+    clip: _Clip,
+    items: list[int],
+    mask: Any,
+    sources: _Sources,
+    thresholds: Mapping[tuple[str, str], ThresholdRule],
+    metrics: Sequence[Metric],
+) -> dict[str, _Scored]:
+    """Return the values of every row for the items of a clip under one protocol."""
+    nothing = [np.nan] * len(metrics)
+    applicable = [row for row in rows if row.applies(clip.still, clip.published_flow)]
+    made = _items_with_maps(applicable, clip, sources)
+    listens, needs_flow = any(row.listens for row in applicable), any(row.flow for row in applicable)
+    absent = {
+        number: reason
+        for number in items
+        if (reason := _not_computable(number, clip, made, listens=listens, needs_flow=needs_flow))
+    }
+    scored = {row.name: _Scored({number: (nothing, "not_applicable") for number in items}) for row in rows}
+    for row in applicable:
+        scored[row.name] = _Scored({number: (nothing, reason) for number, reason in absent.items()})
+    numbers = [number for number in items if number not in absent]
+    every = frozenset(numbers)
+    # in batches, so that memory does not grow with a clip's length
+    for start in range(0, len(numbers), BATCH):
+        batch = numbers[start : start + BATCH]
+        truth = np.stack([mask(number) for number in batch])
+        for row in applicable:
+            prediction, statuses = _predicted(row, clip, batch, every, sources, thresholds)
+            values = np.stack([metric.item(prediction, truth) for metric in metrics], axis=1)
+            for place, number in enumerate(batch):
+                status = statuses[place] or "ok"
+                if status != NO_DETECTIONS and not truth[place].any():
+                    status = "empty_ground_truth"
+                left_out = status == NO_DETECTIONS and sources.protocol.boxes.no_detections == "leave-out"
+                scored[row.name].values[number] = (nothing if left_out else values[place].tolist()), status
+    return scored
+
+
+def _items_with_maps(rows: Sequence[Row], clip: _Clip, sources: _Sources) -> set[int] | None:
+    """Return the items for which every row that makes maps has one; None where no row makes maps."""
+    readers = [reader for row in rows if (reader := sources.maps[row.name]) is not None]
     if not readers:
         return None
-    frames = [set(reader.read(clip, "frame").tolist()) if clip in reader else set[int]() for reader in readers]
-    return set.intersection(*frames)
+    items = [
+        set(reader.read(clip.name, "frame").tolist()) if clip.name in reader else set[int]() for reader in readers
+    ]
+    return set.intersection(*items)
 
 
 def _not_computable(number: int, clip: _Clip, made: set[int] | None, *, listens: bool, needs_flow: bool) -> str | None:
-    """Return why a frame cannot be scored for every model, None where it can."""
+    """Return why an item cannot be scored for every applicable model, None where it can."""
     if number >= clip.frames:
         return "no_frame"
-    if needs_flow and number + 1 >= clip.frames:
+    if needs_flow and not clip.still and number + 1 >= clip.frames:
         return "no_next_frame"
     if listens and not clip.has_sound:
         return "no_sound"
@@ -146,53 +212,65 @@ def _not_computable(number: int, clip: _Clip, made: set[int] | None, *, listens:
     return "no_map" if made is not None and number not in made else None
 
 
-def _mask(boxes: list[Box], clip: _Clip, protocol: Protocol) -> npt.NDArray[np.float32]:
-    return rasterise([box.xywh for box in boxes], clip.width, clip.height, protocol)
-
-
-Scored = dict[int, tuple[float, str]]
-
-
-def _score_maps(
-    reader: artifacts.ArtifactReader,
+def _predicted(
+    row: Row,
     clip: _Clip,
     numbers: list[int],
-    masks: npt.NDArray[np.float32],
-    protocol: Protocol,
-) -> Scored:
-    raw = rows_of(reader, clip.name, "maps", numbers).astype(np.float32)
-    flat = raw.reshape(len(raw), -1)
-    constant = flat.max(axis=1) == flat.min(axis=1)
-    return _ciou(numbers, normalise(raw) if protocol.normalise_maps else raw, masks, protocol, constant)
+    every: frozenset[int],
+    sources: _Sources,
+    thresholds: Mapping[tuple[str, str], ThresholdRule],
+) -> tuple[Prediction, list[str | None]]:
+    """Return what a row says of some items, and what is open about each (None where nothing is)."""
+    reader = sources.maps[row.name]
+    if reader is not None:
+        raw = reader.rows(clip.name, "maps", numbers).astype(np.float32)
+        rules = sources.protocol.threshold
+        maps = normalise(raw) if rules.normalise_maps else raw
+        masks = thresholds[row.name, row.protocol].mask(maps, rules.map_threshold)
+        flat = raw.reshape(len(raw), -1)
+        constant = flat.max(axis=1) == flat.min(axis=1)
+        empty = ~masks.any(axis=(1, 2))
+        return Prediction(maps, masks), [
+            ("constant_map" if constant[place] else "empty_prediction") if empty[place] else None
+            for place in range(len(numbers))
+        ]
+    raster = sources.protocol.boxes.box_raster
+    if row.model.boxes is None:
+        mask = rasterise(row.model.own_boxes(*clip.size), *clip.size, raster)
+        drawn = np.broadcast_to(mask, (len(numbers), *mask.shape))
+        statuses: list[str | None] = [None if mask.any() else "empty_prediction"] * len(numbers)
+    else:
+        boxes = [_boxes(row, clip, number, every, sources) for number in numbers]
+        drawn = np.stack([rasterise(some or [], *clip.size, raster) for some in boxes])
+        statuses = [
+            NO_DETECTIONS if some is None else None if mask.any() else "empty_prediction"
+            for some, mask in zip(boxes, drawn, strict=True)
+        ]
+    return Prediction(drawn, drawn >= 0.5), statuses
 
 
-def _ciou(
-    numbers: list[int],
-    maps: npt.NDArray[np.float32],
-    truth: npt.NDArray[np.float32],
-    protocol: Protocol,
-    constant: npt.NDArray[np.bool_] | None = None,
-) -> Scored:
-    values = ciou(maps, truth, protocol.map_threshold)
-    scored: Scored = {}
-    for row, number in enumerate(numbers):
-        status = "ok"
-        if not truth[row].any():
-            status = "empty_ground_truth"
-        elif not (maps[row] >= protocol.map_threshold).any():
-            status = "constant_map" if constant is not None and constant[row] else "empty_prediction"
-        scored[number] = float(values[row]), status
-    return scored
+def _boxes(
+    row: Row, clip: _Clip, number: int, every: frozenset[int], sources: _Sources
+) -> list[Rectangle] | None:
+    """Return the detected boxes that a row is scored from; None where nothing was detected at all."""
+    assert sources.detections is not None, row.name
+    moving = row.model.boxes == "moving"
+    boxes = sources.detections.boxes(clip.name, number, moving)
+    if boxes is not None and moving and sources.protocol.boxes.topline_successor == "scored":
+        successor = number + sources.protocol.stationary.stationary_gap
+        if successor not in every or not sources.detections.boxes(clip.name, successor, moving=False):
+            return []
+    return boxes
 
 
 class _Detections:
     """A detection table, by clip and frame."""
 
     def __init__(self, path: Path):
-        table = artifacts.read_table(path, DETECTION_COLUMNS)
+        table = artifacts.read_table(path, DETECTIONS)
         self._frames: dict[tuple[Any, Any], pd.DataFrame] = dict(list(table.groupby(["video", "frame"])))
 
-    def boxes(self, clip: str, number: int, moving: bool) -> list[tuple[float, float, float, float]] | None:
+    def boxes(self, clip: str, number: int, moving: bool) -> list[Rectangle] | None:
         """Return left, top, width and height of a frame's boxes, or its moving ones; None where nothing was found."""
         rows = self._frames.get((clip, number))
         if rows is None:
@@ -202,35 +280,3 @@ class _Detections:
             for row in rows.itertuples(index=False)
             if row.moving or not moving
         ]
-
-
-def _score_boxes(
-    spec: ModelSpec,
-    clip: _Clip,
-    numbers: list[int],
-    every: frozenset[int],
-    masks: npt.NDArray[np.float32],
-    detections: _Detections,
-    protocol: Protocol,
-) -> Scored:
-    scored: Scored = {}
-    moving = spec.boxes == "moving"
-    for row, number in enumerate(numbers):
-        boxes = detections.boxes(clip.name, number, moving)
-        if boxes is None:
-            scored[number] = (0.0 if protocol.no_detections == "zero" else np.nan), "no_detections"
-            continue
-        if moving and protocol.topline_successor == "scored":
-            successor = number + protocol.stationary_gap
-            if successor not in every or not detections.boxes(clip.name, successor, moving=False):
-                boxes = []
-        mask = rasterise(boxes, clip.width, clip.height, protocol)
-        scored |= _ciou([number], mask[None], masks[row : row + 1], protocol)
-    return scored
-
-
-def _score_control(
-    spec: ModelSpec, clip: _Clip, numbers: list[int], masks: npt.NDArray[np.float32], protocol: Protocol
-) -> Scored:
-    mask = rasterise(spec.load()(clip.width, clip.height), clip.width, clip.height, protocol)
-    return _ciou(numbers, np.broadcast_to(mask, masks.shape), masks, protocol)

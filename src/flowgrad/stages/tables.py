@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,53 +21,57 @@ import pandas as pd
 
 from flowgrad import artifacts
 from flowgrad.datasets.base import Annotations
+from flowgrad.datasets.stored import read_annotations
 from flowgrad.errors import InputError
-from flowgrad.evaluation.ground_truth import box_faults, scored_boxes
-from flowgrad.evaluation.metrics import area_under_curve, success_rate
-from flowgrad.evaluation.statistics import clip_bootstrap
+from flowgrad.evaluation.base import Metric
+from flowgrad.evaluation.ground_truth import box_faults
+from flowgrad.evaluation.truth import scored_items
 from flowgrad.evaluation.unscored import why_unscored
-from flowgrad.plan import NO_ANNOTATIONS, PLAN_COLUMNS, read_annotations
-from flowgrad.protocols import Protocol
-from flowgrad.stages.decode import STATUS_COLUMNS
-from flowgrad.stages.score import FRAME_COLUMNS
+from flowgrad.schemas import CLIPS, ITEM, NO_ANNOTATIONS, PLAN, SCORES, STATUS
 
-CLIP_COLUMNS = ("video", "status", "reason", "frames", "scored_frames")
+if TYPE_CHECKING:
+    from flowgrad.protocols import GroundTruth
+
+LEADING = ("success_at_0_3", "success_at_0_5", "auc", "mean_ciou")
+"""Columns that other people's scripts expect before the number of clips."""
 ClipRow = tuple[str, str, str, int, int]
 COUNTED = ("no_detections", "constant_map", "empty_prediction", "empty_ground_truth")
-SUMMARY_COLUMNS = (
-    "model",
-    "protocol",
-    "frames",
-    "skipped",
-    "success_at_0_3",
-    "success_at_0_5",
-    "auc",
-    "mean_ciou",
-    "clips",
-    "success_at_0_5_low",
-    "success_at_0_5_high",
-    *COUNTED,
-)
+
+
+def frame_columns(metrics: Sequence[Metric]) -> list[str]:
+    """Return the columns of ``frames.csv``: the first metric's in the middle, then the others'."""
+    first, *others = [metric.name for metric in metrics]
+    return [*ITEM, first, "status", *others]
+
+
+def summary_columns(metrics: Sequence[Metric]) -> list[str]:
+    """Return the columns of ``summary.csv``: the first metric's around the counts, then the others'."""
+    first, *others = metrics
+    leading = [column for column in first.columns if column in LEADING]
+    rest = [column for column in first.columns if column not in LEADING]
+    more = [column for metric in others for column in metric.columns]
+    return ["model", "protocol", "frames", "skipped", *leading, "clips", *rest, *COUNTED, *more]
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """The rows of one clip under one model and protocol: where their text lies in the spool, and their cIoU."""
+    """The rows of one clip under one model and protocol: where their text lies in the spool, and their values."""
 
     model: str
     protocol: str
     video: str
     start: int
     end: int
-    ciou: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
+    """(items, metrics)."""
 
 
 def run_summary(
     *,
     plan_in: Path,
     scores_in: Sequence[Path],
-    models: Sequence[str],
-    protocols: Sequence[str],
+    rows: Sequence[tuple[str, str]],
+    metrics: Sequence[Metric],
     frames_out: Path,
     summary_out: Path,
 ) -> None:
@@ -79,77 +83,82 @@ def run_summary(
     Args:
         plan_in: the present clips; rows of others are left out.
         scores_in: what stage ``score`` wrote, a file a shard.
-        models: models of the table; one without any frame gets a row with 0 frames.
-        protocols: protocols of the table.
+        rows: model and protocol of each row of the table; one without any frame gets a row with 0 frames.
+        metrics: the metrics of the table; the first one says which items count.
         frames_out: CSV, a row for every model, protocol and frame.
         summary_out: CSV, a row for every model and protocol.
     """
-    present = set(artifacts.read_table(plan_in, PLAN_COLUMNS).dropna(subset="shard")["video"])
+    present = set(artifacts.read_table(plan_in, PLAN).dropna(subset="shard")["video"])
     cases: Counter[tuple[str, str, str]] = Counter()
     with artifacts.replacing(frames_out) as frames, tempfile.TemporaryFile(dir=frames_out.parent) as spool:
-        pieces = [piece for path in scores_in for piece in _spooled(path, present, spool, cases)]
+        pieces = [piece for path in scores_in for piece in _spooled(path, present, spool, cases, metrics)]
         pieces.sort(key=attrgetter("model", "protocol", "video"))
         with frames.open("wb") as out:
-            out.write(f"{','.join(FRAME_COLUMNS)}\n".encode())
+            out.write(f"{','.join(frame_columns(metrics))}\n".encode())
             for piece in pieces:
                 spool.seek(piece.start)
                 out.write(spool.read(piece.end - piece.start))
     found = {key: list(some) for key, some in groupby(pieces, key=attrgetter("model", "protocol"))}
-    rows = [
+    table = [
         {"model": model, "protocol": protocol}
-        | _figures([piece.ciou for piece in found.get((model, protocol), ())])
+        | _figures([piece.values for piece in found.get((model, protocol), ())], metrics)
         | {case: cases[model, protocol, case] for case in COUNTED}
-        for model in sorted(models)
-        for protocol in sorted(protocols)
+        for model, protocol in sorted(rows)
     ]
-    artifacts.write_table(summary_out, pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS)))
+    artifacts.write_table(summary_out, pd.DataFrame(table, columns=summary_columns(metrics)))
 
 
 def _spooled(
-    scores_in: Path, present: set[str], spool: IO[bytes], cases: Counter[tuple[str, str, str]]
+    scores_in: Path,
+    present: set[str],
+    spool: IO[bytes],
+    cases: Counter[tuple[str, str, str]],
+    metrics: Sequence[Metric],
 ) -> Iterator[_Piece]:
     """Append the rows of a shard to ``spool`` as they stand in the final table, and count its open cases."""
-    table = artifacts.read_table(scores_in, FRAME_COLUMNS)[list(FRAME_COLUMNS)]
+    table = _wide(artifacts.read_table(scores_in, SCORES), metrics)
     table = table[table["video"].isin(present)].sort_values(["model", "protocol", "video", "frame"])
     cases.update(zip(table["model"], table["protocol"], table["status"], strict=True))
     end = spool.seek(0, os.SEEK_END)
     for (model, protocol, video), rows in groupby(table.itertuples(index=False, name=None), key=itemgetter(0, 1, 2)):
-        text, ciou = io.StringIO(newline=""), []
+        text, values = io.StringIO(newline=""), []
         lines = csv.writer(text, lineterminator="\n")
-        for *_, frame, time_s, value, status in rows:
-            lines.writerow((model, protocol, video, frame, _cell(time_s), _cell(value), status))
-            ciou.append(value)
+        for *_, frame, time_s, first, status, *others in rows:
+            cells = _cell(time_s), _cell(first), status, *map(_cell, others)
+            lines.writerow((model, protocol, video, frame, *cells))
+            values.append((first, *others))
         start = end
         end += spool.write(text.getvalue().encode())
-        yield _Piece(model, protocol, video, start, end, np.array(ciou, np.float64))
+        yield _Piece(model, protocol, video, start, end, np.array(values, np.float64))
+
+
+def _wide(scores: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
+    """Return the rows of long scores with a column a metric, as in ``frames.csv``."""
+    first, *others = [metric.name for metric in metrics]
+    table = scores[scores["metric"] == first].rename(columns={"value": first}).reset_index(drop=True)
+    table = table[[*ITEM, first, "status"]]
+    for name in others:
+        values = scores.loc[scores["metric"] == name, [*ITEM, "value"]].rename(columns={"value": name})
+        table = table.merge(values.drop(columns="time_s"), how="left", on=["model", "protocol", "video", "frame"])
+    return table
 
 
 def _cell(value: float) -> str:
     return "" if math.isnan(value) else artifacts.FLOAT_FORMAT % value
 
 
-def _figures(clips: Sequence[npt.NDArray[np.float64]]) -> dict[str, Any]:
-    """Return the figures of one row of the summary from the cIoU of its frames, an array a clip; NaN is no score."""
-    scored = [values[~np.isnan(values)] for values in clips]
-    values = np.concatenate([np.empty(0), *scored])
-    row: dict[str, Any] = {
-        "frames": len(values),
-        "skipped": sum(map(len, clips)) - len(values),
-        "clips": sum(len(of_clip) > 0 for of_clip in scored),
-    }
-    if len(values):
-        low, high = clip_bootstrap(
-            values >= 0.5, np.repeat(np.arange(len(scored)), [len(of_clip) for of_clip in scored])
-        )
-        row |= {
-            "success_at_0_3": success_rate(values, 0.3),
-            "success_at_0_5": success_rate(values, 0.5),
-            "auc": area_under_curve(values),
-            "mean_ciou": float(values.mean()),
-            "success_at_0_5_low": low,
-            "success_at_0_5_high": high,
-        }
-    return row
+def _figures(clips: Sequence[npt.NDArray[np.float64]], metrics: Sequence[Metric]) -> dict[str, Any]:
+    """Return the figures of one row of the summary from (items, metrics) of every clip; NaN is no value."""
+    figures: dict[str, Any] = {}
+    for place, metric in enumerate(metrics):
+        valued = [values[:, place][~np.isnan(values[:, place])] for values in clips]
+        some = [values for values in valued if len(values)]
+        if place == 0:
+            count = sum(map(len, some))
+            figures |= {"frames": count, "skipped": sum(map(len, clips)) - count, "clips": len(some)}
+        if some:
+            figures |= metric.summarise(some)
+    return figures
 
 
 def run_clips(
@@ -157,7 +166,7 @@ def run_clips(
     plan_in: Path,
     statuses_in: Sequence[Path],
     annotations_in: Sequence[Path],
-    protocols: Sequence[Protocol],
+    protocols: Sequence[GroundTruth],
     listens: bool,
     out: Path,
 ) -> None:
@@ -167,15 +176,15 @@ def run_clips(
         plan_in: the present clips, with the reason of those that are in no shard.
         statuses_in: what stage ``decode`` wrote, a file a shard.
         annotations_in: the annotations, a file a shard, in the same order.
-        protocols: a clip's scored frames are those that any of these scores.
+        protocols: the ground truth of each; a clip's scored frames are those that any of these scores.
         listens: whether any model needs sound.
         out: CSV.
     """
-    plan = artifacts.read_table(plan_in, PLAN_COLUMNS)
+    plan = artifacts.read_table(plan_in, PLAN)
     found: dict[str, ClipRow] = {}
     for status_in, annotation_in in zip(statuses_in, annotations_in, strict=True):
         known = read_annotations(annotation_in)
-        for status in artifacts.read_table(status_in, STATUS_COLUMNS).itertuples(index=False):
+        for status in artifacts.read_table(status_in, STATUS).itertuples(index=False):
             found[status.video] = _clip_row(status, known.get(status.video), protocols, listens)
     rows: list[ClipRow] = []
     for clip in plan.itertuples(index=False):
@@ -185,10 +194,10 @@ def run_clips(
             rows.append((clip.video, "skipped", "came while a run was under way: run again", 0, 0))
         else:
             rows.append(found[clip.video])
-    artifacts.write_table(out, pd.DataFrame(sorted(rows), columns=list(CLIP_COLUMNS)))
+    artifacts.write_table(out, pd.DataFrame(sorted(rows), columns=list(CLIPS)))
 
 
-def _clip_row(found: Any, known: Annotations | None, protocols: Sequence[Protocol], listens: bool) -> ClipRow:
+def _clip_row(found: Any, known: Annotations | None, protocols: Sequence[GroundTruth], listens: bool) -> ClipRow:
     status, reasons = found.status, [found.reason] if pd.notna(found.reason) else []
     mute = listens and pd.notna(found.sound_reason)
     if mute:
@@ -198,7 +207,7 @@ def _clip_row(found: Any, known: Annotations | None, protocols: Sequence[Protoco
     if known is not None and found.frames:
         size = (found.width, found.height)
         reasons += filter(None, [str(box_faults(known.boxes, *size))])
-        frames = {number for protocol in protocols for number in scored_boxes(known, protocol, size)}
+        frames = {number for protocol in protocols for number in scored_items(known, protocol, size)}
         scored = {number for number in frames if number < found.frames}
         if not scored:
             reasons.append(f"no scored frame: {why_unscored(known, protocols, size, int(found.frames))}")

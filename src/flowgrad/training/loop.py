@@ -41,8 +41,8 @@ class Schedule:
     together: int
     epochs: int
     learning_rate: float
-    shrink_after: int
-    stop_after: int
+    lr_patience: int
+    early_stopping_patience: int
     augment: bool
     precision: Literal["float32", "bfloat16"]
 
@@ -161,7 +161,7 @@ def fit(
         max_epochs=schedule.epochs,
         callbacks=[
             history,
-            EarlyStopping("held_out_loss", patience=schedule.stop_after, check_on_train_epoch_end=True),
+            EarlyStopping("held_out_loss", patience=schedule.early_stopping_patience, check_on_train_epoch_end=True),
             # in this order: what goes on from the last knows of the best
             ModelCheckpoint(filename="best", monitor="held_out_loss", **each_epoch),
             ModelCheckpoint(filename="last", **each_epoch),
@@ -188,13 +188,13 @@ def fit(
     checks = HeldOutBatches(samples, aside, schedule.batch_size, schedule.passes)
     workers, pinned = (GPU_WORKERS, True) if device == "cuda" else (0, False)
     last = folder / "last.ckpt"
-    rows = _rows_if_ended(last, schedule.stop_after)
+    rows = _rows_if_ended(last, schedule.early_stopping_patience)
     if last.is_file():
         say(f"goes on from {last}")
     if rows is None:
         trainer.fit(
             ContrastiveTraining(
-                method, encoders, schedule.learning_rate, schedule.shrink_after, schedule.augment, schedule.seed
+                method, encoders, schedule.learning_rate, schedule.lr_patience, schedule.augment, schedule.seed
             ).to(memory_format=torch.channels_last),
             loader(samples, batches, workers, pinned),
             loader(samples, checks, workers, pinned),
@@ -207,7 +207,7 @@ def fit(
     return Outcome(kept_epoch["state_dict"], int(kept_epoch["epoch"]) + 1, rows)
 
 
-def _rows_if_ended(last: Path, stop_after: int) -> list[dict[str, float]] | None:
+def _rows_if_ended(last: Path, early_stopping_patience: int) -> list[dict[str, float]] | None:
     """Return the figures of a training that early stopping had ended when it was killed, else None.
 
     Lightning would go on for another epoch.
@@ -216,4 +216,4 @@ def _rows_if_ended(last: Path, stop_after: int) -> list[dict[str, float]] | None
         return None
     states = torch.load(last, map_location="cpu", weights_only=True)["callbacks"]
     stopping = next(state for name, state in states.items() if name.startswith("EarlyStopping"))
-    return states["History"]["rows"] if stopping["wait_count"] >= stop_after else None
+    return states["History"]["rows"] if stopping["wait_count"] >= early_stopping_patience else None

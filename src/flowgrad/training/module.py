@@ -27,7 +27,7 @@ class ContrastiveTraining(L.LightningModule):
         method: ``rcgrad``, ``flowgrad-ic`` or ``flowgrad-en``.
         encoders: where they start, by the names of the published checkpoints.
         learning_rate: of Adam.
-        shrink_after: epochs without a better held-out loss after which the learning rate shrinks to a tenth.
+        lr_patience: epochs without a better held-out loss after which the learning rate shrinks to a tenth.
         augment: change batches at random (:mod:`flowgrad.training.augment`).
         seed: of those changes.
     """
@@ -37,13 +37,13 @@ class ContrastiveTraining(L.LightningModule):
         method: str,
         encoders: nn.ModuleDict,
         learning_rate: float,
-        shrink_after: int,
+        lr_patience: int,
         augment: bool = False,
         seed: int = 0,
     ):
         super().__init__()
         self.method, self.augment, self.seed = method, augment, seed
-        self.learning_rate, self.shrink_after = learning_rate, shrink_after
+        self.learning_rate, self.lr_patience = learning_rate, lr_patience
         for name, encoder in encoders.items():
             self.add_module(name, encoder)
         self.loss_fn = InfoNCE()
@@ -118,7 +118,7 @@ class ContrastiveTraining(L.LightningModule):
         """Return Adam and the plateau schedule (RCGrad's); Lightning calls this."""
         optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate)
         schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            optimizer, factor=SHRINK, patience=self.shrink_after, min_lr=SMALLEST_LEARNING_RATE
+            optimizer, factor=SHRINK, patience=self.lr_patience, min_lr=SMALLEST_LEARNING_RATE
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "monitor": "held_out_loss"}}
 

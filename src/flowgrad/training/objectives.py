@@ -62,7 +62,7 @@ def start_from_rcgrad(method: str, rcgrad: nn.ModuleDict, width: int) -> nn.Modu
     picture = rcgrad["image_encoder"].state_dict()
     colours = picture["conv1.weight"]
     if len(colours) != width:
-        raise InputError(f"has width {len(colours)}, and training.width is {width}; use another start, or nothing")
+        raise InputError(f"has width {len(colours)}, and training.width is {width}; use another start, or random")
     if method == "rcgrad":
         return rcgrad
     encoders = build_encoders(method, width)

@@ -18,11 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad import artifacts
-from flowgrad.protocols import FRAMES_PER_SECOND, PAPER
+from flowgrad.constants import FRAMES_PER_SECOND
+from flowgrad.models.presets import RCGrad
 
 KIND = "samples"
-SAMPLE_RATE = PAPER.sample_rate
-WINDOW_S = PAPER.sound_seconds
+SAMPLE_RATE = RCGrad().sample_rate
+WINDOW_S = RCGrad().audio_seconds
 WINDOW = round(SAMPLE_RATE * WINDOW_S)
 """Sound of a sample, samples."""
 

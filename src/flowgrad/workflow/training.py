@@ -1,4 +1,4 @@
-"""What the training rules need to know of a run: beside :mod:`flowgrad.run`, and as light."""
+"""What the training rules need to know of a run: beside :mod:`flowgrad.workflow.run`, and as light."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 from flowgrad import artifacts, weights
 from flowgrad.config import TRAINED, Config
-from flowgrad.datasets import Dataset
+from flowgrad.datasets.base import Dataset
 from flowgrad.datasets.streets import ROOT as STREETS_ROOT
 from flowgrad.datasets.streets import Streets
 from flowgrad.datasets.unlabelled import Unannotated
 from flowgrad.datasets.videos import Videos
 from flowgrad.errors import InputError
+from flowgrad.flow.registry import ESTIMATORS
 from flowgrad.models.registry import get_model
 from flowgrad.plan import Plan, PlannedClip, file_sha256, read_shard
 from flowgrad.provenance import code_digest
@@ -25,42 +26,49 @@ IMAGENET = "resnet18-f37072fd.pth"
 SAMPLES = "flowgrad.stages.samples"
 FIT = "flowgrad.stages.fit"
 FIT_DETECTOR = "flowgrad.stages.fit_detector"
-STARTS = ("imagenet", "nothing", "rcgrad")
+STARTS = ("imagenet", "random", "rcgrad")
 """Words that can stand for a file to start from."""
-NOT_SCHEDULE = {"detector_epochs", "root", "methods", "start", "threads", "gpus", "frames_per_second"}
+NOT_SCHEDULE = {"detector_epochs", "root", "methods", "init", "threads", "gpus", "frames_per_second"}
 
 
 def start_file(config: Config, method: str) -> Path | None:
-    """Return the file that the training of a method starts from; None where it starts from nothing.
+    """Return the file that the training of a method starts from; None where it starts at random.
 
     Raises ``InputError`` where the file is nowhere.
     """
-    start = config.training.start_of(method)
-    if start == "nothing":
+    start = config.training.init_of(method)
+    if start == "random":
         return None
     if start == "rcgrad":
         given = config.checkpoints.get("rcgrad")
-        found = None if given == TRAINED else weights.find(given or get_model("rcgrad").file or "")
+        found = None if given == TRAINED else weights.find(given or _published("rcgrad"))
         if found is not None:
             return found
         if given == TRAINED or (given is None and "rcgrad" in config.training.methods):
             return trained_checkpoint("rcgrad")
         raise InputError(
-            f"training.start.{method}: no RCGrad to start from; set checkpoints.rcgrad to a file or to {TRAINED}"
+            f"training.init.{method}: no RCGrad to start from; set checkpoints.rcgrad to a file or to {TRAINED}"
         )
     name = IMAGENET if start == "imagenet" else start
     found = weights.find(name)
     if found is None:
         known = [start for start in STARTS if start != method]
-        raise InputError(weights.absent(f"training.start.{method}", name, words=known) + "; or set it to nothing")
+        raise InputError(weights.absent(f"training.init.{method}", name, words=known) + "; or set it to random")
     return found
+
+
+def _published(method: str) -> str:
+    """Return the published file of a method."""
+    weights = get_model(method).weights
+    assert weights is not None, method
+    return weights.file
 
 
 def training_dataset(config: Config) -> Dataset:
     """Return the clips to learn from."""
     if config.training.root is not None:
         return Videos(config.training.root)
-    if config.dataset.format == "streets":
+    if config.dataset.rendered:
         return Streets(config.streets.settings(), "unlabelled", config.streets.unlabelled)
     dataset = config.open_dataset()
     if dataset.labelled:
@@ -77,7 +85,7 @@ def training_problems(config: Config) -> list[str]:
     names = [clip.name for clip in dataset.clips()]
     if names:
         return _street_problems(config, names) if isinstance(dataset, Streets) else []
-    if config.dataset.format == "streets":
+    if config.dataset.rendered:
         return ["streets.unlabelled: 0 leaves nothing to learn from; raise it"]
     return [
         f"training.root: every clip of {dataset.root} is annotated, and nothing is learnt from those; name a folder of"
@@ -114,12 +122,15 @@ class TrainingRun:
         """Return the clips to learn from."""
         return training_dataset(self.config)
 
-    @cached_property
-    def plan(self) -> Plan:
-        """Return the plan of the clips to learn from.
+    def planned(self) -> Plan:
+        """Bring the plan of the clips to learn from up to date, once a run, and return it.
 
         Raises ``InputError`` where there are none.
         """
+        return self._planned
+
+    @cached_property
+    def _planned(self) -> Plan:
         plan = Plan(TRAINING)
         if self.update:
             problems = training_problems(self.config)
@@ -154,15 +165,19 @@ class TrainingRun:
 
     def samples(self) -> list[str]:
         """Return the samples artifacts."""
-        return [f"{TRAINING}/samples/{shard}.h5" for shard in self.plan.shards()]
+        return [f"{TRAINING}/samples/{shard}.h5" for shard in self.planned().shards()]
 
     def statuses(self) -> list[str]:
         """Return the tables of what became of each clip."""
-        return [f"{TRAINING}/status/{shard}.csv" for shard in self.plan.shards()]
+        return [f"{TRAINING}/status/{shard}.csv" for shard in self.planned().shards()]
 
     def samples_params(self) -> dict[str, Any]:
         """Return what samples depend on besides the clips."""
-        return {"code": code_digest(SAMPLES), "frames_per_second": self.config.training.frames_per_second}
+        estimator = ESTIMATORS[self.config.flow.estimator]
+        return {
+            "code": code_digest(SAMPLES, estimator.module),
+            "frames_per_second": self.config.training.frames_per_second,
+        }
 
     # rules fit and fit_detector
 
@@ -177,7 +192,7 @@ class TrainingRun:
         start = start_file(self.config, method)
         made_here = start is None or start == trained_checkpoint("rcgrad")
         known = str(start) if start is None or made_here else file_sha256(start)
-        named = self.config.training.start_of(method)
+        named = self.config.training.init_of(method)
         # a file by what it holds: its path can be written in many ways
         kind = named if named in STARTS else "file"
         return {"code": code_digest(FIT), "start": [kind, known]} | settings
@@ -187,7 +202,7 @@ class TrainingRun:
         from flowgrad.training.loop import Schedule
 
         training = self.config.training
-        start = training.start_of(method)
+        start = training.init_of(method)
         return {
             "identity": self.train_params(method),
             "method": method,
@@ -205,7 +220,7 @@ class TrainingRun:
 
     def rendered_shards(self) -> list[str]:
         """Return the marks of the rendered videos that a detector is trained from."""
-        return [f"{STREETS_ROOT}/unlabelled/{shard}.rendered" for shard in self.plan.shards()]
+        return [f"{STREETS_ROOT}/unlabelled/{shard}.rendered" for shard in self.planned().shards()]
 
     def detector_params(self) -> dict[str, Any]:
         """Return what the trained detector depends on besides the videos."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from flowgrad import artifacts
 from flowgrad.errors import InputError
-from flowgrad.run import Run, prepare
+from flowgrad.workflow.run import Run, job_run
 
 
 @contextlib.contextmanager
@@ -38,7 +38,7 @@ def job(snakemake: Any) -> Iterator[Run]:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     start = time.monotonic()
     try:
-        yield prepare(snakemake.config, main=False)
+        yield job_run(snakemake.config)
     except InputError as error:
         log.error("status=failed reason=%s", error)
         print(f"{snakemake.rule}: {error}", file=sys.stderr)  # noqa: T201

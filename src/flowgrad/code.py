@@ -1,0 +1,31 @@
+"""Where something is implemented: named as text, imported where it is used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from flowgrad.errors import InputError
+
+Code = str | Callable[..., Any]
+"""Where something is implemented: ``module:attribute``, imported where it is used, or the object itself."""
+
+
+def module_of(code: Code) -> str:
+    """Return the module that an implementation lies in."""
+    return code.split(":")[0] if isinstance(code, str) else str(code.__module__)
+
+
+def implementation(name: str, code: Code) -> Any:
+    """Import and return an implementation.
+
+    Raises ``InputError`` where it cannot be imported.
+    """
+    if not isinstance(code, str):
+        return code
+    module, _, attribute = code.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"{name}: {code} cannot be imported: {error}") from error

@@ -1,0 +1,71 @@
+"""Section ``training``: how ``snakemake train`` trains."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from flowgrad.config.base import GivenName, GivenPath, Strict, among, at, distinct
+from flowgrad.models.registry import trainable
+
+MethodName = Annotated[str, among(trainable, "method {!r}")]
+MethodKey = Annotated[str, among(trainable, "key")]
+
+
+class TrainingConfig(Strict):
+    """How ``snakemake train`` trains RCGrad, FlowGrad-IC and FlowGrad-EN. The defaults are RCGrad's own."""
+
+    renamed: ClassVar[dict[str, str]] = {
+        "shrink_after": "lr_patience",
+        "stop_after": "early_stopping_patience",
+        "start": "init",
+    }
+
+    root: GivenPath | None = Field(
+        None, description="folder of videos to learn from; default: the dataset's clips without annotations"
+    )
+    methods: list[MethodName] = Field(
+        default_factory=trainable, description="what the target train makes, besides checkpoints that are 'trained'"
+    )
+    # torch 2.14 corrupts its memory in the backward pass of narrower convolutions on a CPU
+    width: int = Field(
+        64, ge=16, le=512, multiple_of=16, description="channels of the first stage; 64 is the published size"
+    )
+    init: dict[MethodKey, GivenName] = Field(
+        default_factory=dict,
+        description="where a method starts: imagenet, random, rcgrad (the RCGrad of this run) or an RCGrad file",
+    )
+    frames_per_second: Literal[1, 2, 4, 8] = Field(2, description="pictures a second that can be picked")
+    passes: int = Field(1, ge=1, le=10_000, description="times that an epoch goes through all windows of every clip")
+    together: int = Field(1, ge=1, le=65_536, description="windows of one clip that stand in a batch together")
+    held_out: float = Field(0.1, gt=0, lt=1, description="share of the videos that decide when training ends")
+    batch_size: int = Field(256, ge=2, le=65_536, description="samples that are contrasted with each other")
+    epochs: int = Field(100, ge=1, le=100_000, description="at most this many")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam, at the start")
+    lr_patience: int = Field(5, ge=1, description="epochs without a better held-out loss; then a tenth of the rate")
+    early_stopping_patience: int = Field(
+        10, ge=1, description="epochs without a better held-out loss; then training ends"
+    )
+    detector_epochs: int = Field(16, ge=1, le=10_000, description="of the detector of rendered streets, all of them")
+    augment: bool = Field(False, description="crop, mirror, light and filter samples at random; the papers do not")
+    seed: int = Field(2021, ge=0, lt=2**32, description="of everything that is drawn")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the encoders")
+    threads: int = Field(8, ge=1, le=1024, description="cores of a training, where the run has so many")
+    gpus: int = Field(1, ge=1, le=1024, description="GPUs of a training, where GPUs are used")
+
+    @field_validator("methods")
+    @classmethod
+    def _methods_are_distinct(cls, value: list[str]) -> list[str]:
+        return distinct(value, trainable(), "method")
+
+    @field_validator("init")
+    @classmethod
+    def _rcgrad_starts_elsewhere(cls, value: dict[str, str]) -> dict[str, str]:
+        if value.get("rcgrad") == "rcgrad":
+            raise at("rcgrad", "cannot start from itself; give it imagenet, random or a file", value)
+        return value
+
+    def init_of(self, method: str) -> str:
+        """Return where a method starts."""
+        return self.init.get(method, "imagenet" if method == "rcgrad" else "rcgrad")

@@ -1,0 +1,219 @@
+"""The configuration as one typed model: the source of the defaults, of the checks and of the JSON schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+
+from flowgrad.config.base import TRAINED, GivenName, GivenPath, Strict, among, at, distinct, unknown
+from flowgrad.config.dataset import DatasetConfig, StreetsConfig
+from flowgrad.config.detector import DetectorConfig
+from flowgrad.config.protocols import CustomProtocol, OwnName
+from flowgrad.config.training import TrainingConfig
+from flowgrad.datasets.base import Dataset
+from flowgrad.datasets.registry import open_dataset
+from flowgrad.datasets.streets import Streets
+from flowgrad.errors import InputError
+from flowgrad.evaluation.consensus_iou import CIOU
+from flowgrad.evaluation.registry import METRICS
+from flowgrad.faults import Fault, faults, misfits
+from flowgrad.flow.registry import ESTIMATORS
+from flowgrad.models.registry import DEFAULT_MODELS, MODELS, checkpoint_names, trainable
+from flowgrad.plugins import load_files
+from flowgrad.protocols import BUILT_IN, Protocol
+
+DEMO = Path(__file__).with_name("demo.yaml")
+
+ModelName = Annotated[str, among(lambda: MODELS, "model {!r}")]
+MetricName = Annotated[str, among(lambda: METRICS, "metric {!r}")]
+EstimatorName = Annotated[str, among(lambda: ESTIMATORS, "flow estimator {!r}")]
+CheckpointKey = Annotated[str, among(checkpoint_names, "key")]
+
+
+class FlowConfig(Strict):
+    """How optical flow is estimated."""
+
+    estimator: EstimatorName = Field(
+        "farneback", description="farneback (FlowGrad's and Hear The Flow's), dis, raft-small, or one of your own"
+    )
+    weights: GivenPath | None = Field(
+        None, description="weights of the estimator; without it the published name in the weights folder"
+    )
+
+
+class Config(Strict):
+    """Everything that a run can be told. A relative path is relative to the working folder."""
+
+    plugins: list[GivenName] = Field(
+        default_factory=list,
+        description="Python files that add models, datasets, metrics, threshold rules or flow estimators",
+    )
+    dataset: DatasetConfig
+    streets: StreetsConfig = Field(default_factory=lambda: StreetsConfig.model_validate({}))
+    models: list[ModelName] | Literal["available"] = Field(
+        DEFAULT_MODELS,
+        description="rows of the table, controls too if named; 'available': those whose weights are found,"
+        " the rest is named",
+    )
+    custom_protocols: dict[OwnName, CustomProtocol] = Field(
+        default_factory=dict, description="protocols of your own, by name; list the name under protocols too"
+    )
+    protocols: list[str] = Field(["paper", "released"], description="how inputs are prepared and maps are scored")
+    metrics: list[MetricName] = Field([CIOU.name], description="figures of the table; ciou is always the first")
+    checkpoints: dict[CheckpointKey, GivenPath | Literal["trained"]] = Field(
+        default_factory=dict,
+        description="network weights, or 'trained'; without an entry the published name in the weights folder",
+    )
+    flow: FlowConfig = Field(default_factory=lambda: FlowConfig.model_validate({}))
+    training: TrainingConfig = Field(default_factory=lambda: TrainingConfig.model_validate({}))
+    detector: DetectorConfig = Field(default_factory=lambda: DetectorConfig.model_validate({}))
+    clips_per_job: int = Field(32, ge=1, le=100_000, description="clips in a new shard; shards that exist stay")
+    frames_on_disk: int = Field(
+        16, ge=0, le=100_000, description="shards whose pictures may lie on disk; the others are decoded when needed"
+    )
+    frames: Literal["all", "annotated"] = Field("all", description="annotated: only the frames that are scored")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the encoders")
+    batch_size: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = Field(
+        "auto",
+        description="frames that pass through a network at once; auto: 16 on a CPU, by the free memory on a GPU",
+    )
+    pictures: int = Field(4, ge=0, le=64, description="clips of a shard that are pictured; 0 for none")
+    container: GivenName | None = Field(
+        None, description="image of the jobs, a path or an address, with --software-deployment-method apptainer"
+    )
+    on_bad_clip: Literal["continue", "fail"] = Field(
+        "continue",
+        description="fail: a run with a failed clip ends with an error, after all tables are written",
+    )
+
+    @field_validator("models")
+    @classmethod
+    def _models_are_distinct(cls, value: list[str] | str) -> list[str] | str:
+        return value if isinstance(value, str) else distinct(value, MODELS, "model")
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics_begin_with_ciou(cls, value: list[str]) -> list[str]:
+        if value[:1] != [CIOU.name]:
+            raise ValueError(f"begin with {CIOU.name}: [{', '.join([CIOU.name, *value])}]")
+        return distinct(value, METRICS, "metric")
+
+    @field_validator("checkpoints")
+    @classmethod
+    def _checkpoints_can_be_trained(cls, value: dict[str, Path | str]) -> dict[str, Path | str]:
+        for name, file in value.items():
+            if file == TRAINED and name not in trainable():
+                raise at(name, f"cannot be trained here; that can {', '.join(trainable())}", file)
+        return value
+
+    @field_validator("protocols")
+    @classmethod
+    def _protocols_are_known(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        # where the definitions themselves are wrong, their names are taken as known: one fault, one sentence
+        known = [*BUILT_IN, *info.data.get("custom_protocols", value)]
+        wrong = [unknown(f"protocol {name!r}", name, known) for name in value if name not in known]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return distinct(value, known, "protocol")
+
+    @field_validator("frames")
+    @classmethod
+    def _annotated_needs_annotations(cls, value: str, info: ValidationInfo) -> str:
+        dataset = info.data.get("dataset")
+        if value == "annotated" and dataset and not dataset.labelled:
+            raise ValueError(f"'annotated' needs annotations, which format {dataset.format!r} has not")
+        return value
+
+    @field_validator("detector")
+    @classmethod
+    def _detector_can_be_trained(cls, value: DetectorConfig, info: ValidationInfo) -> DetectorConfig:
+        dataset, training = info.data.get("dataset"), info.data.get("training")
+        if value.weights == TRAINED and dataset and not dataset.rendered:
+            raise at("weights", "only rendered streets have boxes to train a detector from; name a file", TRAINED)
+        if value.weights == TRAINED and training and training.root is not None:
+            raise at("weights", "a detector is trained from rendered streets; leave out training.root", TRAINED)
+        return value
+
+    def open_dataset(self) -> Dataset:
+        """Return the dataset that is run."""
+        if self.dataset.rendered:
+            return Streets(self.streets.settings(), "labelled", self.streets.labelled)
+        return open_dataset(self.dataset.format, self.dataset.root, self.dataset.split)
+
+    def protocol(self, name: str) -> Protocol:
+        """Return a protocol of this configuration by name."""
+        return BUILT_IN[name] if name in BUILT_IN else self.custom_protocols[name].build()
+
+    def used_protocols(self) -> dict[str, Protocol]:
+        """Return the protocols that are run, by name."""
+        return {name: self.protocol(name) for name in self.protocols}
+
+
+def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``top`` laid over it, key by key at every depth, as the workflow engine does."""
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        merged[key] = overlay(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+    return merged
+
+
+def is_demo(raw: Mapping[str, Any]) -> bool:
+    """Return whether a raw configuration names no dataset, so that the demo's settings lie under it."""
+    return "dataset" not in raw
+
+
+def with_demo(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a raw configuration; where it is the demo's, laid over those settings (``demo.yaml``)."""
+    import yaml
+
+    return overlay(yaml.safe_load(DEMO.read_text(encoding="utf-8")), raw) if is_demo(raw) else dict(raw)
+
+
+def parse(raw: Mapping[str, Any]) -> Config:
+    """Return the checked configuration; without a dataset it is the demo's (:func:`with_demo`).
+
+    Raises ``InputError`` that names every wrong key and says what was expected.
+    """
+    whole = with_demo(raw)
+    plugins = whole.get("plugins", [])
+    if isinstance(plugins, list) and all(isinstance(path, str) for path in plugins):
+        load_files(plugins)
+    found = misfits(Config, whole)
+    try:
+        config = Config.model_validate(whole)
+    except ValidationError as error:
+        known = {fault.place for fault in found}
+        raise ConfigurationError(
+            found + [fault for fault in faults(Config, error) if fault.place not in known]
+        ) from error
+    if found:
+        raise ConfigurationError(found)
+    return config
+
+
+class ConfigurationError(InputError):
+    """A configuration that cannot be used: its faults, each with the keys that lead to it and one sentence."""
+
+    def __init__(self, found: list[Fault]):
+        self.faults = found
+        super().__init__("configuration: " + "; ".join(fault.words for fault in found))
+
+
+def without(raw: Mapping[str, Any], place: tuple[str, ...]) -> dict[str, Any]:
+    """Return a raw configuration without the key that a place leads to, as deep as there are keys."""
+    first, *rest = place
+    below = raw.get(first)
+    if rest and isinstance(below, Mapping) and rest[0] in below:
+        return {**raw, first: without(below, tuple(rest))}
+    return {key: value for key, value in raw.items() if key != first}
+
+
+def json_schema() -> str:
+    """Return the JSON schema of the configuration; ``workflow/schemas/config.schema.json`` is this text."""
+    return json.dumps(Config.model_json_schema(), indent=2) + "\n"

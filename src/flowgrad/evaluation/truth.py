@@ -1,0 +1,50 @@
+"""What is true of an item: the boxes that count on a frame of a video, or what annotators drew on a still."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from flowgrad.datasets.base import Annotations
+from flowgrad.evaluation.consensus import consensus
+from flowgrad.evaluation.ground_truth import Raster, rasterise, scored_boxes
+
+if TYPE_CHECKING:
+    from flowgrad.protocols import GroundTruth
+
+Rectangle = tuple[float, float, float, float]
+Size = tuple[int, int]
+
+
+def scored_items(
+    annotations: Annotations, rules: GroundTruth, size: Size | None = None
+) -> dict[int, list[Rectangle]]:
+    """Return the boxes of every item that is scored, by frame number: left, top, width and height, in pixels.
+
+    Of a still it is item 0, whatever the rules of sound events say; its boxes are the annotators', and in pixels only
+    where its ``size`` (width, height) is known.
+    """
+    if annotations.regions:
+        width, height = size or (1, 1)
+        return {
+            0: [
+                (one.x1 * width, one.y1 * height, (one.x2 - one.x1) * width, (one.y2 - one.y1) * height)
+                for one in annotations.regions
+            ]
+        }
+    found = scored_boxes(annotations, **dict(rules), size=size)
+    return {number: [box.xywh for box in boxes] for number, boxes in found.items()}
+
+
+def truth_mask(
+    annotations: Annotations, boxes: list[Rectangle], size: Size, box_raster: Raster
+) -> npt.NDArray[np.float32]:
+    """Return the truth of an item of :func:`scored_items` as (224, 224) float32 in [0, 1].
+
+    A still's is the published consensus map, whatever the raster.
+    """
+    if annotations.regions:
+        return consensus(annotations.regions, annotations.agree)
+    return rasterise(boxes, *size, box_raster)

@@ -1,0 +1,209 @@
+"""What a model is to the rest of the product: what it needs, under which presets, and how it is loaded. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from flowgrad.code import Code, implementation, module_of
+from flowgrad.constants import MAP_SIZE, FrameStorage
+from flowgrad.errors import InputError
+
+if TYPE_CHECKING:
+    from flowgrad.protocols import Protocol
+
+Maps = npt.NDArray[np.float32]
+Rectangle = tuple[float, float, float, float]
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class FrameSpec:
+    """The frame: stretched to ``size`` x ``size`` by PIL's bicubic filter, as decoded or after 8-bit JPEG."""
+
+    size: int = MAP_SIZE
+    storage: FrameStorage = "exact"
+
+
+@dataclass(frozen=True)
+class AudioSpec:
+    """The audio: mono, ``seconds`` long, centred on the item, silence past the ends of the recording.
+
+    ``bits``: float samples in -1..1, or the same rounded to 16 bits.
+    """
+
+    sample_rate: int
+    seconds: float
+    bits: Literal["float", "16"] = "float"
+
+
+@dataclass(frozen=True)
+class FlowSpec:
+    """The flow from the frame to its successor, in a form of :mod:`flowgrad.flow.forms`."""
+
+    form: str = "magnitude"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a model looks at. What is None is not prepared for it.
+
+    Attributes:
+        frames: the frame.
+        audio: the sound around it.
+        flow: the motion that begins there; a still that has none is not applicable.
+        maps_of: another model whose maps it starts from.
+        boxes: detected boxes, ``all`` or the ``moving`` ones; the latter need motion, too.
+    """
+
+    frames: FrameSpec | None = None
+    audio: AudioSpec | None = None
+    flow: FlowSpec | None = None
+    maps_of: str | None = None
+    boxes: Literal["all", "moving"] | None = None
+
+    @property
+    def decoded(self) -> bool:
+        """Return whether it reads decoded frames or audio, so that a job of it decodes or waits for decoding."""
+        return self.frames is not None or self.audio is not None
+
+    @property
+    def motion(self) -> bool:
+        """Return whether it needs a successor."""
+        return self.flow is not None or self.boxes == "moving"
+
+
+class Settings(BaseModel):
+    """A preset of a model: its own settings, from which its needs follow. Subclasses add fields; immutable.
+
+    A field's name is what ``change`` of a protocol of one's own calls it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def needs(self) -> Needs:
+        """Return what the model looks at under these settings."""
+        return Needs()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a model is given for N items: what its needs name, the rest is None.
+
+    Attributes:
+        frames: (N, size, size, 3) uint8 RGB.
+        audio: (N, samples) float32 at the rate that it declares.
+        flow: (N, 224, 224) or (N, 2, 224, 224), by its form; native pixels per 1/8 s.
+        maps: (N, 224, 224) float32, of the model that it starts from.
+    """
+
+    frames: npt.NDArray[np.uint8] | None = None
+    audio: npt.NDArray[np.float32] | None = None
+    flow: npt.NDArray[Any] | None = None
+    maps: Maps | None = None
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how a network computes."""
+
+    device: str = "cpu"
+    precision: Precision = "float32"
+
+
+Localize = Callable[[Batch], Maps]
+"""A loaded model: a batch in, (N, 224, 224) float32 maps out."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The checkpoint of a model.
+
+    Attributes:
+        key: its key under ``checkpoints`` of the configuration.
+        file: its published name, looked for in the weights folder.
+        source: where that file is published, for people.
+    """
+
+    key: str
+    file: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model: a row of the table. docs/models.md shows how to add one.
+
+    Attributes:
+        name: as in the configuration and the tables.
+        load: ``module:attribute``, or the callable, ``(checkpoint, settings, runtime) -> Localize``. For a model that
+            gives boxes of its own: ``(width, height) -> [(left, top, width, height)]`` in pixels.
+        presets: settings by the name of the built-in protocol that they belong to.
+        gives: ``maps``, or ``boxes``: detected ones where its needs say so, else those of ``load``.
+        weights: its checkpoint, None where it needs none.
+        threshold: the threshold rule of its own evaluation.
+        default: whether it stands in the table where nothing else is said.
+        trainable: whether the target ``train`` can make its checkpoint.
+    """
+
+    name: str
+    load: Code | None = None
+    presets: Mapping[str, Settings] = field(default_factory=lambda: {"paper": Settings(), "released": Settings()})
+    gives: Literal["maps", "boxes"] = "maps"
+    weights: Weights | None = None
+    threshold: str = "fixed"
+    default: bool = True
+    trainable: bool = False
+
+    def has(self, protocol: Protocol) -> bool:
+        """Return whether there is a row of this model under a protocol."""
+        return protocol.preset in self.presets
+
+    def settings(self, protocol: Protocol) -> Settings:
+        """Return its settings under a protocol.
+
+        Raises ``InputError`` where it has no preset of the protocol's.
+        """
+        if not self.has(protocol):
+            raise InputError(f"{self.name} has no preset {protocol.preset!r}, only {', '.join(self.presets)}")
+        preset = self.presets[protocol.preset]
+        changed = {key: value for key, value in protocol.inputs.items() if key in type(preset).model_fields}
+        return type(preset).model_validate(preset.model_dump() | changed) if changed else preset
+
+    def needs(self, protocol: Protocol) -> Needs:
+        """Return what it looks at under a protocol."""
+        return self.settings(protocol).needs()
+
+    @property
+    def parent(self) -> str | None:
+        """Return the model whose maps it starts from."""
+        return next((preset.needs().maps_of for preset in self.presets.values()), None)
+
+    @property
+    def boxes(self) -> Literal["all", "moving"] | None:
+        """Return which detections it is scored from."""
+        return next((preset.needs().boxes for preset in self.presets.values()), None)
+
+    @property
+    def module(self) -> str | None:
+        """Return the module that computes it."""
+        return module_of(self.load) if self.load is not None else None
+
+    def loaded(self, checkpoint: Path | None, settings: Settings, runtime: Runtime) -> Localize:
+        """Import its code and load it.
+
+        Raises ``InputError`` where the code cannot be imported or the checkpoint does not fit.
+        """
+        assert self.load is not None, self.name
+        return implementation(self.name, self.load)(checkpoint, settings, runtime)  # type: ignore[no-any-return]
+
+    def own_boxes(self, width: int, height: int) -> list[Rectangle]:
+        """Return the boxes of a model that looks at nothing, in pixels of a frame of this size."""
+        assert self.load is not None, self.name
+        return implementation(self.name, self.load)(width, height)  # type: ignore[no-any-return]

@@ -1,0 +1,82 @@
+"""The name of every file under ``results/``, once. ``{shard}`` and the like are left for the workflow engine to fill.
+
+>>> flow("farneback", "magnitude", "00001")
+'results/flow/farneback/magnitude/00001.h5'
+"""
+
+from __future__ import annotations
+
+RESULTS = "results"
+
+PLAN = f"{RESULTS}/plan/clips.csv"
+CLIPS = f"{RESULTS}/clips.csv"
+SUMMARY = f"{RESULTS}/metrics/summary.csv"
+FRAMES_TABLE = f"{RESULTS}/metrics/frames.csv"
+ACCEPTED = f"{RESULTS}/.accepted"
+STREETS = f"{RESULTS}/streets"
+TRAINING = f"{RESULTS}/training"
+
+
+def shard_list(shard: str = "{shard}") -> str:
+    """Return the clips of a shard."""
+    return f"{RESULTS}/plan/shards/{shard}.json"
+
+
+def annotations(shard: str = "{shard}") -> str:
+    """Return the annotations of a shard's clips."""
+    return f"{RESULTS}/plan/annotations/{shard}.json"
+
+
+def frames(shard: str = "{shard}") -> str:
+    """Return the decoded frames and audio of a shard, or the stub that stands for them."""
+    return f"{RESULTS}/frames/{shard}.h5"
+
+
+def released(shard: str = "{shard}") -> str:
+    """Return the mark that everything which reads the frames of a shard is there."""
+    return f"{RESULTS}/frames/{shard}.released"
+
+
+def status(shard: str = "{shard}") -> str:
+    """Return what became of each clip of a shard."""
+    return f"{RESULTS}/status/{shard}.csv"
+
+
+def flow(estimator: str = "{estimator}", kind: str = "{kind}", shard: str = "{shard}") -> str:
+    """Return the optical flow of a shard."""
+    return f"{RESULTS}/flow/{estimator}/{kind}/{shard}.h5"
+
+
+def heatmaps(protocol: str = "{protocol}", model: str = "{model}", shard: str = "{shard}") -> str:
+    """Return the maps of a model under a protocol."""
+    return f"{RESULTS}/heatmaps/{protocol}/{model}/{shard}.h5"
+
+
+def boxes(storage: str = "{storage}", shard: str = "{shard}") -> str:
+    """Return every box that the detector found on exact or JPEG frames."""
+    return f"{RESULTS}/boxes/{storage}/{shard}.csv"
+
+
+def detections(protocol: str = "{protocol}", shard: str = "{shard}") -> str:
+    """Return the boxes as a protocol sees them, with the column ``moving``."""
+    return f"{RESULTS}/detections/{protocol}/{shard}.csv"
+
+
+def scores(shard: str = "{shard}") -> str:
+    """Return the scores of a shard, long."""
+    return f"{RESULTS}/scores/{shard}.csv"
+
+
+def sheet(protocol: str = "{protocol}", shard: str = "{shard}") -> str:
+    """Return what every model makes of a few clips, side by side."""
+    return f"{RESULTS}/pictures/{protocol}/{shard}.png"
+
+
+def rendered(part: str = "{part}", shard: str = "{shard}") -> str:
+    """Return the mark that the streets of a shard are rendered; ``part`` is ``labelled`` or ``unlabelled``."""
+    return f"{STREETS}/{part}/{shard}.rendered"
+
+
+def log(rule: str, *wildcards: str) -> str:
+    """Return the log of a job."""
+    return "/".join([RESULTS, "logs", rule, *wildcards]) + ".log"

@@ -1,0 +1,67 @@
+"""Files of one's own that add models, datasets, metrics, threshold rules and flow estimators: ``plugins``.
+
+A plugin is a Python file. Every object in it of one of the kinds below is added under its name, as an installed
+package adds them by entry points (``flowgrad.models``, ``flowgrad.datasets``, ``flowgrad.metrics``,
+``flowgrad.thresholds``, ``flowgrad.flow``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from flowgrad.datasets.registry import FORMATS
+from flowgrad.errors import InputError, first_line
+from flowgrad.evaluation.registry import METRICS, THRESHOLDS
+from flowgrad.expansion import expanded
+from flowgrad.flow.registry import ESTIMATORS
+from flowgrad.models.registry import MODELS
+from flowgrad.registry import Registry
+
+REGISTRIES: tuple[Registry[Any], ...] = (MODELS, FORMATS, METRICS, THRESHOLDS, ESTIMATORS)
+
+
+def load_files(paths: Iterable[str | Path]) -> None:
+    """Read plugin files and add what they hold.
+
+    Raises ``InputError`` naming the file where it is absent, fails, or adds nothing.
+    """
+    for given in paths:
+        _load(Path(str(expanded(str(given)))))
+
+
+def _load(path: Path) -> None:
+    where = f"plugins: {path}"
+    if not path.is_file():
+        raise InputError(f"{where} not found (looked for {path.absolute()})")
+    if path.suffix != ".py":
+        raise InputError(f"{where}: is no Python file; name one that ends in .py")
+    # the same file has one name in every job; two files that are called alike have two
+    tag = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    name = f"flowgrad_plugin_{path.stem}_{tag}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None, path
+    assert spec.loader is not None, path
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # noqa: BLE001 - a person's file can fail in any way
+        del sys.modules[name]
+        raise InputError(f"{where}: {type(error).__name__}: {first_line(error)}") from error
+    added = 0
+    for value in vars(module).values():
+        for registry in REGISTRIES:
+            if isinstance(value, registry.kind):
+                try:
+                    registry.add(value)
+                except InputError as error:
+                    raise InputError(f"{where}: {error}") from error
+                added += 1
+    if not added:
+        kinds = ", ".join(registry.kind.__name__ for registry in REGISTRIES)
+        raise InputError(f"{where}: adds nothing; make an object of one of {kinds} in it")

@@ -1,0 +1,150 @@
+"""What the results of each rule depend on besides its input files: given to the engine as parameters.
+
+Each function names the code and the parts of the protocol that its stage reads, by value. A field that is not here
+cannot redo the stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from flowgrad.code import module_of
+from flowgrad.config import TRAINED
+from flowgrad.flow.registry import ESTIMATORS
+from flowgrad.models.rows import Row
+from flowgrad.provenance import code_digest
+from flowgrad.workflow.run import Run
+
+DECODING = ("flowgrad.stages.decode", "flowgrad.decoding")
+FLOW = "flowgrad.stages.flow"
+HEATMAPS = "flowgrad.stages.heatmaps"
+DETECT = ("flowgrad.stages.detect", "flowgrad.detection.yolo")
+SCORE = "flowgrad.stages.score"
+SHEETS = "flowgrad.stages.pictures"
+TABLES = "flowgrad.stages.tables"
+
+
+def decode(run: Run) -> dict[str, Any]:
+    """Return what decoding depends on."""
+    # not the sample rates: a protocol that is added later decodes for itself what it lacks
+    return {"code": code_digest(*DECODING)} | selection(run)
+
+
+def selection(run: Run) -> dict[str, Any]:
+    """Return what the choice of frames depends on: nothing while all are computed."""
+    if run.config.frames == "all":
+        return {"frames": "all"}
+    fields = [
+        rules.ground_truth.model_dump() | rules.stationary.model_dump(exclude={"stationary_iou"})
+        for rules in run.protocols.values()
+    ]
+    return {"frames": sorted({tuple(sorted(some.items())) for some in fields})}
+
+
+def estimator(run: Run) -> dict[str, Any]:
+    """Return what the flow of a pair depends on."""
+    known = ESTIMATORS[run.config.flow.estimator]
+    weights = {"weights": run.weights_sha256["flow"]} if known.file else {}
+    return {"estimator": code_digest(known.module)} | weights
+
+
+def flow(run: Run) -> dict[str, Any]:
+    """Return what flow depends on."""
+    return {"code": code_digest(FLOW, *DECODING)} | estimator(run) | selection(run)
+
+
+def heatmaps(run: Run, row: Row) -> dict[str, Any]:
+    """Return what the maps of a row depend on."""
+    model = row.model
+    code = [HEATMAPS, *([model.module] if model.module else [])]
+    if row.needs.decoded:
+        code += DECODING
+    params: dict[str, Any] = {
+        "code": code_digest(*code),
+        "preset": model.settings(run.protocols[row.protocol]).model_dump(),
+        "selection": selection(run),
+    }
+    if row.needs.flow is not None:
+        params |= {"flow": flow(run)}
+    if model.weights is not None:
+        params |= {"weights": run.weights_sha256.get(model.weights.key, TRAINED)}
+    if row.needs.decoded:
+        params |= {"precision": run.config.precision}
+    return params
+
+
+def detect(run: Run) -> dict[str, Any]:
+    """Return what detection depends on."""
+    made_by = {"code": code_digest(*DETECT, *DECODING), "weights": run.weights_sha256.get("detector", TRAINED)}
+    return made_by | run.config.detector.model_dump(exclude={"weights"}) | selection(run)
+
+
+def stationary(run: Run, protocol: str) -> dict[str, Any]:
+    """Return what the stationary filter depends on."""
+    return {"code": code_digest(DETECT[0])} | run.protocols[protocol].stationary.model_dump() | selection(run)
+
+
+def _judged(run: Run, rows: list[Row]) -> dict[str, Any]:
+    """Return what turns maps and boxes into masks and truth."""
+    names = sorted({row.protocol for row in rows})
+    return {
+        "rows": [(row.name, row.protocol) for row in rows],
+        "protocols": {
+            name: run.protocols[name].model_dump(include={"ground_truth", "threshold", "boxes", "stationary"})
+            for name in names
+        },
+        "thresholds": {f"{row.name} {row.protocol}": run.threshold(row).name for row in rows},
+    }
+
+
+def _judges(run: Run, rows: list[Row]) -> list[str]:
+    """Return the modules of the controls, the threshold rules and the metrics, which the stages load by name."""
+    controls = [row.model.module for row in rows if row.model.gives == "boxes" and row.model.module]
+    rules = [module_of(run.threshold(row).mask) for row in rows if row.model.gives == "maps"]
+    return sorted({*controls, *rules})
+
+
+def score(run: Run) -> dict[str, Any]:
+    """Return what scores depend on besides maps and detections."""
+    metrics = sorted({module_of(metric.item) for metric in run.metrics})
+    return {
+        "code": code_digest(SCORE, *_judges(run, run.table), *metrics),
+        "metrics": [metric.name for metric in run.metrics],
+    } | _judged(run, run.table)
+
+
+def sheet(run: Run, protocol: str, shard: str) -> dict[str, Any]:
+    """Return what the sheet of a shard under a protocol depends on besides maps, detections and scores."""
+    rows = [row for row in run.table if row.protocol == protocol]
+    return {
+        "code": code_digest(SHEETS, *_judges(run, rows)),
+        "count": run.config.pictures,
+        "clips": run.clips.get(shard, []),
+    } | _judged(run, rows)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return what the summary depends on besides the scores."""
+    modules = sorted({module_of(metric.summarise) for metric in run.metrics})
+    return {
+        "code": code_digest(TABLES, *modules),
+        "rows": [(row.name, row.protocol) for row in run.table],
+        "metrics": [metric.name for metric in run.metrics],
+    }
+
+
+def clips(run: Run) -> dict[str, Any]:
+    """Return what the table of clips depends on besides what became of each clip."""
+    fields = [rules.ground_truth.model_dump() for rules in run.protocols.values()]
+    params = {"code": code_digest(TABLES), "listens": run.listens, "protocols": fields}
+    # where a row that went has no table to go from: a run without a job does not begin, and notes nothing
+    return params if run.labelled else params | {"rows": asdict(run.shown)}
+
+
+def streets(run: Run) -> dict[str, Any]:
+    """Return what the annotations of rendered streets depend on besides their names."""
+    return {
+        "code": code_digest("flowgrad.synthetic.dataset"),
+        "settings": run.config.streets.settings().model_dump(),
+    }

@@ -1,0 +1,79 @@
+"""The files that rules read, where they follow from the run and not from a pattern alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flowgrad import paths
+from flowgrad.flow.forms import kind_of
+from flowgrad.models.registry import get_model
+from flowgrad.models.rows import Row
+from flowgrad.workflow.run import Run
+
+
+def row_of(run: Run, model: str, protocol: str) -> Row:
+    """Return the row whose maps are made for a model and a protocol."""
+    return next(row for row in run.map_rows if (row.name, row.protocol) == (model, protocol))
+
+
+def heatmaps(run: Run, row: Row, shard: str) -> dict[str, str]:
+    """Return the files that the maps of a row are made from."""
+    inputs = {}
+    weights = row.model.weights
+    if row.needs.decoded:
+        inputs["frames"] = paths.frames(shard)
+    if weights is not None and run.is_trained(weights.key):
+        inputs["checkpoint"] = str(run.findings.checkpoints[weights.key])
+    if row.needs.flow is not None:
+        inputs["flow"] = paths.flow(run.config.flow.estimator, kind_of(row.needs.flow.form), shard)
+    if row.needs.maps_of:
+        inputs["maps"] = paths.heatmaps(row.protocol, row.needs.maps_of, shard)
+    return inputs
+
+
+def together(run: Run, model: str, shard: str) -> list[str]:
+    """Return the files that the maps of a model under all protocols are made from."""
+    rows = [row for row in run.map_rows if row.name == get_model(model).name]
+    return sorted({path for row in rows for path in heatmaps(run, row, shard).values()})
+
+
+def all_maps(run: Run) -> list[str]:
+    """Return all maps of the run."""
+    return [paths.heatmaps(row.protocol, row.name, shard) for row in run.map_rows for shard in run.shards]
+
+
+def boxes(run: Run, protocol: str, shard: str) -> str:
+    """Return the table of all boxes on the frames that a protocol looks at.
+
+    A protocol keeps one storage of frames: what its models say, or as decoded where they leave it open.
+    """
+    return paths.boxes(storage(run, protocol), shard)
+
+
+def storage(run: Run, protocol: str) -> str:
+    """Return how a protocol keeps the frames that the detector sees: as RCGrad's preset says."""
+    frames = get_model("rcgrad").needs(run.protocols[protocol]).frames
+    return frames.storage if frames is not None else "exact"
+
+
+def frame_readers(run: Run, shard: str) -> list[str]:
+    """Return the files that are made from the frames of a shard: once they are there, it is released."""
+    readers = [paths.heatmaps(row.protocol, row.name, shard) for row in run.networks]
+    readers += [paths.flow(run.config.flow.estimator, kind, shard) for kind in run.flow_kinds]
+    if run.detects:
+        readers += sorted({boxes(run, protocol, shard) for protocol in run.protocols})
+    return readers
+
+
+def rendered(run: Run, part: str, shard: str) -> list[str]:
+    """Return the mark that the videos of a shard are rendered, where the run renders them itself.
+
+    ``part``: ``labelled`` (the clips that are scored) or ``unlabelled`` (those that are learnt from).
+    """
+    rendering = run.config.dataset.rendered and (part == "labelled" or not run.config.training.root)
+    return [paths.rendered(part, shard)] if rendering else []
+
+
+def clips_of(run: Run, part: str, shard: str) -> Path:
+    """Return the file that lists the clips of a shard of rendered streets."""
+    return (run.plan if part == "labelled" else run.training.planned()).shard_file(shard)

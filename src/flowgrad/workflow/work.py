@@ -1,0 +1,100 @@
+"""What a job works with: the frames at hand, the loaded detector and estimator, the frames that are wanted."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from flowgrad import paths, selection
+from flowgrad.config import TRAINED
+from flowgrad.datasets.stored import read_annotations
+from flowgrad.decoding import Recipe
+from flowgrad.detection import Detector
+from flowgrad.flow.base import FlowEstimator
+from flowgrad.flow.registry import ESTIMATORS
+from flowgrad.frame_cache import FrameCache
+from flowgrad.models.rows import Row
+from flowgrad.shard import file_sha256
+from flowgrad.workflow.run import Run
+
+
+def cache(run: Run) -> FrameCache:
+    """Return the frames on disk."""
+    return FrameCache(Path(paths.frames("x")).parent, run.config.frames_on_disk)
+
+
+def recipe(run: Run, shard: str) -> Recipe:
+    """Return what the frames of a shard are decoded from, and how."""
+    rates = {row.needs.audio.sample_rate for row in run.map_rows if row.needs.audio is not None}
+    return Recipe(
+        shard=run.plan.shard_file(shard),
+        root=run.config.open_dataset().root,
+        sample_rates=tuple(sorted(rates)),
+        wanted=_decoded(run, shard),
+    )
+
+
+def frames(run: Run, shard: str) -> contextlib.AbstractContextManager[Path]:
+    """Give the frames of a shard to read, decoded anew if they were released."""
+    return cache(run).at_hand(shard, recipe(run, shard))
+
+
+def wanted(run: Run, shard: str, protocol: str) -> selection.Frames | None:
+    """Return the frames that a protocol scores, by clip; None while all frames are computed."""
+    if run.config.frames == "all":
+        return None
+    known = read_annotations(run.plan.annotation_file(shard))
+    return selection.scored(known, run.protocols[protocol].ground_truth)
+
+
+def _decoded(run: Run, shard: str) -> selection.Frames | None:
+    """Return the frames that must be decoded, by clip; None while all frames are computed."""
+    if run.config.frames == "all":
+        return None
+    known = read_annotations(run.plan.annotation_file(shard))
+    return selection.with_neighbours(known, run.protocols.values())
+
+
+def estimator(run: Run) -> FlowEstimator:
+    """Return the configured flow estimator, loaded."""
+    return ESTIMATORS[run.config.flow.estimator].loaded(run.findings.flow)
+
+
+def detector(run: Run, threads: int) -> Detector:
+    """Return the configured detector, loaded."""
+    import torch
+
+    from flowgrad.detection.yolo import Yolo
+    from flowgrad.models.device import resolve_device
+
+    torch.set_num_threads(threads)
+    settings = run.config.detector
+    assert run.findings.detector is not None
+    return Yolo(
+        run.findings.detector,
+        image_size=settings.image_size,
+        confidence=settings.confidence,
+        iou=settings.iou,
+        device=resolve_device(run.config.device),
+        classes=settings.classes,
+    )
+
+
+def model(run: Run, row: Row, weights: str) -> dict[str, Any]:
+    """Return the arguments of stage ``heatmaps`` that say which model runs, and how.
+
+    ``weights`` is the digest that the rule was given.
+    """
+    known = row.model.weights
+    checkpoint = run.findings.checkpoints[known.key] if known else None
+    return {
+        "model": row.model,
+        "settings": row.model.settings(run.protocols[row.protocol]),
+        "protocol_name": row.protocol,
+        "checkpoint": checkpoint,
+        "checkpoint_sha256": file_sha256(checkpoint) if checkpoint and weights == TRAINED else weights,
+        "device": run.config.device,
+        "precision": run.config.precision,
+        "batch_size": run.config.batch_size,
+    }
