@@ -65,7 +65,12 @@ def test_map_of_the_released_code(expected, published, golden_inputs):
     assert maps.shape == (1, 224, 224)
     assert maps.dtype == np.float32
     np.testing.assert_allclose(maps[0], expected["hear_the_flow"], atol=2e-6, rtol=0)
-    np.testing.assert_array_equal(median(maps)[0], expected["htf_binary_median"])
+    # a pixel next to the median may fall on its other side where the arithmetic of another processor rounds otherwise
+    assert (median(maps)[0] != expected["htf_binary_median"]).sum() <= 10
+
+
+def test_median_of_the_released_code(expected):
+    np.testing.assert_array_equal(median(expected["hear_the_flow"][None])[0], expected["htf_binary_median"])
 
 
 def test_layout_is_that_of_the_module_and_of_the_published_file(published):
