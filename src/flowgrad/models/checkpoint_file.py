@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flowgrad.errors import InputError, first_line
-from flowgrad.models.layout import CHECKPOINTS, Layout, compare
+from flowgrad.models.layout import FLAT_OR_LIGHTNING, CheckpointLayout, Containers, Layout, layout_of, unwrap
 from flowgrad.torch_archive import MALFORMED, Unpickler, opaque, open_archive
 
 
@@ -53,8 +53,8 @@ class CheckpointFile:
     foreign: frozenset[str]
 
 
-def read_checkpoint(path: Path) -> CheckpointFile:
-    """Return what a checkpoint holds: a flat dictionary of tensors, or Lightning's ``state_dict``.
+def read_checkpoint(path: Path, containers: Containers = FLAT_OR_LIGHTNING) -> CheckpointFile:
+    """Return what a checkpoint holds, where ``containers`` say that its tensors are.
 
     Raises ``InputError`` naming the file where it is absent or no checkpoint.
     """
@@ -67,23 +67,30 @@ def read_checkpoint(path: Path) -> CheckpointFile:
             archive.fail(f"is no readable PyTorch checkpoint ({first_line(error)})", error)
         if not isinstance(content, dict):
             archive.fail("holds no dictionary of tensors")
-    state = content.get("state_dict", content)
-    tensors = state.items() if isinstance(state, dict) else ()
+    tensors = unwrap(content, containers)
     return CheckpointFile(
-        {str(key): value.shape for key, value in tensors if isinstance(value, _Tensor)},
+        {key: value.shape for key, value in tensors.items() if isinstance(value, _Tensor)},
         frozenset(unpickler.foreign),
     )
 
 
-def check_checkpoint(path: Path, method: str) -> None:
-    """Check that a checkpoint holds tensors only and, where the layout of ``method`` is known, that it fits.
+def check_layout(path: Path, layout: CheckpointLayout | None) -> None:
+    """Check that a checkpoint holds tensors only and, where its layout is known, that it fits.
 
     Raises ``InputError`` naming the file and listing missing, unexpected and misshapen keys.
     """
-    held = read_checkpoint(path)
+    held = read_checkpoint(path, layout.containers if layout else FLAT_OR_LIGHTNING)
     if held.foreign:
         names = ", ".join(sorted(held.foreign)[:5])
         raise InputError(f"{path}: holds objects besides tensors ({names}); save its tensors alone with torch.save")
-    differences = compare(method, held.tensors) if method in CHECKPOINTS else []
-    if differences:
-        raise InputError(f"{path}: is no {method} checkpoint: {'; '.join(differences)}")
+    differences = layout.compare(held.tensors) if layout else []
+    if layout and differences:
+        raise InputError(f"{path}: is no {layout.name} checkpoint: {'; '.join(differences)}")
+
+
+def check_checkpoint(path: Path, method: str) -> None:
+    """Check a checkpoint of ``method`` as :func:`check_layout` does.
+
+    Raises ``InputError`` naming the file and listing missing, unexpected and misshapen keys.
+    """
+    check_layout(path, layout_of(method))

@@ -1,8 +1,9 @@
-"""Loading published checkpoints into our encoders: ``weights_only``, strict, with the differences listed."""
+"""Loading published checkpoints into our modules: ``weights_only``, strict, with the differences listed."""
 
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,22 @@ import torch
 from torch import nn
 
 from flowgrad.errors import InputError, first_line
-from flowgrad.models.checkpoint_file import check_checkpoint
+from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.encoders import build_encoders
-from flowgrad.models.layout import CHECKPOINTS, PUBLISHED_WIDTH, width_of
+from flowgrad.models.layout import (
+    FLAT_OR_LIGHTNING,
+    PUBLISHED_WIDTH,
+    CheckpointLayout,
+    Containers,
+    Layout,
+    layout_of,
+    unwrap,
+    width_of,
+)
 
 
-def read_state(path: Path) -> dict[str, torch.Tensor]:
-    """Return the tensors of a checkpoint, flat (``rc_grad.pt``) or under ``state_dict`` (Lightning).
+def read_state(path: Path, containers: Containers = FLAT_OR_LIGHTNING) -> dict[str, torch.Tensor]:
+    """Return the tensors of a checkpoint, from where ``containers`` say that they are.
 
     Only tensors and plain containers are ever loaded (``weights_only=True``): a checkpoint cannot run code.
     Raises ``InputError`` naming the file.
@@ -25,23 +35,33 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
         content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError) as error:
         raise InputError(f"{path}: cannot be loaded as tensors only ({first_line(error)})") from error
-    state = content.get("state_dict", content)
-    return {str(key): value for key, value in state.items() if isinstance(value, torch.Tensor)}
+    return {key: value for key, value in unwrap(content, containers).items() if isinstance(value, torch.Tensor)}
+
+
+def load_state(path: Path, layout: CheckpointLayout) -> dict[str, torch.Tensor]:
+    """Return the tensors of a checkpoint that its module needs, by the module's names.
+
+    Raises ``InputError`` naming the file and listing every missing, unexpected or misshapen key. Keys that the
+    published files carry and no module uses (``layout.unused``) are allowed and left out, nothing else.
+    """
+    check_layout(path, layout)
+    state = read_state(path, layout.containers)
+    return {key: state[key] for key in layout.needed(shapes(state))}
+
+
+def shapes(state: Mapping[str, torch.Tensor]) -> Layout:
+    """Return the shape of every tensor of a module's or a file's state."""
+    return {key: tuple(value.shape) for key, value in state.items()}
 
 
 def load_encoders(path: Path, method: str) -> nn.ModuleDict:
     """Return the encoders of a checkpoint of ``method``, at the width that the file has.
 
-    Raises ``InputError`` naming the file and listing every missing, unexpected or misshapen key. Keys that the
-    published files carry and no model uses (``flowgrad.models.layout``) are allowed, nothing else.
+    Raises ``InputError`` as :func:`load_state` does.
     """
-    check_checkpoint(path, method)
-    state = read_state(path)
-    width = width_of({key: tuple(value.shape) for key, value in state.items()}) or PUBLISHED_WIDTH
-    encoders = build_encoders(method, width)
-    for encoder in CHECKPOINTS[method]:
-        prefix = f"{encoder.prefix}."
-        needed = {key: state[key] for key in encoder.layout(width)}
-        module = encoders[encoder.prefix]
-        module.load_state_dict({key.removeprefix(prefix): value for key, value in needed.items()}, strict=True)
+    layout = layout_of(method)
+    assert layout is not None, method
+    state = load_state(path, layout)
+    encoders = build_encoders(method, width_of(shapes(state)) or PUBLISHED_WIDTH)
+    encoders.load_state_dict(state, strict=True)
     return encoders

@@ -1,15 +1,17 @@
 """The layout of the published checkpoints: which keys they hold, of which shape. No torch.
 
-All encoders are ResNet-18 with four BasicBlock stages of ``width`` (published: 64) to 8 ``width`` channels; the first
-convolution differs. The image encoder of the
-reference code declares layers that it does not use (``conv1_a``, ``fc`` and, beside ``conv1``, a ``conv1_flow``):
-published files carry them, ours do not need them, and nothing else may be left over.
+A :class:`CheckpointLayout` says it for one kind of file. Those of the RCGrad family are here (:func:`layout_of`):
+all encoders are ResNet-18 with four BasicBlock stages of ``width`` (published: 64) to 8 ``width`` channels; the first
+convolution differs. The image encoder of the reference code declares layers that it does not use (``conv1_a``, ``fc``
+and, beside ``conv1``, a ``conv1_flow``): published files carry them, ours do not need them, and nothing else may be
+left over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Shape = tuple[int, ...]
 Layout = dict[str, Shape]
@@ -18,6 +20,70 @@ PUBLISHED_WIDTH = 64
 GROWTH = (1, 2, 4, 8)
 """Channels of the four stages, in units of the width."""
 WINDOW = 512
+
+Containers = tuple[tuple[str, str], ...]
+"""The entries of a file that may hold its tensors, each with the prefix of the keys there."""
+FLAT_OR_LIGHTNING: Containers = (("state_dict", ""),)
+
+
+def unwrap(content: Mapping[Any, Any], containers: Containers) -> dict[str, Any]:
+    """Return the entries of a checkpoint by the names that its module gives them.
+
+    Args:
+        content: what the file holds.
+        containers: the first one that the file has counts; without any, the tensors are at its top.
+
+    >>> unwrap({"state_dict": {"model.conv1.weight": 1}, "epoch": 3}, (("model", ""), ("state_dict", "model.")))
+    {'conv1.weight': 1}
+    >>> unwrap({"conv1.weight": 1}, FLAT_OR_LIGHTNING)
+    {'conv1.weight': 1}
+    """
+    entries, prefix = next(((content[name], prefix) for name, prefix in containers if name in content), (content, ""))
+    found: dict[str, Any] = {}
+    for key, value in entries.items() if isinstance(entries, Mapping) else ():
+        bare = str(key).removeprefix(prefix)
+        # two keys of one name: the second stays as it is, and is reported as unexpected
+        found[str(key) if bare in found else bare] = value
+    return found
+
+
+@dataclass(frozen=True)
+class CheckpointLayout:
+    """What one kind of checkpoint looks like.
+
+    Attributes:
+        name: what the file is called in a message: "is no NAME checkpoint".
+        needed: the keys and shapes that the module has, for a network of the size that the given file has.
+        unused: those that a file may hold besides, likewise; nothing else may be left over.
+        containers: where the tensors are (:func:`unwrap`).
+    """
+
+    name: str
+    needed: Callable[[Layout], Layout]
+    unused: Callable[[Layout], Layout] = lambda _: {}
+    containers: Containers = FLAT_OR_LIGHTNING
+
+    def compare(self, found: Layout) -> list[str]:
+        """Compare the keys and shapes of a file with this layout; return the differences, empty if it fits."""
+        needed = self.needed(found)
+        # the unused ones too: another number of flow channels is another model's file
+        known = self.unused(found) | needed
+        missing = sorted(needed.keys() - found.keys())
+        unexpected = sorted(found.keys() - known.keys())
+        reshaped = [
+            f"{key} {found[key]} instead of {known[key]}"
+            for key in sorted(known.keys() & found.keys())
+            if found[key] != known[key]
+        ]
+        return [
+            f"{len(keys)} {title}: {', '.join(keys)}"
+            for title, keys in (
+                ("missing keys", missing),
+                ("unexpected keys", unexpected),
+                ("wrong shapes", reshaped),
+            )
+            if keys
+        ]
 
 
 def _batch_norm(prefix: str, channels: int) -> Layout:
@@ -100,29 +166,20 @@ def width_of(found: Layout) -> int | None:
     return shape[0] if shape else None
 
 
-def compare(method: str, found: Layout) -> list[str]:
-    """Compare the keys and shapes of a file with what ``method`` needs; return the differences, empty if it fits."""
-    needed: Layout = {}
-    known: Layout = dict(UNUSED_ANYWHERE)
-    width = width_of(found) or PUBLISHED_WIDTH
-    for encoder in CHECKPOINTS[method]:
-        needed |= encoder.layout(width)
-        known |= encoder.unused(width)
-    known |= needed
-    missing = sorted(needed.keys() - found.keys())
-    unexpected = sorted(found.keys() - known.keys())
-    # the unused ones too: another number of flow channels is another model's file
-    reshaped = [
-        f"{key} {found[key]} instead of {known[key]}"
-        for key in sorted(known.keys() & found.keys())
-        if found[key] != known[key]
-    ]
-    return [
-        f"{len(keys)} {title}: {', '.join(keys)}"
-        for title, keys in (
-            ("missing keys", missing),
-            ("unexpected keys", unexpected),
-            ("wrong shapes", reshaped),
-        )
-        if keys
-    ]
+def layout_of(method: str) -> CheckpointLayout | None:
+    """Return the layout of a checkpoint of the RCGrad family; None for another method."""
+    if method not in CHECKPOINTS:
+        return None
+
+    def needed(found: Layout) -> Layout:
+        return _joined(encoder.layout(width_of(found) or PUBLISHED_WIDTH) for encoder in CHECKPOINTS[method])
+
+    def unused(found: Layout) -> Layout:
+        spare = _joined(encoder.unused(width_of(found) or PUBLISHED_WIDTH) for encoder in CHECKPOINTS[method])
+        return UNUSED_ANYWHERE | spare
+
+    return CheckpointLayout(method, needed, unused)
+
+
+def _joined(layouts: Iterable[Layout]) -> Layout:
+    return {key: shape for layout in layouts for key, shape in layout.items()}

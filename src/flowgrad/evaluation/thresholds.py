@@ -1,0 +1,70 @@
+"""From localization maps to masks: the rules by which a pixel counts as predicted. Pure functions on (N, H, W).
+
+=========  ===================================================  ==================================================
+rule       a pixel counts when its value is                     used by
+=========  ===================================================  ==================================================
+``fixed``  >= a threshold                                       FlowGrad and RCGrad: 0.5, after min-max
+``median`` > the median of its map (upper, where it is even)    LVS, Hear The Flow, SSLalign: about half of every map
+=========  ===================================================  ==================================================
+
+Scores under different rules are not comparable.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def fixed(maps: npt.NDArray[Any], at: float) -> npt.NDArray[np.bool_]:
+    """Return the pixels whose value is >= ``at`` (FlowGrad paper, section 3 "Metrics": 0.5).
+
+    Args:
+        maps: (N, H, W), any real dtype.
+        at: the threshold, on the scale of the maps.
+
+    Returns:
+        (N, H, W) bool.
+
+    Raises:
+        ValueError: ``maps`` is not (N, H, W).
+
+    >>> fixed(np.array([[[0.2, 0.5, 0.9]]]), 0.5).tolist()
+    [[[False, True, True]]]
+    """
+    return np.asarray(_checked(maps) >= at)
+
+
+def median(maps: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return the pixels above the median of their map: greater than ``sorted(pixels)[H * W // 2]``.
+
+    This is the relative threshold of LVS (Chen et al., CVPR 2021) as its released code and that of Hear The Flow
+    compute it. Equal values are never split: of a constant map nothing is predicted.
+
+    Args:
+        maps: (N, H, W), any real dtype.
+
+    Returns:
+        (N, H, W) bool.
+
+    Raises:
+        ValueError: ``maps`` is not (N, H, W), or has no pixels.
+
+    >>> median(np.array([[[0.1, 0.2], [0.3, 0.4]], [[5, 5], [5, 5]]])).tolist()
+    [[[False, False], [False, True]], [[False, False], [False, False]]]
+    """
+    maps = _checked(maps)
+    pixels = maps.reshape(len(maps), maps.shape[1] * maps.shape[2])
+    if pixels.shape[1] == 0:
+        raise ValueError(f"maps: expected pixels, got {maps.shape}")
+    middle = pixels.shape[1] // 2
+    return np.asarray(maps > np.partition(pixels, middle, axis=1)[:, middle, None, None])
+
+
+def _checked(maps: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    maps = np.asarray(maps)
+    if maps.ndim != 3:
+        raise ValueError(f"maps: expected (N, H, W), got {maps.shape}")
+    return maps

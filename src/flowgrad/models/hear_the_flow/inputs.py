@@ -1,0 +1,36 @@
+"""What Hear The Flow sees and hears, in the numbers that its networks were trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+PIXEL_MEAN = (0.485, 0.456, 0.406)
+PIXEL_DEVIATION = (0.229, 0.224, 0.225)
+FLOW_SCALE = 255
+
+
+def image_input(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return frames (N, S, S, 3) uint8 RGB as (N, 3, S, S) float32 with ImageNet's mean and deviation taken out."""
+    mean, deviation = np.array(PIXEL_MEAN, np.float32), np.array(PIXEL_DEVIATION, np.float32)
+    return np.ascontiguousarray(((frames.astype(np.float32) / 255 - mean) / deviation).transpose(0, 3, 1, 2))
+
+
+def audio_input(audio: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return audio (N, S) in -1..1 as the released code reads it: stored in 16 bits, divided by 32767.
+
+    >>> audio_input(np.array([[0.5, 1.0]])) * 32767
+    array([[16384., 32767.]], dtype=float32)
+    """
+    sixteen_bit = np.clip(np.rint(np.asarray(audio, np.float32) * 32768), -32768, 32767)
+    return np.asarray(sixteen_bit / 32767, np.float32)
+
+
+def flow_input(flow: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return flow (N, 2, S, S) in native pixels as float32, divided by 255.
+
+    The released code reads flow from 8-bit files and scales it as it scales frames; signed flow gets the same scale.
+    """
+    return np.asarray(flow, np.float32) / np.float32(FLOW_SCALE)

@@ -1,0 +1,120 @@
+"""Hear The Flow as a model: frames, audio and flow in, localization maps out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from flowgrad.evaluation.metrics import normalise
+from flowgrad.models.checkpoints import load_state, shapes
+from flowgrad.models.hear_the_flow.inputs import audio_input, flow_input, image_input
+from flowgrad.models.hear_the_flow.layout import LAYOUT, sizes
+from flowgrad.models.hear_the_flow.network import HearTheFlowNetwork
+from flowgrad.models.hear_the_flow.spectrogram import SAMPLE_RATE, log_spectrogram
+from flowgrad.protocols import MAP_SIZE
+
+SECONDS = 3
+SAMPLES = SECONDS * SAMPLE_RATE
+GRID = MAP_SIZE // 32
+"""Places in a row and in a column of the encoders' last stage."""
+
+
+class HearTheFlow:
+    """Maps of where the audio comes from: the cosine between its embedding and the frame that the flow attends to.
+
+    The presets differ only in the flow that they give: ``paper`` the signed one (``flow.components.map_components``),
+    ``released`` what the released code kept of it (``flow.components.jpeg_components``).
+
+    Args:
+        checkpoint: file in the published layout (``.pth`` or Lightning's ``.ckpt``).
+        settings: none so far.
+        device: ``cpu``, ``cuda`` or a torch device string.
+        precision: of the encoders' arithmetic; maps are float32 always.
+        batch_size: frames that pass through the encoders at once.
+
+    Raises:
+        InputError: the checkpoint is absent or does not fit; the keys are listed.
+        ValueError: there is a setting.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path,
+        settings: Mapping[str, Any],
+        device: str = "cpu",
+        precision: Literal["float32", "bfloat16"] = "float32",
+        batch_size: int = 16,
+    ):
+        if settings:
+            raise ValueError(f"{LAYOUT.name} has no settings, got {', '.join(sorted(settings))}")
+        state = load_state(Path(checkpoint), LAYOUT)
+        self.batch_size = batch_size
+        self.device = torch.device(device)
+        self._dtype = torch.bfloat16 if precision == "bfloat16" else None
+        self._network = HearTheFlowNetwork(*sizes(shapes(state)))
+        self._network.load_state_dict(state, strict=True)
+        self._network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def __call__(
+        self, frames: npt.NDArray[np.uint8], audio: npt.NDArray[Any], flow: npt.NDArray[Any]
+    ) -> npt.NDArray[np.float32]:
+        """Localize.
+
+        Args:
+            frames: (N, 224, 224, 3) uint8 RGB.
+            audio: (N, 66150) in -1..1: 3 s at 22,050 Hz around each frame.
+            flow: (N, 2, 224, 224) to the next frame, right and down, in native pixels.
+
+        Returns:
+            (N, 224, 224) float32, each from 0 to 1. A map without contrast is 0 everywhere.
+
+        Raises:
+            ValueError: an input has the wrong shape or type; the message says what was expected.
+        """
+        cosines = self.cosines(frames, audio, flow)
+        maps = np.empty((len(cosines), MAP_SIZE, MAP_SIZE), np.float32)
+        for enlarged, cosine in zip(maps, cosines, strict=True):
+            cv2.resize(cosine, (MAP_SIZE, MAP_SIZE), dst=enlarged, interpolation=cv2.INTER_CUBIC)
+        return normalise(maps)
+
+    def cosines(
+        self, frames: npt.NDArray[np.uint8], audio: npt.NDArray[Any], flow: npt.NDArray[Any]
+    ) -> npt.NDArray[np.float32]:
+        """Return what the maps are enlarged from, (N, 7, 7) float32 in [-1, 1]: comparable between frames.
+
+        Takes and raises what the call does.
+        """
+        frames, audio, flow = np.asarray(frames), np.asarray(audio), np.asarray(flow)
+        count = len(frames) if frames.ndim else 0
+        _expect("frames", frames, (count, MAP_SIZE, MAP_SIZE, 3), frames.dtype == np.uint8, "uint8 RGB")
+        _expect("audio", audio, (count, SAMPLES), audio.dtype.kind == "f", "float samples in -1..1")
+        _expect("flow", flow, (count, 2, MAP_SIZE, MAP_SIZE), flow.dtype.kind in "fiu", "native pixels")
+        cosines = np.empty((count, GRID, GRID), np.float32)
+        for start in range(0, count, self.batch_size):
+            rows = slice(start, start + self.batch_size)
+            spectrograms = log_spectrogram(audio_input(audio[rows]))[:, None]
+            cosines[rows] = self._batch(image_input(frames[rows]), spectrograms, flow_input(flow[rows]))
+        return cosines
+
+    def _batch(self, *inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, dtype=self._dtype, enabled=self._dtype is not None),
+        ):
+            cosines = self._network(*(self._on_device(array) for array in inputs))
+        return np.asarray(cosines.cpu().numpy())
+
+    def _on_device(self, array: npt.NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(array).to(self.device).contiguous(memory_format=torch.channels_last)
+
+
+def _expect(name: str, array: npt.NDArray[Any], shape: tuple[int, ...], fits: bool, kind: str) -> None:
+    if array.shape != shape or not fits:
+        raise ValueError(f"{name}: expected {shape} {kind}, got {array.shape} {array.dtype}")
