@@ -393,6 +393,14 @@ def test_the_layout_of_hear_the_flow(tmp_path):
     ]
 
 
+def test_what_one_folder_lacks_is_taken_from_the_other(tmp_path):
+    flickr(tmp_path, "1", "2")
+    picture(tmp_path / "frames/2.png")
+    dataset = FlickrSoundNet(tmp_path)
+    assert [clip.video for clip in dataset.clips()] == ["Data/0/1.jpg", "frames/2.png"]
+    assert dataset.problems() == dataset.notes() == []
+
+
 def test_a_file_that_is_there_twice_is_refused(tmp_path):
     flickr(tmp_path, "1", "2")
     picture(tmp_path / "Data/other/1.jpeg")
@@ -414,8 +422,6 @@ BOX = "<bbox><n>1</n><a>1</a><b>2</b><c>30</c><d>40</d></bbox>"
         ("<a><b>", "is no XML that can be read: no element found: line 1, column 6"),
         ("", "is no XML that can be read: no element found: line 1, column 0"),
         ('<?xml version="1.0" encoding="none"?><a/>', "is no XML that can be read: unknown encoding: none"),
-        ("<a><b/></a>", "holds no <bbox> in an element below its root"),
-        (f"<a>{BOX}</a>", "holds no <bbox> in an element below its root"),
         (f"<a><b>{BOX}{BOX.replace('30', 'x')}</b></a>", "<bbox> 2 of annotator 1 does not hold one element that is "
          "passed over, then the numbers xmin, ymin, xmax, ymax"),
         (f"<a><b>{BOX}</b><b>{BOX.replace('<n>1</n>', '')}</b></a>", "<bbox> 1 of annotator 2 does not hold one "
@@ -434,6 +440,20 @@ def test_what_is_wrong_in_a_file_of_flickr_is_said_with_its_place(tmp_path, text
     (tmp_path / "mine.txt").write_text("3")
     flickr(tmp_path, "3")
     assert FlickrSoundNet(tmp_path, "mine").problems() == [], "only what the list names is read"
+
+
+def test_a_file_of_flickr_without_boxes_is_noted_and_nothing_but_such_files_is_refused(tmp_path):
+    """A sound may come from nothing that is seen; where no file has a box, their structure is another."""
+    flickr(tmp_path, "1", "2")
+    xml(tmp_path, "1", ())
+    dataset = FlickrSoundNet(tmp_path)
+    assert dataset.problems() == []
+    assert dataset.notes() == ["1 of 2 clips have no box that counts: 1"]
+    assert dataset.annotations()["1"] == Annotations(agree=2)
+    (tmp_path / "Annotations/2.xml").write_text(f"<a>{BOX}</a>")
+    assert FlickrSoundNet(tmp_path).problems() == [
+        f"{tmp_path}: no clip has a box that counts; the first is annotated by Annotations/1.xml"
+    ]
 
 
 def test_no_external_entity_is_loaded(tmp_path):

@@ -5,8 +5,9 @@
     Annotations/{id}.xml    boxes of three annotators, in a frame of 256 by 256 pixels
     Data/, or frames/, audio/, flow/: see flowgrad.datasets.stills
 
-Below the root of the XML lie elements that hold ``<bbox>`` elements; of a box the first child is passed over, the other
-four are xmin, ymin, xmax, ymax. A pixel counts in full where two boxes cover it.
+Below the root of the XML lie elements that hold ``<bbox>`` elements; each of the former is taken for an annotator. Of a
+box the first child is passed over, the other four are xmin, ymin, xmax, ymax. A pixel counts in full where two boxes
+cover it.
 """
 
 from __future__ import annotations
@@ -65,8 +66,6 @@ def _regions(path: Path, faults: Faults) -> tuple[Region, ...]:
         faults.add("no XML", f"{path}: is no XML that can be read: {error}")
         return ()
     annotators = [boxes for element in root if (boxes := element.findall("bbox"))]
-    if not annotators:
-        faults.add("no bbox", f"{path}: holds no <bbox> in an element below its root")
     regions = []
     for annotator, boxes in enumerate(annotators):
         for number, box in enumerate(boxes, 1):

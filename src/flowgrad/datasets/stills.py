@@ -2,8 +2,8 @@
 
 ::
 
-    frames/{id}.jpg         or Data/{shard}/{id}.jpg (the first of the two folders that holds pictures is used)
-    audio/{id}.wav          or Data/{shard}/{id}.wav
+    frames/{id}.jpg         or Data/{shard}/{id}.jpg, where the former is absent
+    audio/{id}.wav          or Data/{shard}/{id}.wav, where the former is absent
     flow/flow_x/{id}.jpg    where present with flow_y: the flow that Hear The Flow publishes, a picture a direction
     metadata/{list}.csv     or lists/, or the root itself: an id a line, for ``split``
 
@@ -108,6 +108,9 @@ class Stills(ABC):
             return [f"{self.root.absolute()}: nothing is annotated; set dataset.root to {purpose}"]
         if not annotated:
             return [f"{self._list}: none of its {len(names)} ids is annotated in {self.root}: {named(names)}"]
+        if not any(known.regions for known in self.annotations().values()):
+            first = next(iter(self._entries.values()))
+            return [f"{self.root.absolute()}: no clip has a box that counts; the first is annotated by {first.place}"]
         if not self._pictures:
             words = f"neither {' nor '.join(PICTURES)} holds a picture of an annotated clip: {named(names)}"
             return ["; ".join([f"{self.root.absolute()}: {words}", *self._closed()])]
@@ -207,16 +210,16 @@ class Stills(ABC):
         return (x, y) if x is not None and y is not None else None
 
     def _files(self, places: Iterable[str], suffixes: Collection[str]) -> dict[str, list[str]]:
-        """Return the files of the clips in the first place that holds any, by id, relative to the root."""
+        """Return the files of each clip in the first place that holds any of it, by id, relative to the root."""
         names = frozenset(self._names)
+        found: dict[str, list[str]] = {}
         for place in places:
-            found: dict[str, list[str]] = defaultdict(list)
+            here: dict[str, list[str]] = defaultdict(list)
             for path in map(Path, self._listings[place].others):
                 if suffix(path.name) in suffixes and (name := self.canonical(path.stem)) in names:
-                    found[name].append(str(path.relative_to(self.root)))
-            if found:
-                return dict(found)
-        return {}
+                    here[name].append(str(path.relative_to(self.root)))
+            found = here | found
+        return found
 
 
 def _first(files: dict[str, list[str]], name: str) -> str | None:
