@@ -10,16 +10,31 @@ from flowgrad.constants import FRAMES_PER_SECOND
 
 
 @dataclass(frozen=True)
+class Still:
+    """What a clip that is one picture with a sound has besides its two files.
+
+    Attributes:
+        anchor_s: where the picture lies in its sound, s; None: in the middle of it.
+        flow: the published pictures of horizontal and vertical flow, relative to the root.
+    """
+
+    anchor_s: float | None = None
+    flow: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
 class Clip:
     """A clip: its name, its video and, where the sound is a file of its own, that file (relative to the root).
 
-    ``made_from`` is set where the run renders the video itself: a digest of everything that decides its pixels.
+    ``made_from`` is set where the run renders the video itself: a digest of everything that decides its pixels. Where
+    ``still`` is set, ``video`` is the path of a picture, and there is no other sound than the file ``sound``.
     """
 
     name: str
     video: str | None
     sound: str | None = None
     made_from: str | None = None
+    still: Still | None = None
 
 
 @dataclass(frozen=True)
@@ -59,19 +74,48 @@ class SoundEvent:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A box that ``annotator`` drew on a still, around what sounds: 0..1 of the picture's width and height."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    annotator: int = 0
+
+
+@dataclass(frozen=True)
 class Annotations:
-    """The boxes and sound events of one clip."""
+    """The boxes and sound events of one clip; of a still, its regions.
+
+    Attributes:
+        boxes: vehicles in the frames of a video.
+        events: vehicle sounds of a video.
+        regions: what sounds in a still, as one or several annotators drew it.
+        agree: how many regions must cover a pixel for its full weight.
+        label: the class of a still; empty where the dataset has none.
+    """
 
     boxes: tuple[Box, ...] = field(default=())
     events: tuple[SoundEvent, ...] = field(default=())
+    regions: tuple[Region, ...] = field(default=())
+    agree: int = 1
+    label: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
+        """Return a JSON-ready dictionary; what only stills have stands in it where it is set."""
         # a look at each, no copy: dataclasses.asdict takes ten times as long
-        return {
+        value: dict[str, Any] = {
             "boxes": [vars(box) for box in self.boxes],
             "events": [vars(event) for event in self.events],
         }
+        if self.regions:
+            value["regions"] = [vars(region) for region in self.regions]
+        if self.agree != 1:
+            value["agree"] = self.agree
+        if self.label:
+            value["label"] = self.label
+        return value
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Annotations:
@@ -79,6 +123,9 @@ class Annotations:
         return cls(
             tuple(Box(**box) for box in value["boxes"]),
             tuple(SoundEvent(**event) for event in value["events"]),
+            tuple(Region(**region) for region in value.get("regions", ())),
+            value.get("agree", 1),
+            value.get("label", ""),
         )
 
 

@@ -91,11 +91,16 @@ def left_out(root: Path, listed: Listing) -> list[str]:
         else:
             words = f"{least}{len(found)} files look like videos and are left out by their names: {names}; rename them"
         notes.append(f"{words} with the suffix of a video, such as .mp4")
-    if listed.unreadable:
-        first, reason = listed.unreadable[0]
-        others = f" (and {len(listed.unreadable) - 1} more)" if len(listed.unreadable) > 1 else ""
-        notes.append(f"a folder cannot be read, what it holds is left out: {first.absolute()}: {reason}{others}")
-    return notes
+    return notes + closed(listed)
+
+
+def closed(listed: Listing) -> list[str]:
+    """Return the note on the folders that cannot be looked into, if there are any."""
+    if not listed.unreadable:
+        return []
+    first, reason = listed.unreadable[0]
+    others = f" (and {len(listed.unreadable) - 1} more)" if len(listed.unreadable) > 1 else ""
+    return [f"a folder cannot be read, what it holds is left out: {first.absolute()}: {reason}{others}"]
 
 
 def named(names: Iterable[str]) -> str:

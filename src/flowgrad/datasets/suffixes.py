@@ -1,7 +1,8 @@
-"""Which files are videos, and which are sound, by the suffix of their name, in any case.
+"""Which files are videos, which are sound and which are stills, by the suffix of their name, in any case.
 
-The lists are the extensions of the demuxers and muxers of FFmpeg 8 (``ContainerFormat.extensions`` of PyAV), and the
-usual names that FFmpeg knows a container under without declaring them. Left out, for the reason that stands there:
+Those of videos and sound are the extensions of the demuxers and muxers of FFmpeg 8 (``ContainerFormat.extensions`` of
+PyAV), and the usual names that FFmpeg knows a container under without declaring them. Left out of the videos, for the
+reason that stands there:
 
 - stills, animated ones too (``.gif``, ``.apng``, ``.webp``, ``.avif``): pictures of a page, not recordings;
 - pictures without a header (``.yuv``, ``.rgb``, ``.v210``): nothing says how large they are;
@@ -41,6 +42,9 @@ SOUND_SUFFIXES = frozenset({
 })  # fmt: skip
 
 MEDIA_SUFFIXES = VIDEO_SUFFIXES | SOUND_SUFFIXES
+
+STILL_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+"""Pictures of the datasets that consist of stills with sound."""
 
 
 def suffix(name: str) -> str:

@@ -1,0 +1,242 @@
+"""Stills with sound: what the published layouts of Flickr-SoundNet and VGG-SS have in common.
+
+::
+
+    frames/{id}.jpg         or Data/{shard}/{id}.jpg, where the former is absent
+    audio/{id}.wav          or Data/{shard}/{id}.wav, where the former is absent
+    flow/flow_x/{id}.jpg    where present with flow_y: the flow that Hear The Flow publishes, a picture a direction
+    metadata/{list}.csv     or lists/, or the root itself: an id a line, for ``split``
+
+Subfolders are searched. A picture may have any suffix of ``STILL_SUFFIXES``, a sound any of ``SOUND_SUFFIXES`` of
+:mod:`flowgrad.datasets.suffixes`. The layouts are those of the evaluations released with Localizing Visual Sounds the
+Hard Way (Chen et al., CVPR 2021), EZ-VSL (Mo and Morgado, ECCV 2022) and Hear The Flow (Fedorishin et al., WACV 2023).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from flowgrad.datasets.base import Annotations, Clip, Region, Still
+from flowgrad.datasets.folder import Listing, closed, folder_problem, listing, named
+from flowgrad.datasets.split_list import find_list, read_list
+from flowgrad.datasets.suffixes import SOUND_SUFFIXES, STILL_SUFFIXES, suffix
+from flowgrad.errors import InputError
+
+PICTURES = ("frames", "Data")
+SOUNDS = ("audio", "Data")
+FLOW = ("flow/flow_x", "flow/flow_y")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The annotations of one still as a file has them.
+
+    Attributes:
+        name: the id, in the spelling of its dataset.
+        place: where they stand, for a sentence.
+        regions: the boxes, which may be empty or reach past the picture.
+        label: the class; empty where the dataset has none.
+    """
+
+    name: str
+    place: str
+    regions: tuple[Region, ...]
+    label: str = ""
+
+
+class Faults:
+    """What is wrong in files of annotations: of each kind the first is named, the others are counted."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[str]] = defaultdict(list)
+
+    def add(self, kind: str, sentence: str) -> None:
+        """Note a fault."""
+        self._found[kind].append(sentence)
+
+    def raise_any(self) -> None:
+        """Raise ``InputError`` with all faults, if there are any."""
+        if self._found:
+            kinds = self._found.values()
+            raise InputError("; ".join(of[0] + (f" (and {len(of) - 1} more)" if len(of) > 1 else "") for of in kinds))
+
+
+class Stills(ABC):
+    """A dataset of annotated stills with sound, or the part of it that a list names.
+
+    ``split`` is the name of a list below the root, or the path of one; None: everything that is annotated.
+    """
+
+    labelled = True
+    lists: ClassVar[tuple[str, ...]]
+    """The published lists."""
+    layout: ClassVar[str]
+    """What the root holds, for a sentence."""
+    agree: ClassVar[int]
+    """How many boxes must cover a pixel for its full weight."""
+
+    def __init__(self, root: Path, split: str | None = None):
+        self.root = root
+        self.split = split
+
+    @abstractmethod
+    def entries(self, wanted: Collection[str] | None) -> Iterator[Entry]:
+        """Yield what is annotated, of the ``wanted`` ids or of all; ``InputError`` where a file is absent or wrong."""
+
+    @staticmethod
+    def canonical(name: str) -> str:
+        """Return an id in the spelling of the dataset's annotations."""
+        return name
+
+    def problems(self) -> list[str]:
+        """See :class:`flowgrad.datasets.base.Dataset`."""
+        purpose = f"the folder that holds {self.layout}"
+        problem = folder_problem(self.root, purpose)
+        if problem:
+            return [problem]
+        try:
+            names, annotated = self._names, self._entries.keys()
+        except InputError as error:
+            return [str(error)]
+        if not names:
+            return [f"{self.root.absolute()}: nothing is annotated; set dataset.root to {purpose}"]
+        if not annotated:
+            return [f"{self._list}: none of its {len(names)} ids is annotated in {self.root}: {named(names)}"]
+        if not any(known.regions for known in self.annotations().values()):
+            first = next(iter(self._entries.values()))
+            return [f"{self.root.absolute()}: no clip has a box that counts; the first is annotated by {first.place}"]
+        if not self._pictures:
+            words = f"neither {' nor '.join(PICTURES)} holds a picture of an annotated clip: {named(names)}"
+            return ["; ".join([f"{self.root.absolute()}: {words}", *self._closed()])]
+        return [
+            f"{self.root}: {name!r} has {len(paths)} {kind} ({' and '.join(paths)}); keep one of them"
+            for kind, files in (("pictures", self._pictures), ("sound files", self._sounds))
+            for name, paths in files.items()
+            if len(paths) > 1
+        ]
+
+    def notes(self) -> list[str]:
+        """See :class:`flowgrad.datasets.base.Dataset`."""
+        clips = self.clips()
+        notes = self._closed()
+        unseen = (clip.name for clip in clips if clip.video is None)
+        notes += _counted(f"clips have no picture in {' or '.join(PICTURES)}", unseen, len(clips))
+        silent = (clip.name for clip in clips if clip.sound is None)
+        notes += _counted(f"clips have no sound file in {' or '.join(SOUNDS)}", silent, len(clips))
+        if any(self._flow):
+            without = (clip.name for clip in clips if clip.still is not None and clip.still.flow is None)
+            notes += _counted(f"clips have no picture in both of {' and '.join(FLOW)}", without, len(clips))
+        unknown = (name for name in self._names if name not in self._entries)
+        notes += _counted(f"ids of {self._list} are not annotated", unknown, len(self._names))
+        regions = [(entry, region) for entry in self._entries.values() for region in entry.regions]
+        past = (entry.place for entry, region in regions if _cut(region) != region)
+        notes += _counted("boxes reach past the picture and are cut at its edge", past, len(regions))
+        empty = (entry.place for entry, region in regions if not _has_area(_cut(region)))
+        notes += _counted("boxes are empty and do not count", empty, len(regions))
+        blank = (name for name, known in self.annotations().items() if not known.regions)
+        return notes + _counted("clips have no box that counts", blank, len(self._entries))
+
+    def clips(self) -> list[Clip]:
+        """See :class:`flowgrad.datasets.base.Dataset`; ``sound`` is None where there is no file of it."""
+        return [
+            Clip(name, _first(self._pictures, name), _first(self._sounds, name), still=Still(flow=self._flow_of(name)))
+            for name in self._names
+        ]
+
+    def annotations(self) -> dict[str, Annotations]:
+        """See :class:`flowgrad.datasets.base.Dataset`.
+
+        Raises ``InputError`` naming the file for annotations or a list that is absent or wrong.
+        """
+        return {
+            name: Annotations(
+                regions=tuple(filter(_has_area, map(_cut, entry.regions))), agree=self.agree, label=entry.label
+            )
+            for name, entry in self._entries.items()
+        }
+
+    @cached_property
+    def _list(self) -> Path | None:
+        return None if self.split is None else find_list(self.root, self.split, self.lists)
+
+    @cached_property
+    def _listed(self) -> list[str] | None:
+        return None if self._list is None else read_list(self._list, self.canonical)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return sorted(self._entries if self._listed is None else self._listed)
+
+    @cached_property
+    def _entries(self) -> dict[str, Entry]:
+        wanted = None if self._listed is None else frozenset(self._listed)
+        faults = Faults()
+        found: dict[str, Entry] = {}
+        for entry in self.entries(wanted):
+            if entry.name in found:
+                both = f"{found[entry.name].place} and {entry.place}"
+                faults.add("twice", f"{self.root}: {entry.name!r} is annotated twice, by {both}; keep one of them")
+            found[entry.name] = entry
+        faults.raise_any()
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def _listings(self) -> dict[str, Listing]:
+        return {place: listing(self.root / place) for place in dict.fromkeys((*PICTURES, *SOUNDS, *FLOW))}
+
+    def _closed(self) -> list[str]:
+        return [note for listed in self._listings.values() for note in closed(listed)]
+
+    @cached_property
+    def _pictures(self) -> dict[str, list[str]]:
+        return self._files(PICTURES, STILL_SUFFIXES)
+
+    @cached_property
+    def _sounds(self) -> dict[str, list[str]]:
+        return self._files(SOUNDS, SOUND_SUFFIXES)
+
+    @cached_property
+    def _flow(self) -> tuple[dict[str, list[str]], ...]:
+        return tuple(self._files((place,), STILL_SUFFIXES) for place in FLOW)
+
+    def _flow_of(self, name: str) -> tuple[str, str] | None:
+        x, y = (_first(files, name) for files in self._flow)
+        return (x, y) if x is not None and y is not None else None
+
+    def _files(self, places: Iterable[str], suffixes: Collection[str]) -> dict[str, list[str]]:
+        """Return the files of each clip in the first place that holds any of it, by id, relative to the root."""
+        names = frozenset(self._names)
+        found: dict[str, list[str]] = {}
+        for place in places:
+            here: dict[str, list[str]] = defaultdict(list)
+            for path in map(Path, self._listings[place].others):
+                if suffix(path.name) in suffixes and (name := self.canonical(path.stem)) in names:
+                    here[name].append(str(path.relative_to(self.root)))
+            found = here | found
+        return found
+
+
+def _first(files: dict[str, list[str]], name: str) -> str | None:
+    return next(iter(files.get(name, ())), None)
+
+
+def _cut(region: Region) -> Region:
+    """Return a region without what lies outside the picture."""
+    x1, y1, x2, y2 = (min(max(edge, 0.0), 1.0) for edge in (region.x1, region.y1, region.x2, region.y2))
+    return Region(x1, y1, x2, y2, region.annotator)
+
+
+def _has_area(region: Region) -> bool:
+    return region.x2 > region.x1 and region.y2 > region.y1
+
+
+def _counted(what: str, which: Iterable[str], of: int) -> list[str]:
+    """Return a sentence that counts some things and names the first of them; nothing where there are none."""
+    names = list(which)
+    return [f"{len(names)} of {of} {what}: {named(names)}"] if names else []
