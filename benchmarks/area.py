@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from flowgrad import artifacts
+from flowgrad.datasets.stored import read_annotations
 from flowgrad.evaluation.ground_truth import rasterise, scored_boxes
 from flowgrad.evaluation.metrics import normalise
-from flowgrad.datasets.stored import read_annotations
 from flowgrad.protocols import Protocol, get_protocol
 from flowgrad.stages.heatmaps import KIND
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from flowgrad.workflow.job import job
 from flowgrad.stages import render
+from flowgrad.workflow.job import job
 
 with job(snakemake) as run:
     render.run(

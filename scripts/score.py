@@ -15,6 +15,6 @@ with job(snakemake) as run:
         thresholds={key: run.threshold(row) for key, row in scored.items()},
         metrics=run.metrics,
         maps_in=dict(zip(scored, map(Path, snakemake.input.maps), strict=True)),
-        detections_in=dict(zip(run.protocols, map(Path, snakemake.input.detections))),
+        detections_in={name: Path(path) for name, path in zip(run.protocols, snakemake.input.detections, strict=False)},
         out=Path(snakemake.output.scores),
     )

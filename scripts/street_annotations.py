@@ -1,7 +1,7 @@
 """Rule ``street_annotations``."""
 
-from flowgrad.workflow.job import job
 from flowgrad.synthetic.dataset import write_annotations
+from flowgrad.workflow.job import job
 
 with job(snakemake) as run:
     streets = run.config.open_dataset()

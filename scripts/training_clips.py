@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from flowgrad.workflow.job import job
 from flowgrad.stages import samples
+from flowgrad.workflow.job import job
 
 with job(snakemake):
     samples.run_clips(

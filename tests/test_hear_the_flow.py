@@ -59,7 +59,7 @@ def test_spectrogram_of_the_released_code(expected, golden_inputs):
 
 
 def test_map_of_the_released_code(expected, published, golden_inputs):
-    model = HearTheFlow(published, {})
+    model = HearTheFlow(published)
     np.testing.assert_allclose(model.cosines(*golden_inputs)[0], expected["htf_localization_7x7"], atol=2e-6, rtol=0)
     maps = model(*golden_inputs)
     assert maps.shape == (1, 224, 224)
@@ -108,32 +108,32 @@ def inputs() -> dict[str, np.ndarray]:
 
 
 def test_a_map_does_not_depend_on_its_batch(file, inputs):
-    together = HearTheFlow(file, {}, batch_size=3)(**inputs)
-    np.testing.assert_allclose(HearTheFlow(file, {}, batch_size=2)(**inputs), together, atol=1e-5)
+    together = HearTheFlow(file, batch_size=3)(**inputs)
+    np.testing.assert_allclose(HearTheFlow(file, batch_size=2)(**inputs), together, atol=1e-5)
     last = {name: array[2:] for name, array in inputs.items()}
-    np.testing.assert_allclose(HearTheFlow(file, {})(**last), together[2:], atol=1e-5)
+    np.testing.assert_allclose(HearTheFlow(file)(**last), together[2:], atol=1e-5)
     none = {name: array[:0] for name, array in inputs.items()}
-    assert HearTheFlow(file, {})(**none).shape == (0, 224, 224)
+    assert HearTheFlow(file)(**none).shape == (0, 224, 224)
 
 
 @pytest.mark.parametrize("name", ["frames", "audio", "flow"])
 def test_every_input_counts(file, inputs, name):
-    model = HearTheFlow(file, {})
+    model = HearTheFlow(file)
     other = model(**inputs | {name: inputs[name][::-1]})
     assert np.abs(other[0] - model(**inputs)[0]).max() > 1e-3, "a hundred times what rounding does"
 
 
 def test_motion_to_the_left_is_not_lost(file, inputs):
     """Signed flow (paper) says more than what the released code keeps of it."""
-    model = HearTheFlow(file, {})
+    model = HearTheFlow(file)
     kept = model(**inputs | {"flow": np.maximum(inputs["flow"], 0)})
     assert np.abs(kept - model(**inputs)).max() > 0.01
 
 
 def test_bfloat16_is_close(file, inputs):
-    half = HearTheFlow(file, {}, precision="bfloat16").cosines(**inputs)
+    half = HearTheFlow(file, precision="bfloat16").cosines(**inputs)
     assert half.dtype == np.float32
-    assert 0 < np.abs(half - HearTheFlow(file, {}).cosines(**inputs)).max() < 0.03
+    assert 0 < np.abs(half - HearTheFlow(file).cosines(**inputs)).max() < 0.03
 
 
 @pytest.mark.parametrize(
@@ -152,19 +152,14 @@ def test_bfloat16_is_close(file, inputs):
 )
 def test_wrong_inputs_are_named(file, inputs, change, words):
     with pytest.raises(ValueError, match=words):
-        HearTheFlow(file, {})(**inputs | change)
-
-
-def test_a_setting_that_does_not_exist(file):
-    with pytest.raises(ValueError, match="hear-the-flow has no settings, got threshold"):
-        HearTheFlow(file, {"threshold": 0.5})
+        HearTheFlow(file)(**inputs | change)
 
 
 def test_lightning_file_gives_the_same_maps(network, file, inputs, tmp_path):
     path = tmp_path / "narrow.ckpt"
     state = {f"model.{key}": value for key, value in network.state_dict().items()}
     torch.save({"state_dict": state, "epoch": 3, "optimizer_states": [{"state": {0: torch.zeros(2)}}]}, path)
-    np.testing.assert_array_equal(HearTheFlow(path, {})(**inputs), HearTheFlow(file, {})(**inputs))
+    np.testing.assert_array_equal(HearTheFlow(path)(**inputs), HearTheFlow(file)(**inputs))
 
 
 @pytest.mark.parametrize(
@@ -188,7 +183,7 @@ def test_one_wrong_key_is_found_before_and_at_loading(tmp_path, network, edit, w
     edit(state)
     path = tmp_path / "edited.pth"
     torch.save({"state_dict" if prefix else "model": {prefix + key: value for key, value in state.items()}}, path)
-    for use in (lambda: check_layout(path, LAYOUT), lambda: HearTheFlow(path, {})):
+    for use in (lambda: check_layout(path, LAYOUT), lambda: HearTheFlow(path)):
         with pytest.raises(InputError) as caught:
             use()
         assert str(caught.value).startswith(f"{path}: is no hear-the-flow checkpoint: ")
@@ -213,7 +208,7 @@ def test_a_file_without_the_networks(tmp_path, content):
 
 def test_the_file_of_another_model(checkpoints):
     with pytest.raises(InputError, match=r"rc_grad\.pt: is no hear-the-flow checkpoint: .*unexpected keys: audio_enc"):
-        HearTheFlow(checkpoints / "rc_grad.pt", {})
+        HearTheFlow(checkpoints / "rc_grad.pt")
 
 
 def test_the_layout_is_read_without_torch():

@@ -21,8 +21,8 @@ from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.own import import_problems
 from flowgrad.models.registry import DEFAULT_MODELS, get_model, required, weights_of
 from flowgrad.origin import refusal
-from flowgrad.workflow.training import start_file, training_dataset, training_problems
 from flowgrad.weights import TRAINED_DETECTOR, trained_checkpoint
+from flowgrad.workflow.training import start_file, training_dataset, training_problems
 
 CLIPS_LOOKED_AT = 8
 """Clips of an annotated dataset whose length is looked at: enough to see that times are in another unit."""
@@ -176,9 +176,7 @@ def _check_pairs(config: Config, findings: Findings) -> None:
 def _check_flow(config: Config, findings: Findings) -> None:
     """Locate the weights of the flow estimator, where any row needs flow and the estimator weights."""
     estimator = ESTIMATORS[config.flow.estimator]
-    needed = any(
-        preset.needs().flow for model in required(findings.models) for preset in model.presets.values()
-    )
+    needed = any(preset.needs().flow for model in required(findings.models) for preset in model.presets.values())
     if estimator.file is None:
         if config.flow.weights is not None:
             findings.problems.append(f"flow.weights: {estimator.name} has no weights; leave the key out")
@@ -272,7 +270,9 @@ def _fault(model: str, config: Config, findings: Findings) -> _Fault | None:
     name = given or needed.file
     path = weights.find(name)
     if path is None:
-        absent = f"{key}: {name}, {weights.to_be_had(name, needed.source)}".removesuffix(", ") if given is None else None
+        absent = (
+            f"{key}: {name}, {weights.to_be_had(name, needed.source)}".removesuffix(", ") if given is None else None
+        )
         return _Fault(weights.absent(key, name, needed.source, words=[TRAINED]), absent)
     try:
         check_layout(path, needed.layout)

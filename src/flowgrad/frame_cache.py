@@ -110,12 +110,14 @@ class FrameCache:
         It is locked meanwhile, so that :meth:`sweep` knows it from what a killed process left.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=self.folder) as name:
-            with (Path(name) / LOCK).open("w") as lock:
-                # a file system without locks: nothing is swept there
-                with contextlib.suppress(OSError):
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                yield Path(name)
+        with (
+            tempfile.TemporaryDirectory(prefix=SCRATCH, dir=self.folder) as name,
+            (Path(name) / LOCK).open("w") as lock,
+        ):
+            # a file system without locks: nothing is swept there
+            with contextlib.suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield Path(name)
 
     def sweep(self) -> None:
         """Remove the hidden folders that killed processes left."""

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad.artifacts import CHUNK_FRAMES, ArtifactError, ArtifactReader, ClipWriter
-from flowgrad.media import Picture
 from flowgrad.constants import FRAMES_PER_SECOND, FrameStorage
+from flowgrad.media import Picture
 
 KIND = "frames"
 JPEG_QUALITY = 95

@@ -1,4 +1,4 @@
-"""What a results folder was made from. It belongs to one dataset, noted in ``results/plan/dataset.json``, and one layout.
+"""What a results folder was made from: one dataset, noted in ``results/plan/dataset.json``, in one layout of files.
 
 A dataset is known by its format and place. One that moved is known by its clips, so that nothing is done again: most
 that both have by name must be there, and be the same files. Rendered streets have no place, and are one dataset

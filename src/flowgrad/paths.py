@@ -4,8 +4,6 @@
 'results/flow/farneback/magnitude/00001.h5'
 """
 
-from __future__ import annotations
-
 RESULTS = "results"
 
 PLAN = f"{RESULTS}/plan/clips.csv"

@@ -50,7 +50,7 @@ def _load(path: Path) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001 - a person's file can fail in any way
+    except Exception as error:
         del sys.modules[name]
         raise InputError(f"{where}: {type(error).__name__}: {first_line(error)}") from error
     added = 0

@@ -72,12 +72,12 @@ def _source(module: str) -> bytes | None:
 class _Wordless(ast.NodeTransformer):
     """Takes out what is said to people: texts that stand alone, and descriptions."""
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:  # noqa: N802
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             return None
         return self.generic_visit(node)
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         node.keywords = [keyword for keyword in node.keywords if keyword.arg not in WORDS]
         return self.generic_visit(node)
 

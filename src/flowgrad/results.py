@@ -20,9 +20,9 @@ from flowgrad.last_run import Rows, rows_of
 from flowgrad.models.registry import MODELS
 from flowgrad.origin import origin_of
 from flowgrad.plan import Plan
+from flowgrad.protocols import BUILT_IN
 from flowgrad.schemas import HEATMAPS, PLAN
 from flowgrad.shard import read_shard
-from flowgrad.protocols import BUILT_IN
 from flowgrad.spelling import did_you_mean
 
 if TYPE_CHECKING:

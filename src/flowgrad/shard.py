@@ -38,7 +38,8 @@ class PlannedClip:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> PlannedClip:
         """Return the clip that :meth:`to_json` wrote."""
-        return cls(**{key: tuple(known) if isinstance(known, list) else known for key, known in value.items()})
+        known: dict[str, Any] = {key: tuple(some) if isinstance(some, list) else some for key, some in value.items()}
+        return cls(**known)
 
     def source_sha256(self, root: Path) -> str:
         """Return the SHA-256 of the video file below ``root``."""

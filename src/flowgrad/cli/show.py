@@ -36,11 +36,11 @@ def run(options: argparse.Namespace) -> int:
 
     from flowgrad import media
     from flowgrad.artifacts import replacing
+    from flowgrad.constants import FRAMES_PER_SECOND
     from flowgrad.errors import MediaError
     from flowgrad.figures.overlay import captioned, overlay
-    from flowgrad.plan import file_sha256
-    from flowgrad.constants import FRAMES_PER_SECOND
     from flowgrad.results import open_results
+    from flowgrad.shard import file_sha256
 
     results = open_results(options.results)
     maps, times = results.heatmaps(options.clip, options.model, options.protocol)

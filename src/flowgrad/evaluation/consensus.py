@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from flowgrad.constants import MAP_SIZE
 from flowgrad.datasets.base import Region
-from flowgrad.protocols import MAP_SIZE
 
 
 def consensus(regions: Iterable[Region], agree: int, size: int = MAP_SIZE) -> npt.NDArray[np.float32]:

@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from flowgrad.constants import MAP_SIZE
 from flowgrad.datasets.base import Annotations, Box, SoundEvent
 from flowgrad.datasets.labels import OFF_SCREEN
-from flowgrad.constants import MAP_SIZE
 
 Edges = Literal["closed", "open"]
 PastEdge = Literal["clip", "drop-negative"]

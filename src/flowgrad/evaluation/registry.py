@@ -8,8 +8,6 @@ from flowgrad.evaluation.thresholds import FIXED, MEDIAN
 from flowgrad.registry import Registry
 
 METRICS: Registry[Metric] = Registry(Metric, "metric", "flowgrad.metrics", (CIOU,))
-THRESHOLDS: Registry[ThresholdRule] = Registry(
-    ThresholdRule, "threshold rule", "flowgrad.thresholds", (FIXED, MEDIAN)
-)
+THRESHOLDS: Registry[ThresholdRule] = Registry(ThresholdRule, "threshold rule", "flowgrad.thresholds", (FIXED, MEDIAN))
 OWN = "own"
 """Stands for the rule of each model's own publication."""

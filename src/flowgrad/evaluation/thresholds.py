@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flowgrad.evaluation.base import ThresholdRule
+
 
 def fixed(maps: npt.NDArray[Any], at: float) -> npt.NDArray[np.bool_]:
     """Return the pixels whose value is >= ``at`` (FlowGrad paper, section 3 "Metrics": 0.5).
@@ -68,3 +70,11 @@ def _checked(maps: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if maps.ndim != 3:
         raise ValueError(f"maps: expected (N, H, W), got {maps.shape}")
     return maps
+
+
+def _median(maps: npt.NDArray[Any], _: float) -> npt.NDArray[np.bool_]:
+    return median(maps)
+
+
+FIXED, MEDIAN = ThresholdRule("fixed", fixed), ThresholdRule("median", _median)
+"""The rules as a protocol names them."""

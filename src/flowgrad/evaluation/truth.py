@@ -18,9 +18,7 @@ Rectangle = tuple[float, float, float, float]
 Size = tuple[int, int]
 
 
-def scored_items(
-    annotations: Annotations, rules: GroundTruth, size: Size | None = None
-) -> dict[int, list[Rectangle]]:
+def scored_items(annotations: Annotations, rules: GroundTruth, size: Size | None = None) -> dict[int, list[Rectangle]]:
     """Return the boxes of every item that is scored, by frame number: left, top, width and height, in pixels.
 
     Of a still it is item 0, whatever the rules of sound events say; its boxes are the annotators', and in pixels only

@@ -35,5 +35,5 @@ class Dis:
         height, width = first.shape
         room = ((0, max(0, SMALLEST - height)), (0, max(0, SMALLEST - width)))
         one, two = (np.pad(image, room, mode="edge") for image in (first, second))
-        found: Any = self._method.calc(one, two, None)  # type: ignore[call-overload]
+        found: Any = self._method.calc(one, two, None)
         return np.ascontiguousarray(np.moveaxis(found, -1, 0)[:, :height, :width])

@@ -39,5 +39,5 @@ class Farneback:
         import cv2
 
         check_pair(first, second)
-        found: Any = cv2.calcOpticalFlowFarneback(first, second, None, **PARAMETERS)  # type: ignore[call-overload]
+        found: Any = cv2.calcOpticalFlowFarneback(first, second, None, **PARAMETERS)
         return np.ascontiguousarray(np.moveaxis(found, -1, 0))

@@ -10,12 +10,12 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
+from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.errors import MediaError
 from flowgrad.media.audio import SoundReport, sound
 from flowgrad.media.reasons import reasons
 from flowgrad.media.recording import Recording, inspect
 from flowgrad.media.video import DecodeReport, Picture, pictures
-from flowgrad.constants import FRAMES_PER_SECOND
 
 Frame = npt.NDArray[np.uint8]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.media.audio import SoundReport
 from flowgrad.media.recording import Recording
 from flowgrad.media.video import DecodeReport
-from flowgrad.constants import FRAMES_PER_SECOND
 
 SILENCE_AFTER_S = 0.5
 """Sound that ends this much before the pictures is worth a word."""

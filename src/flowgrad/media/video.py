@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.errors import MediaError
 from flowgrad.media.clock import LONG_S
 from flowgrad.media.container import open_media, packets, prepare
 from flowgrad.media.orientation import Orientation, orientation_of
 from flowgrad.media.recording import Recording, stamped, with_pictures
-from flowgrad.constants import FRAMES_PER_SECOND
 
 LARGEST_GAP_S = 0.5
 """A recording that ends this much before its container says (or a hole this long) is called truncated (damaged)."""

@@ -16,6 +16,7 @@ from flowgrad.constants import MAP_SIZE, FrameStorage
 from flowgrad.errors import InputError
 
 if TYPE_CHECKING:
+    from flowgrad.models.layout import CheckpointLayout
     from flowgrad.protocols import Protocol
 
 Maps = npt.NDArray[np.float32]
@@ -129,11 +130,13 @@ class Weights:
         key: its key under ``checkpoints`` of the configuration.
         file: its published name, looked for in the weights folder.
         source: where that file is published, for people.
+        layout: what the file holds, checked before a run; None: that it holds tensors alone is all that is checked.
     """
 
     key: str
     file: str
     source: str = ""
+    layout: CheckpointLayout | None = None
 
 
 @dataclass(frozen=True)

@@ -128,9 +128,7 @@ def load_model(
     if model.gives == "boxes":
         if model.boxes:
             raise InputError(f"{name} scores detected boxes and makes no maps; see flowgrad.detection")
-        raise InputError(
-            f"{name} is a control: it scores a fixed box and makes no maps; see flowgrad.models.controls"
-        )
+        raise InputError(f"{name} is a control: it scores a fixed box and makes no maps; see flowgrad.models.controls")
     weights = weights_of(name)
     settings = model.settings(rules)
     if weights is None:

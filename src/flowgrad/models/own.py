@@ -22,12 +22,7 @@ def import_problems(models: Iterable[Model]) -> list[str]:
     It is imported in a process of its own that sees what a job sees, so that neither the working folder hides that it
     is absent, nor the workflow engine holds what it loads.
     """
-    return [
-        problem
-        for model in models
-        if isinstance(model.load, str)
-        for problem in _problems(model.name, model.load)
-    ]
+    return [problem for model in models if isinstance(model.load, str) for problem in _problems(model.name, model.load)]
 
 
 def _problems(name: str, code: str) -> list[str]:

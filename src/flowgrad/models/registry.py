@@ -7,23 +7,28 @@ from __future__ import annotations
 
 from flowgrad.models import presets
 from flowgrad.models.base import Model, Weights
+from flowgrad.models.hear_the_flow.layout import LAYOUT as HTF
+from flowgrad.models.hear_the_flow.presets import PRESETS as HTF_PRESETS
+from flowgrad.models.layout import layout_of
 from flowgrad.registry import Registry
 
 _RCGRAD, _HYBRID, _CONTROLS = "flowgrad.models.rcgrad", "flowgrad.models.hybrid", "flowgrad.models.controls"
 _LFS = "models/ of github.com/rrrajjjj/flowgrad (Git LFS)"
-_RC_WEIGHTS = Weights(
-    "rcgrad", "rc_grad.pt", "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization"
-)
+_RC_RELEASE = "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization"
+_RC_WEIGHTS = Weights("rcgrad", "rc_grad.pt", _RC_RELEASE, layout_of("rcgrad"))
+_IC_WEIGHTS = Weights("flowgrad-ic", "flowgrad_IC.ckpt", _LFS, layout_of("flowgrad-ic"))
+_EN_WEIGHTS = Weights("flowgrad-en", "flowgrad_EN.ckpt", _LFS, layout_of("flowgrad-en"))
+_HTF_WEIGHTS = Weights("hear-the-flow", "hear_the_flow.pth", "checkpoints of github.com/denfed/heartheflow", HTF)
 
 # fmt: off
 _BUILT_IN = (
     Model("flow", f"{_HYBRID}:load_flow", presets.MOTION),
     Model("rcgrad", f"{_RCGRAD}:RCGrad", presets.RCGRAD, weights=_RC_WEIGHTS, trainable=True),
     Model("flowgrad-h", f"{_HYBRID}:load_flowgrad_h", presets.PRODUCT),
-    Model("flowgrad-ic", f"{_RCGRAD}:FlowGradIC", presets.FLOWGRAD,
-          weights=Weights("flowgrad-ic", "flowgrad_IC.ckpt", _LFS), trainable=True),
-    Model("flowgrad-en", f"{_RCGRAD}:FlowGradEN", presets.FLOWGRAD,
-          weights=Weights("flowgrad-en", "flowgrad_EN.ckpt", _LFS), trainable=True),
+    Model("flowgrad-ic", f"{_RCGRAD}:FlowGradIC", presets.FLOWGRAD, weights=_IC_WEIGHTS, trainable=True),
+    Model("flowgrad-en", f"{_RCGRAD}:FlowGradEN", presets.FLOWGRAD, weights=_EN_WEIGHTS, trainable=True),
+    Model("hear-the-flow", "flowgrad.models.hear_the_flow.model:load", HTF_PRESETS, weights=_HTF_WEIGHTS,
+          threshold="median", default=False),
     Model("yolo-baseline", presets=presets.ALL_BOXES, gives="boxes"),
     Model("yolo-topline", presets=presets.MOVING_BOXES, gives="boxes"),
     Model("whole-frame", f"{_CONTROLS}:whole_frame", gives="boxes", default=False),

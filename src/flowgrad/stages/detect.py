@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from flowgrad import artifacts, frames
+from flowgrad.constants import FRAMES_PER_SECOND, FrameStorage
 from flowgrad.detection import Detector, moving
 from flowgrad.schemas import BOXES
-from flowgrad.constants import FRAMES_PER_SECOND, FrameStorage
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from flowgrad.figures.curves import curves
 from flowgrad.models.checkpoint_file import check_checkpoint
 from flowgrad.models.checkpoints import load_encoders, read_state
 from flowgrad.models.encoders import build_encoders
-from flowgrad.plan import file_sha256
 from flowgrad.schemas import TRAINING_CLIPS, USED
+from flowgrad.shard import file_sha256
 from flowgrad.training.checkpointing import save
 from flowgrad.training.loop import Schedule, fit
 from flowgrad.training.objectives import start_from_imagenet, start_from_rcgrad

@@ -16,9 +16,9 @@ import pandas as pd
 import torch
 
 from flowgrad import artifacts, media
+from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.detection.base import CLASSES
 from flowgrad.models.device import resolve_device
-from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.synthetic.annotate import VehicleBox, vehicle_boxes
 from flowgrad.synthetic.scene import make_scene
 from flowgrad.synthetic.settings import StreetSettings

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from flowgrad import artifacts, frames
 from flowgrad.constants import FRAMES_PER_SECOND
+from flowgrad.errors import MediaError
 from flowgrad.flow.base import FlowEstimator
 from flowgrad.flow.components import published_components
 from flowgrad.flow.forms import ARTIFACT, Kind, still, stored
@@ -99,11 +100,13 @@ def _video(
     log.info("%s: %d pairs", clip, len(pairs))
 
 
-def _still(
-    source: artifacts.ArtifactReader, clip: PlannedClip, root: Path, output: artifacts.ArtifactWriter
-) -> None:
+def _still(source: artifacts.ArtifactReader, clip: PlannedClip, root: Path, output: artifacts.ArtifactWriter) -> None:
     assert clip.flow is not None
-    forms = published_components(root / clip.flow[0], root / clip.flow[1])
+    try:
+        forms = published_components(root / clip.flow[0], root / clip.flow[1])
+    except MediaError as error:
+        log.warning("%s: %s", clip.name, error)
+        return
     group = _group(source, clip.name, output)
     _append(group, [0], frames.times(source, clip.name, [0]), [forms])
     log.info("%s: published flow", clip.name)
@@ -115,5 +118,5 @@ def _append(
     times: npt.NDArray[np.float64],
     rows: list[dict[str, npt.NDArray[Any]]],
 ) -> None:
-    forms = {form: np.stack([row[form] for row in rows]) for form in rows[0]}
+    forms: dict[str, Any] = {form: np.stack([row[form] for row in rows]) for form in rows[0]}
     group.append(frame=np.array(numbers, np.int32), time_s=times, **forms)

@@ -74,9 +74,7 @@ def run(
         def opened(path: Path | None, kind: str) -> artifacts.ArtifactReader | None:
             return stack.enter_context(artifacts.open_artifact(path, kind)) if path else None
 
-        sources = _Sources(
-            needs, opened(frames_in, frames.KIND), opened(flow_in, FLOW), opened(maps_in, HEATMAPS)
-        )
+        sources = _Sources(needs, opened(frames_in, frames.KIND), opened(flow_in, FLOW), opened(maps_in, HEATMAPS))
         runtime, at_once = Runtime(), WITHOUT_NETWORK
         if needs.decoded:
             import torch

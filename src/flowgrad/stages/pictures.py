@@ -21,6 +21,7 @@ from PIL import Image
 
 from flowgrad import artifacts, media
 from flowgrad.constants import FRAMES_PER_SECOND
+from flowgrad.datasets.base import Annotations
 from flowgrad.datasets.stored import read_annotations
 from flowgrad.errors import MediaError
 from flowgrad.evaluation.base import ThresholdRule
@@ -144,8 +145,8 @@ def _scored(
     for row in statuses.itertuples(index=False):
         best = 0.0
         size = row.width, row.height
-        known = annotations.get(row.video)
-        for number, truth in scored_items(known, protocol.ground_truth, size).items() if known else ():
+        known = annotations.get(row.video, Annotations())
+        for number, truth in scored_items(known, protocol.ground_truth, size).items():
             area = float(truth_mask(known, truth, size, protocol.boxes.box_raster).sum())
             if area > best and (row.video, number) in by_frame:
                 best = area

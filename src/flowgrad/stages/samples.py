@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad import artifacts, media
+from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.errors import MediaError
 from flowgrad.flow.base import FlowEstimator
 from flowgrad.flow.magnitude import length, map_magnitude
 from flowgrad.models.inputs import resized
 from flowgrad.schemas import LEFT_OUT, TRAINING_CLIPS, USED
 from flowgrad.shard import PlannedClip, read_shard
-from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.training.samples import KIND, SAMPLE_RATE, WINDOW_S, has_whole_window
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 BATCH = 64
 NO_DETECTIONS = "no_detections"
 Masks = npt.NDArray[np.float32]
+Scored = dict[int, tuple[Sequence[float], str]]
+"""The scores of one row for the items of a clip: by item the value of each metric, and a status."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,6 @@ class _Clip:
 
     def time(self, number: int) -> float:
         return self.anchor_s if self.still else number / FRAMES_PER_SECOND
-
-
-@dataclass
-class _Scored:
-    """The values of one row for the items of a clip: by item the value of each metric, and a status."""
-
-    values: dict[int, tuple[Sequence[float], str]] = field(default_factory=dict)
 
 
 def run(
@@ -114,9 +109,7 @@ def run(
             for name, protocol in protocols.items():
                 own = [row for row in rows if row.protocol == name]
                 sources = _Sources(protocol, {row.name: maps.get((row.name, name)) for row in own}, boxes.get(name))
-                truth = scored_items(
-                    annotations[clip.name], protocol.ground_truth, clip.size if clip.width else None
-                )
+                truth = scored_items(annotations[clip.name], protocol.ground_truth, clip.size if clip.width else None)
 
                 def mask(
                     number: int,
@@ -130,7 +123,7 @@ def run(
                 found += [
                     (row.name, name, clip.name, number, clip.time(number), metric.name, value, why)
                     for row in own
-                    for number, (values, why) in sorted(scored[row.name].values.items())
+                    for number, (values, why) in sorted(scored[row.name].items())
                     for metric, value in zip(metrics, values, strict=True)
                 ]
     table = pd.DataFrame(found, columns=list(SCORES))
@@ -157,7 +150,7 @@ def _score(
     sources: _Sources,
     thresholds: Mapping[tuple[str, str], ThresholdRule],
     metrics: Sequence[Metric],
-) -> dict[str, _Scored]:
+) -> dict[str, Scored]:
     """Return the values of every row for the items of a clip under one protocol."""
     nothing = [np.nan] * len(metrics)
     applicable = [row for row in rows if row.applies(clip.still, clip.published_flow)]
@@ -168,9 +161,9 @@ def _score(
         for number in items
         if (reason := _not_computable(number, clip, made, listens=listens, needs_flow=needs_flow))
     }
-    scored = {row.name: _Scored({number: (nothing, "not_applicable") for number in items}) for row in rows}
+    scored: dict[str, Scored] = {row.name: {number: (nothing, "not_applicable") for number in items} for row in rows}
     for row in applicable:
-        scored[row.name] = _Scored({number: (nothing, reason) for number, reason in absent.items()})
+        scored[row.name] = {number: (nothing, reason) for number, reason in absent.items()}
     numbers = [number for number in items if number not in absent]
     every = frozenset(numbers)
     # in batches, so that memory does not grow with a clip's length
@@ -185,7 +178,7 @@ def _score(
                 if status != NO_DETECTIONS and not truth[place].any():
                     status = "empty_ground_truth"
                 left_out = status == NO_DETECTIONS and sources.protocol.boxes.no_detections == "leave-out"
-                scored[row.name].values[number] = (nothing if left_out else values[place].tolist()), status
+                scored[row.name][number] = (nothing if left_out else values[place].tolist()), status
     return scored
 
 
@@ -194,9 +187,7 @@ def _items_with_maps(rows: Sequence[Row], clip: _Clip, sources: _Sources) -> set
     readers = [reader for row in rows if (reader := sources.maps[row.name]) is not None]
     if not readers:
         return None
-    items = [
-        set(reader.read(clip.name, "frame").tolist()) if clip.name in reader else set[int]() for reader in readers
-    ]
+    items = [set(reader.read(clip.name, "frame").tolist()) if clip.name in reader else set[int]() for reader in readers]
     return set.intersection(*items)
 
 
@@ -228,7 +219,7 @@ def _predicted(
         maps = normalise(raw) if rules.normalise_maps else raw
         masks = thresholds[row.name, row.protocol].mask(maps, rules.map_threshold)
         flat = raw.reshape(len(raw), -1)
-        constant = flat.max(axis=1) == flat.min(axis=1)
+        constant: list[bool] = [bool(row.max() == row.min()) for row in flat]
         empty = ~masks.any(axis=(1, 2))
         return Prediction(maps, masks), [
             ("constant_map" if constant[place] else "empty_prediction") if empty[place] else None
@@ -249,9 +240,7 @@ def _predicted(
     return Prediction(drawn, drawn >= 0.5), statuses
 
 
-def _boxes(
-    row: Row, clip: _Clip, number: int, every: frozenset[int], sources: _Sources
-) -> list[Rectangle] | None:
+def _boxes(row: Row, clip: _Clip, number: int, every: frozenset[int], sources: _Sources) -> list[Rectangle] | None:
     """Return the detected boxes that a row is scored from; None where nothing was detected at all."""
     assert sources.detections is not None, row.name
     moving = row.model.boxes == "moving"

@@ -62,7 +62,7 @@ class _Piece:
     video: str
     start: int
     end: int
-    values: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float64]
     """(items, metrics)."""
 
 
@@ -101,7 +101,7 @@ def run_summary(
     found = {key: list(some) for key, some in groupby(pieces, key=attrgetter("model", "protocol"))}
     table = [
         {"model": model, "protocol": protocol}
-        | _figures([piece.values for piece in found.get((model, protocol), ())], metrics)
+        | _figures([piece.scores for piece in found.get((model, protocol), ())], metrics)
         | {case: cases[model, protocol, case] for case in COUNTED}
         for model, protocol in sorted(rows)
     ]
@@ -123,7 +123,7 @@ def _spooled(
     for (model, protocol, video), rows in groupby(table.itertuples(index=False, name=None), key=itemgetter(0, 1, 2)):
         text, values = io.StringIO(newline=""), []
         lines = csv.writer(text, lineterminator="\n")
-        for *_, frame, time_s, first, status, *others in rows:
+        for _, _, _, frame, time_s, first, status, *others in rows:
             cells = _cell(time_s), _cell(first), status, *map(_cell, others)
             lines.writerow((model, protocol, video, frame, *cells))
             values.append((first, *others))

@@ -17,8 +17,9 @@ from flowgrad.datasets.videos import Videos
 from flowgrad.errors import InputError
 from flowgrad.flow.registry import ESTIMATORS
 from flowgrad.models.registry import get_model
-from flowgrad.plan import Plan, PlannedClip, file_sha256, read_shard
+from flowgrad.plan import Plan
 from flowgrad.provenance import code_digest
+from flowgrad.shard import PlannedClip, file_sha256, read_shard
 from flowgrad.training.samples import WINDOW_S, split, too_few, windows_of
 from flowgrad.weights import TRAINING, trained_checkpoint
 

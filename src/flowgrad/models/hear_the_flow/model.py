@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,18 +11,32 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from flowgrad.constants import MAP_SIZE
 from flowgrad.evaluation.metrics import normalise
+from flowgrad.models.base import Batch, Localize, Maps, Runtime, Settings
 from flowgrad.models.checkpoints import load_state, shapes
 from flowgrad.models.hear_the_flow.inputs import audio_input, flow_input, image_input
 from flowgrad.models.hear_the_flow.layout import LAYOUT, sizes
 from flowgrad.models.hear_the_flow.network import HearTheFlowNetwork
 from flowgrad.models.hear_the_flow.spectrogram import SAMPLE_RATE, log_spectrogram
-from flowgrad.protocols import MAP_SIZE
 
 SECONDS = 3
 SAMPLES = SECONDS * SAMPLE_RATE
 GRID = MAP_SIZE // 32
 """Places in a row and in a column of the encoders' last stage."""
+
+
+def load(checkpoint: Path, settings: Settings, runtime: Runtime) -> Localize:
+    """Return Hear The Flow as the pipeline calls it; see :class:`HearTheFlow`."""
+    model = HearTheFlow(checkpoint, runtime.device, runtime.precision)
+
+    def localize(batch: Batch) -> Maps:
+        assert batch.frames is not None
+        assert batch.audio is not None
+        assert batch.flow is not None
+        return model(batch.frames, batch.audio, batch.flow)
+
+    return localize
 
 
 class HearTheFlow:
@@ -34,26 +47,21 @@ class HearTheFlow:
 
     Args:
         checkpoint: file in the published layout (``.pth`` or Lightning's ``.ckpt``).
-        settings: none so far.
         device: ``cpu``, ``cuda`` or a torch device string.
         precision: of the encoders' arithmetic; maps are float32 always.
         batch_size: frames that pass through the encoders at once.
 
     Raises:
         InputError: the checkpoint is absent or does not fit; the keys are listed.
-        ValueError: there is a setting.
     """
 
     def __init__(
         self,
         checkpoint: Path,
-        settings: Mapping[str, Any],
         device: str = "cpu",
         precision: Literal["float32", "bfloat16"] = "float32",
         batch_size: int = 16,
     ):
-        if settings:
-            raise ValueError(f"{LAYOUT.name} has no settings, got {', '.join(sorted(settings))}")
         state = load_state(Path(checkpoint), LAYOUT)
         self.batch_size = batch_size
         self.device = torch.device(device)
