@@ -220,7 +220,7 @@ def _predicted(
         masks = thresholds[row.name, row.protocol].mask(maps, rules.map_threshold)
         flat = raw.reshape(len(raw), -1)
         constant: list[bool] = [bool(row.max() == row.min()) for row in flat]
-        empty = ~masks.any(axis=(1, 2))
+        empty = [not mask.any() for mask in masks]
         return Prediction(maps, masks), [
             ("constant_map" if constant[place] else "empty_prediction") if empty[place] else None
             for place in range(len(numbers))
