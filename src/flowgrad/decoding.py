@@ -14,6 +14,9 @@ from flowgrad.shard import PlannedClip, note_gone, read_shard
 
 log = logging.getLogger(__name__)
 
+ANY_RATE = 16000
+"""At which audio is decoded where no rate is asked for, Hz."""
+
 
 @dataclass
 class ClipStatus:
@@ -59,7 +62,8 @@ class Recipe:
 
 def decode(recipe: Recipe, frames_out: Path) -> list[ClipStatus]:
     """Write the frames artifact of a recipe and return what became of each clip."""
-    rates = sorted(set(recipe.sample_rates))
+    # whether a clip sounds is told even while nobody listens: a model that is added later asks
+    rates = sorted(set(recipe.sample_rates)) or [ANY_RATE]
     rows = []
     versions = artifacts.library_versions("av")
     with artifacts.create(frames_out, frames.KIND, fps=FRAMES_PER_SECOND, sample_rates=rates, **versions) as output:

@@ -18,7 +18,6 @@ from __future__ import annotations
 from typing import Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from flowgrad.constants import MAP_SIZE
 
@@ -50,20 +49,3 @@ def kind_of(form: str) -> Kind:
 def shape_of(form: str) -> tuple[int, ...]:
     """Return the shape of a form for one frame."""
     return (MAP_SIZE, MAP_SIZE) if kind_of(form) == "magnitude" else (2, MAP_SIZE, MAP_SIZE)
-
-
-def stored(flow: npt.NDArray[np.float32], kind: Kind) -> dict[str, npt.NDArray[Any]]:
-    """Return the forms of a kind, by name, of a native flow (2, H, W)."""
-    if kind == "signed":
-        from flowgrad.flow.components import jpeg_components, map_components
-
-        return {"signed": map_components(flow), "signed_jpeg": jpeg_components(flow)}
-    from flowgrad.flow.magnitude import jpeg_magnitude, length, map_magnitude
-
-    magnitude = length(flow)
-    return {"magnitude": map_magnitude(magnitude), "magnitude_jpeg": jpeg_magnitude(magnitude)}
-
-
-def still(kind: Kind) -> dict[str, npt.NDArray[Any]]:
-    """Return the forms of a kind, by name, where nothing moves."""
-    return {form: np.zeros(shape_of(form), dtype) for form, dtype in DTYPES[kind].items()}

@@ -18,7 +18,7 @@ _RC_RELEASE = "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-s
 _RC_WEIGHTS = Weights("rcgrad", "rc_grad.pt", _RC_RELEASE, layout_of("rcgrad"))
 _IC_WEIGHTS = Weights("flowgrad-ic", "flowgrad_IC.ckpt", _LFS, layout_of("flowgrad-ic"))
 _EN_WEIGHTS = Weights("flowgrad-en", "flowgrad_EN.ckpt", _LFS, layout_of("flowgrad-en"))
-_HTF_WEIGHTS = Weights("hear-the-flow", "hear_the_flow.pth", "checkpoints of github.com/denfed/heartheflow", HTF)
+_HTF_WEIGHTS = Weights("hear-the-flow", "htf_flickr.pth", "checkpoints of github.com/denfed/heartheflow", HTF)
 
 # fmt: off
 _BUILT_IN = (

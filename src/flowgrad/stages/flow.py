@@ -16,7 +16,8 @@ from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.errors import MediaError
 from flowgrad.flow.base import FlowEstimator
 from flowgrad.flow.components import published_components
-from flowgrad.flow.forms import ARTIFACT, Kind, still, stored
+from flowgrad.flow.forms import ARTIFACT, Kind
+from flowgrad.flow.storage import still, stored
 from flowgrad.shard import PlannedClip, read_shard
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""An outside package that adds to flowgrad by entry points alone."""

@@ -1,0 +1,116 @@
+"""What is added, or said in other words, redoes nothing that was there: in a copy of the repository, with real runs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+from test_generated import moving_square
+
+from flowgrad.provenance import modules_behind
+
+IGNORED = shutil.ignore_patterns(".git", ".venv", ".snakemake", "results", "runs", "__pycache__", ".*_cache", "tests")
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository beside a finished run of it."""
+    folder = tmp_path_factory.mktemp("additions")
+    shutil.copytree(REPOSITORY, folder / "clone", ignore=IGNORED)
+    root = moving_square(folder / "data", "apple")
+    work = folder / "work"
+    work.mkdir()
+    config = {"dataset": {"root": str(root)}, "models": ["flow", "whole-frame"], "protocols": ["paper"]}
+    (work / "c.yaml").write_text(yaml.safe_dump(config))
+    run(folder / "clone", "-q", "all")
+    return folder / "clone"
+
+
+def run(clone: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", clone / "Snakefile", "--configfile", "c.yaml"]
+    done = subprocess.run(
+        [*command, "--cores", "2", *arguments] if "-q" not in arguments else [*command, "--cores", "2"],
+        cwd=clone.parent / "work",
+        env={"PATH": "/usr/bin:/bin", "HOME": str(clone.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def edit(clone: Path, module: str, old: str, new: str) -> None:
+    path = clone / "src/flowgrad" / module
+    text = path.read_text()
+    assert old in text, module
+    path.write_text(text.replace(old, new, 1))
+
+
+def nothing_to_do(clone: Path) -> bool:
+    return "Nothing to be done" in run(clone, "-n")
+
+
+def test_words_redo_nothing(clone):
+    """Comments, docstrings and descriptions of settings."""
+    assert nothing_to_do(clone)
+    edit(clone, "flow/farneback.py", "class Farneback:", "# a comment\nclass Farneback:")
+    edit(clone, "stages/score.py", '"""Score one shard.', '"""Score one shard, in other words.')
+    edit(clone, "media/video.py", '"""The pictures of a recording', '"""All the pictures of a recording')
+    edit(clone, "protocols.py", 'description="boxes that overlap', 'description="vehicles that overlap')
+    edit(clone, "models/presets.py", 'description="frames as decoded', 'description="frames as they are')
+    assert nothing_to_do(clone)
+
+
+def test_entries_redo_nothing(clone):
+    """A model, a dataset, a metric, a threshold rule and an estimator more, each in its registry."""
+    edit(clone, "models/registry.py", "_BUILT_IN = (", '_BUILT_IN = (\n    Model("new", "flowgrad.new:load"),')
+    edit(
+        clone,
+        "datasets/registry.py",
+        '        DatasetFormat("videos"',
+        '        DatasetFormat("new", "x:y"),\n        DatasetFormat("videos"',
+    )
+    edit(
+        clone,
+        "flow/registry.py",
+        '        Estimator("dis"',
+        '        Estimator("new", "x:y"),\n        Estimator("dis"',
+    )
+    edit(clone, "evaluation/registry.py", "(CIOU,)", '(CIOU, Metric("new", len, ("new",), len))')
+    edit(clone, "evaluation/registry.py", "(FIXED, MEDIAN)", '(FIXED, MEDIAN, ThresholdRule("new", max))')
+    (clone / "src/flowgrad/datasets/new.py").write_text("")
+    edit(clone, "datasets/urbansas.py", "import os\n", "import os\n\nUNUSED = 1\n")
+    assert nothing_to_do(clone)
+
+
+def test_code_redoes_what_it_computes(clone):
+    """The other way round: an edit that changes a figure is not overlooked."""
+    edit(clone, "flow/farneback.py", '"winsize": 15', '"winsize": 17')
+    jobs = run(clone, "-n")
+    assert "flow" in jobs
+    assert "arithmetic" in jobs
+    assert "decode" not in jobs.split("Reasons")[0]
+    edit(clone, "flow/farneback.py", '"winsize": 17', '"winsize": 15')
+    assert nothing_to_do(clone)
+    edit(clone, "evaluation/statistics.py", "0.025, 0.975", "0.05, 0.95")
+    jobs = run(clone, "-n")
+    assert "summary" in jobs
+    edit(clone, "evaluation/statistics.py", "0.05, 0.95", "0.025, 0.975")
+
+
+@pytest.mark.parametrize("stage", ["decode", "flow", "heatmaps", "detect", "score", "tables", "pictures", "samples"])
+def test_no_registry_and_no_reader_stands_behind_a_stage(stage):
+    behind = modules_behind(f"flowgrad.stages.{stage}")
+    assert f"flowgrad.stages.{stage}" in behind
+    for name in behind:
+        assert not name.endswith("registry") or name == "flowgrad.registry", name
+        assert name not in ("flowgrad.plugins", "flowgrad.datasets.urbansas", "flowgrad.datasets.videos"), name
+        assert not name.startswith("flowgrad.config"), name
+        assert name == f"flowgrad.stages.{stage}" or not name.startswith("flowgrad.stages."), "stages import no stage"
+    assert "flowgrad.protocols" not in behind, "a stage gets its parts by value"
