@@ -34,7 +34,8 @@ def test_links_lead_somewhere(page):
 def commands() -> list[str]:
     """Every command of the engine in a page, a profile or the Snakefile that asks for something to be made."""
     files = [*PAGES, REPOSITORY / "Snakefile", REPOSITORY / "config.yaml", *REPOSITORY.glob("profiles/*/profile.yaml")]
-    found = [line for path in files for line in re.findall(r"\bsnakemake (--[^`\n]+)", path.read_text())]
+    texts = [path.read_text().replace("\\\n", "") for path in files]
+    found = [line for text in texts for line in re.findall(r"\bsnakemake (--[^`\n]+)", text)]
     return [line.split("  #")[0].strip() for line in found]
 
 
