@@ -1,4 +1,4 @@
-"""Every page that a page points to is there, and the engine understands every command."""
+"""Every page that a page points to is there, its lines fit, and the engine understands every command."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ def test_links_lead_somewhere(page):
         target = page.parent / name if name else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_lines_fit_a_terminal(page):
+    assert [line for line in page.read_text().splitlines() if len(line) > 120] == []
 
 
 def commands() -> list[str]:
