@@ -64,13 +64,15 @@ class Desk:
 
     def here(self, text: str) -> str:
         """Return a text in which the folders of the root that a reader has lie in the home."""
-        return re.sub(r"(?<![\w~}.])/(data|my|path|scratch)/", rf"{self.home}/\1/", text)
+        return re.sub(r"(?<![\w~}.])/(data|my|scratch)/", rf"{self.home}/\1/", text)
 
     @property
     def environment(self) -> dict[str, str]:
         programs = Path(sys.executable).parent
+        # a make around the tests passes its options on; a reader's shell has none
+        outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
         return {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in outer},
             "HOME": str(self.home),
             "USER": "reader",
             "PATH": f"{programs}:{os.environ['PATH']}",
