@@ -41,7 +41,7 @@ AFTER_THE_DEMO = {"README.md", "artifacts.md", "demo.md", "python.md", "running.
 """Pages whose reader has results: those of the demo, in the clone and in ``runs/mine``. The others begin with none."""
 DEMO = {
     "dataset": {"format": "streets"},
-    "streets": {"labelled": 3, "unlabelled": 0, "seconds": 2, "width": 160, "height": 90, "frames_per_second": 8},
+    "streets": {"labelled": 3, "unlabelled": 0, "seconds": 1, "width": 160, "height": 90, "frames_per_second": 8},
     "models": ["flow", "flowgrad-ic"],
     "protocols": ["paper"],
     "checkpoints": {"flowgrad-ic": "flowgrad_IC.ckpt"},
