@@ -1,4 +1,4 @@
-"""Every page that a page points to is there, and the engine understands every command."""
+"""Every page that a page points to is there, its lines fit, and the engine understands every command."""
 
 from __future__ import annotations
 
@@ -31,10 +31,16 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(target), link
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_lines_fit_a_terminal(page):
+    assert [line for line in page.read_text().splitlines() if len(line) > 120] == []
+
+
 def commands() -> list[str]:
     """Every command of the engine in a page, a profile or the Snakefile that asks for something to be made."""
     files = [*PAGES, REPOSITORY / "Snakefile", REPOSITORY / "config.yaml", *REPOSITORY.glob("profiles/*/profile.yaml")]
-    found = [line for path in files for line in re.findall(r"\bsnakemake (--[^`\n]+)", path.read_text())]
+    texts = [path.read_text().replace("\\\n", "") for path in files]
+    found = [line for text in texts for line in re.findall(r"\bsnakemake (--[^`\n]+)", text)]
     return [line.split("  #")[0].strip() for line in found]
 
 
