@@ -102,12 +102,12 @@ def narrow_networks(folder: Path) -> None:
     import torch
 
     from flowgrad.models.encoders import build_encoders
-    from flowgrad.models.registry import MODELS
+    from flowgrad.models.registry import get_model
 
     torch.manual_seed(1)
     for name in ("rcgrad", "flowgrad-ic", "flowgrad-en"):
         state = build_encoders(name, 16).state_dict()
-        torch.save(state if name == "rcgrad" else {"state_dict": state}, folder / str(MODELS[name].file))
+        torch.save(state if name == "rcgrad" else {"state_dict": state}, folder / get_model(name).weights.file)
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +167,11 @@ def as_settings(example: Example) -> None:
     desk = example.namespace["desk"]
     text = desk.here(example.parsed)
     settings = yaml.safe_load(text)
+    # a file that a block names under plugins is the Python that follows it
+    for name in settings.get("plugins", []):
+        following = re.search(r"^```python\n(.*?)^```$", example.document.text[example.end :], re.M | re.S)
+        (desk.clone / name).write_text(following[1])
+        settings["plugins"] = [str(desk.clone / name)]
     dataset = {"dataset": {"format": "urbansas", "root": "/data/urbansas"}}
     whole = config.parse({**dataset, **settings})
     assert whole.used_protocols()
