@@ -129,6 +129,50 @@ def test_stills_of_an_outside_package(workflow, installed, tmp_path):
     assert "Traceback" not in run.output
 
 
+def test_a_mask_is_the_truth_of_a_still(workflow, tmp_path):
+    """A plugin's dataset with masks; a corrected one redoes scores and tables, and no map."""
+    root = portraits(tmp_path / "data")
+    plugin = tmp_path / "masks.py"
+    plugin.write_text(
+        "import numpy as np\n"
+        "from PIL import Image\n"
+        "from flowgrad.datasets.base import Annotations, Clip, Still\n"
+        "from flowgrad.datasets.mask import packed\n"
+        "from flowgrad.datasets.registry import DatasetFormat\n"
+        "class Masks:\n"
+        "    labelled = True\n"
+        "    def __init__(self, root): self.root = root\n"
+        "    def problems(self): return []\n"
+        "    def notes(self): return []\n"
+        "    def clips(self): return [Clip('ann', 'pictures/ann.png', 'sounds/ann.wav', still=Still(anchor_s=1.5))]\n"
+        "    def annotations(self):\n"
+        "        with Image.open(self.root / 'ann_mask.png') as mask:\n"
+        "            return {'ann': Annotations(mask=packed(np.asarray(mask) / 255))}\n"
+        "FORMAT = DatasetFormat('masks', Masks)\n"
+    )
+    mask = np.zeros((96, 160), np.uint8)
+    mask[:48] = 255
+    Image.fromarray(mask).save(root / "ann_mask.png")
+    config = {
+        "plugins": [str(plugin)],
+        "dataset": {"format": "masks", "root": str(root)},
+        "models": ["whole-frame", "yolo-baseline"],
+        "detector": {"weights": "streets-detector.pt"},
+        "protocols": ["paper"],
+    }
+    run = workflow(config)
+    assert run.status == 0, run.output
+    frames = pd.read_csv(run.folder / "results/metrics/frames.csv").set_index("model")
+    assert frames.loc["whole-frame", "ciou"] == pytest.approx(0.5)
+    assert set(frames["time_s"]) == {1.5}
+    mask[:] = 255
+    Image.fromarray(mask).save(root / "ann_mask.png")
+    corrected = workflow(config)
+    assert corrected.jobs == {"score": 1, "summary": 1, "clips": 1, "sheet": 1}
+    frames = pd.read_csv(run.folder / "results/metrics/frames.csv").set_index("model")
+    assert frames.loc["whole-frame", "ciou"] == 1
+
+
 def test_another_estimator_has_a_place_of_its_own(workflow, installed, tmp_path):
     root = moving_square(tmp_path / "data", "apple")
     config = {"dataset": {"root": str(root)}, "models": ["flow"], "protocols": ["paper"], "pictures": 0}

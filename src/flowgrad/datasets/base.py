@@ -94,6 +94,7 @@ class Annotations:
         regions: what sounds in a still, as one or several annotators drew it.
         agree: how many regions must cover a pixel for its full weight.
         label: the class of a still; empty where the dataset has none.
+        mask: what sounds in a still pixel by pixel (:func:`flowgrad.datasets.mask.packed`), in place of regions.
     """
 
     boxes: tuple[Box, ...] = field(default=())
@@ -101,6 +102,12 @@ class Annotations:
     regions: tuple[Region, ...] = field(default=())
     agree: int = 1
     label: str = ""
+    mask: str = ""
+
+    @property
+    def of_still(self) -> bool:
+        """Return whether they say what sounds in a still."""
+        return bool(self.regions or self.mask)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; what only stills have stands in it where it is set."""
@@ -115,6 +122,8 @@ class Annotations:
             value["agree"] = self.agree
         if self.label:
             value["label"] = self.label
+        if self.mask:
+            value["mask"] = self.mask
         return value
 
     @classmethod
@@ -126,6 +135,7 @@ class Annotations:
             tuple(Region(**region) for region in value.get("regions", ())),
             value.get("agree", 1),
             value.get("label", ""),
+            value.get("mask", ""),
         )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad.datasets.base import Annotations
+from flowgrad.datasets.mask import unpacked
 from flowgrad.evaluation.consensus import consensus
 from flowgrad.evaluation.ground_truth import Raster, rasterise, scored_boxes
 
@@ -24,7 +25,7 @@ def scored_items(annotations: Annotations, rules: GroundTruth, size: Size | None
     Of a still it is item 0, whatever the rules of sound events say; its boxes are the annotators', and in pixels only
     where its ``size`` (width, height) is known.
     """
-    if annotations.regions:
+    if annotations.of_still:
         width, height = size or (1, 1)
         return {
             0: [
@@ -41,8 +42,10 @@ def truth_mask(
 ) -> npt.NDArray[np.float32]:
     """Return the truth of an item of :func:`scored_items` as (224, 224) float32 in [0, 1].
 
-    A still's is the published consensus map, whatever the raster.
+    A still's is its mask, or the published consensus map, whatever the raster.
     """
+    if annotations.mask:
+        return unpacked(annotations.mask)
     if annotations.regions:
         return consensus(annotations.regions, annotations.agree)
     return rasterise(boxes, *size, box_raster)
