@@ -7,16 +7,11 @@ and never inside one; it is kept only if its SHA-256 is the one known here.
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
-from flowgrad.artifacts import replacing
-from flowgrad.errors import InputError
+from flowgrad.errors import InputError, first_line
 from flowgrad.spelling import did_you_mean
 
 TIMEOUT_S = 20
@@ -77,20 +72,20 @@ def fetch(name: str) -> Path:
 
     Raises ``InputError`` where it cannot be had or its checksum is wrong.
     """
+    import pooch
+
     address, expected = DOWNLOADS[name]
-    target = weights_folder() / name
+    folder = weights_folder().absolute()
+    downloader = pooch.HTTPDownloader(timeout=TIMEOUT_S)
+    pooch.get_logger().setLevel("WARNING")
     try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as response:
-            content = response.read()
-    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-        reason = getattr(error, "reason", error)
-        raise InputError(f"the download failed: {reason}") from error
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != expected:
-        raise InputError(f"the download has SHA-256 {digest}, expected {expected}, and was not kept")
-    with replacing(target) as temporary:
-        temporary.write_bytes(content)
-    return target
+        # under another name until it is whole and its digest is right
+        pooch.retrieve(address, f"sha256:{expected}", fname=name, path=folder, downloader=downloader)
+    except ValueError as error:
+        raise InputError(f"the download is not the known file, and was not kept: {first_line(error)}") from error
+    except OSError as error:  # what requests raises is one, too
+        raise InputError(f"the download failed: {first_line(error)}") from error
+    return weights_folder() / name
 
 
 def fetch_all(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -156,10 +157,10 @@ class Config(Strict):
 
 def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with ``top`` laid over it, key by key at every depth, as the workflow engine does."""
-    merged = dict(base)
-    for key, value in top.items():
-        below = merged.get(key)
-        merged[key] = overlay(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+    from snakemake.utils import update_config
+
+    merged = copy.deepcopy(dict(base))
+    update_config(merged, top)
     return merged
 
 
