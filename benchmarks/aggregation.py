@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from flowgrad.models.registry import DEFAULT_MODELS
-from flowgrad.stages.decode import STATUS_COLUMNS
-from flowgrad.stages.score import FRAME_COLUMNS
+from flowgrad.schemas import STATUS as STATUS_COLUMNS
+from flowgrad.schemas import SCORES
 
 PROTOCOLS = ("paper", "released")
 FRAMES = 80

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from flowgrad.datasets import open_dataset
+from flowgrad.datasets.registry import open_dataset
 from flowgrad.plan import Plan
 from flowgrad.stages import decode
 

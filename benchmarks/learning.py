@@ -110,8 +110,8 @@ def train(method: str, seed: int, samples: list[Path], planned: list[str], epoch
             together=1,
             epochs=epochs,
             learning_rate=1e-3,
-            shrink_after=3,
-            stop_after=8,
+            lr_patience=3,
+            early_stopping_patience=8,
             augment=True,
             precision="bfloat16",
         ),
@@ -187,7 +187,7 @@ def main() -> None:
         call()
         print(f"{what}: {time.perf_counter() - start:.0f} s", flush=True)
 
-    from flowgrad.datasets import open_dataset
+    from flowgrad.datasets.registry import open_dataset
     from flowgrad.datasets.controls import shuffle_sound
     from flowgrad.plan import Plan
 

@@ -30,8 +30,8 @@ from pathlib import Path
 
 import yaml
 
-from flowgrad.stages.decode import STATUS_COLUMNS
-from flowgrad.stages.score import FRAME_COLUMNS
+from flowgrad.schemas import STATUS as STATUS_COLUMNS
+from flowgrad.schemas import SCORES
 from flowgrad.stages.tables import CLIP_COLUMNS, SUMMARY_COLUMNS
 
 REPOSITORY = Path(__file__).parent.parent

@@ -16,7 +16,7 @@ from pathlib import Path
 import lightning as L
 import torch
 
-from flowgrad.datasets import open_dataset
+from flowgrad.datasets.registry import open_dataset
 from flowgrad.models.encoders import build_encoders
 from flowgrad.models.layout import CHECKPOINTS
 from flowgrad.plan import Plan

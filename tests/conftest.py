@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +97,27 @@ def make_clip(
             for packet in [*audio.encode(frame), *audio.encode()]:
                 container.mux(packet)
     return path
+
+
+@contextlib.contextmanager
+def served(folder: Path, content: bytes) -> Iterator[str]:
+    """Serve a file on the loopback; give its address."""
+    (folder / "served").mkdir()
+    (folder / "served/file.pt").write_bytes(content)
+    handler = partial(QuietHandler, directory=folder / "served")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/file.pt"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 @dataclass

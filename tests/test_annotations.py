@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from flowgrad.check import check
 from flowgrad.config import parse
-from flowgrad.datasets import open_dataset
 from flowgrad.datasets.base import Annotations, Box, SoundEvent
 from flowgrad.datasets.csv_table import read_table
 from flowgrad.datasets.labels import canonical
+from flowgrad.datasets.registry import open_dataset
 from flowgrad.errors import InputError
 from flowgrad.evaluation.ground_truth import scored_boxes
 from flowgrad.evaluation.unscored import REASONS, why_unscored
-from flowgrad.protocols import BUILT_IN, PAPER, RELEASED
+from flowgrad.protocols import BUILT_IN
 
 BOXES = "filename,time,x,y,w,h,visibility,label\n"
 EVENTS = "filename,start,end,label,non_identifiable_vehicle_sound\n"
@@ -46,7 +46,7 @@ def problems(root: Path) -> list[str]:
 
 def notes(root: Path) -> list[str]:
     """What ``flowgrad check`` notes, which a run does too."""
-    found = check(parse({"dataset": {"root": str(root)}, "models": ["flow"]}), root / "results", download="never")
+    found = check(parse({"dataset": {"root": str(root)}, "models": ["flow"]}), root / "results")
     assert found.problems == []
     return found.notes
 
@@ -294,7 +294,7 @@ def test_what_is_counted_is_what_is_scored(mini):
     config = parse({"dataset": {"root": str(mini)}, "models": ["flow"], "protocols": ["released"]})
     frames = pd.read_csv(mini / "reference/released_frames.csv").query("model == 'flow'")
     expected = f"protocol released scores {len(frames)} frames of {frames['video'].nunique()} clips"
-    assert check(config, download="never").notes == [expected]
+    assert check(config).notes == [expected]
 
 
 times = st.sampled_from([0.0, 0.5, 1.0, 1.5, 2.0])
@@ -309,8 +309,9 @@ annotations = st.builds(Annotations, st.lists(boxes, max_size=4).map(tuple), st.
 @given(annotations, st.sampled_from([None, (400, 225)]), st.sampled_from([None, 6]))
 def test_a_clip_has_a_reason_exactly_where_no_frame_is_scored(known, size, frames):
     """Under one protocol and under several; the reason is one of those that the documents list."""
-    for protocols in ([PAPER], [RELEASED], list(BUILT_IN.values())):
-        scored = {number for protocol in protocols for number in scored_boxes(known, protocol, size)}
+    rules = [protocol.ground_truth for protocol in BUILT_IN.values()]
+    for protocols in (rules[:1], rules[1:], rules):
+        scored = {number for protocol in protocols for number in scored_boxes(known, **dict(protocol), size=size)}
         reason = why_unscored(known, protocols, size, frames)
         assert (reason is None) == any(frames is None or number < frames for number in scored)
         assert reason is None or reason in REASONS

@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import make_clip
+from conftest import make_clip, served
 
 from flowgrad.check import check, check_raw
 from flowgrad.config import parse
 from flowgrad.errors import InputError
+from flowgrad.models.base import Model
 from flowgrad.models.checkpoint_file import check_checkpoint, read_checkpoint
-from flowgrad.models.registry import MODELS, ModelSpec
+from flowgrad.models.registry import MODELS
+from flowgrad.workflow.run import begin_run
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +42,7 @@ def urbansas(tmp_path: Path, boxes: str | None = None, events: str | None = None
 
 def problems(root: Path, **settings) -> list[str]:
     config = {"dataset": {"format": "urbansas", "root": str(root)}, "models": ["flow"], **settings}
-    return check(parse(config), download="never").problems
+    return check(parse(config)).problems
 
 
 def test_a_good_dataset_has_no_problems(tmp_path):
@@ -92,10 +94,11 @@ def test_two_frames_a_second_are_not_enough(tmp_path):
 
 def test_available_leaves_out_what_has_no_weights_and_says_so(tmp_path):
     config = {"dataset": {"format": "urbansas", "root": str(urbansas(tmp_path))}, "models": "available"}
-    findings = check(parse(config), download="never")
+    findings = check(parse(config), failures={"yolov8n.pt": "no network"})
     assert findings.problems == []
     assert findings.models == ["flow"]
-    promised = check(parse(config), download="promise")
+    promised = check(parse(config))
+    assert promised.downloads == ["yolov8n.pt"]
     assert promised.models == ["flow", "yolo-baseline", "yolo-topline"]
     assert any("yolov8n.pt is nowhere here; a run will try to download it" in note for note in promised.notes)
     assert any("rcgrad, flowgrad-h" in note and "rc_grad.pt" in note for note in findings.notes)
@@ -104,20 +107,20 @@ def test_available_leaves_out_what_has_no_weights_and_says_so(tmp_path):
 def test_a_path_that_was_given_is_never_left_out(tmp_path):
     """'available' leaves out what nobody named; a typing error in a path is a problem all the same."""
     config = {"dataset": {"format": "urbansas", "root": str(urbansas(tmp_path))}, "models": "available"}
-    findings = check(parse(config | {"checkpoints": {"rcgrad": "typo/rc_grad.pt"}}), download="never")
+    findings = check(parse(config | {"checkpoints": {"rcgrad": "typo/rc_grad.pt"}}))
     assert "typo/rc_grad.pt not found" in findings.problems[0]
 
 
 def test_a_configuration_fault_hides_no_other(tmp_path):
     raw = {"dataset": {"root": str(tmp_path / "nowhere")}, "models": ["rcgrad"], "clips_per_job": 0, "modles": "red"}
     raw |= {"protocols": ["paper", "strict", "mine"], "custom_protocols": {"mine": {"change": {"map_treshold": 1}}}}
-    text = check_raw(raw, download="never").report()
+    text = check_raw(raw).report()
     for part in ("clips_per_job", "did you mean models?", "nowhere is not", "rc_grad.pt", "map_treshold"):
         assert part in text
     raw["custom_protocols"] = {}
-    assert "unknown protocol 'strict'" in check_raw(raw, download="never").report()
+    assert "unknown protocol 'strict'" in check_raw(raw).report()
     raw["models"] = []
-    text = check_raw(raw, download="never").report()
+    text = check_raw(raw).report()
     assert "at least one model" in text
     assert "rc_grad.pt" not in text, "models that nobody named bring no faults"
 
@@ -138,12 +141,12 @@ def test_a_network_checkpoint_is_no_detector(tmp_path, checkpoints):
 def test_a_failed_download_says_why(tmp_path, monkeypatch):
     from flowgrad import weights
 
-    served = tmp_path / "served.pt"
-    served.write_bytes(b"not the weights")
-    monkeypatch.setitem(weights.DOWNLOADS, "yolov8n.pt", (served.as_uri(), "0" * 64))
-    config = {"dataset": {"root": str(urbansas(tmp_path))}, "models": ["yolo-baseline"]}
-    (problem,) = check(parse(config)).problems
-    assert "expected 0000" in problem
+    with served(tmp_path, b"not the weights") as address:
+        monkeypatch.setitem(weights.DOWNLOADS, "yolov8n.pt", (address, "0" * 64))
+        config = {"dataset": {"root": str(urbansas(tmp_path))}, "models": ["yolo-baseline"]}
+        with pytest.raises(InputError, match="the download is not the known file, and was not kept"):
+            begin_run(config)
+    assert not list(tmp_path.rglob("yolov8n.pt"))
 
 
 def test_two_videos_of_one_name(tmp_path):
@@ -157,7 +160,7 @@ def test_weights_are_found_by_name(tmp_path, reference):
     (tmp_path / "weights").mkdir()
     shutil.copy(reference / "weights/yolov8n.pt", tmp_path / "weights")
     config = {"dataset": {"format": "urbansas", "root": str(urbansas(tmp_path))}, "models": ["yolo-baseline"]}
-    assert check(parse(config), download="never").problems == []
+    assert check(parse(config)).problems == []
 
 
 FILES = {"rcgrad": "rc_grad.pt", "flowgrad-ic": "flowgrad_IC.ckpt", "flowgrad-en": "flowgrad_EN.ckpt"}
@@ -289,19 +292,19 @@ def test_a_detector_that_cannot_be_trained_hides_nothing_else(tmp_path):
 def test_weights_that_nobody_has_are_one_sentence(tmp_path):
     """A first configuration: a folder, and nothing else. It is told once what to write."""
     raw = {"dataset": {"root": str(urbansas(tmp_path))}}
-    (problem,) = check_raw(raw, download="never").problems
+    (problem,) = check_raw(raw, failures={"yolov8n.pt": "the download failed"}).problems
     assert problem.startswith(
         f"4 files with weights are not in {tmp_path}/weights: put them there, or write `models: avai"
     )
     for file in ("rc_grad.pt", "flowgrad_IC.ckpt", "flowgrad_EN.ckpt", "yolov8n.pt"):
         assert file in problem
     assert "(for rcgrad, flowgrad-h)" in problem
-    assert check_raw(raw | {"models": "available"}, download="never").problems == []
+    assert check_raw(raw | {"models": "available"}).problems == []
 
 
 def test_what_is_absent_is_named_in_full(tmp_path):
     raw = {"dataset": {"root": "data"}, "models": ["rcgrad"], "checkpoints": {"rcgrad": "here/rc.pt"}}
-    found = check_raw(raw | {"container": "image.sif"}, download="never").problems
+    found = check_raw(raw | {"container": "image.sif"}).problems
     for path in ("data is not a folder", "here/rc.pt nor in", "weights (FLOWGRAD_WEIGHTS", "image.sif not found"):
         assert f"{tmp_path}/{path}" in "\n".join(found)
     name = "x" * 300
@@ -319,14 +322,14 @@ def test_what_is_absent_is_named_in_full(tmp_path):
             {
                 "models": ["rcgrad"],
                 "checkpoints": {"rcgrad": "trained"},
-                "training": {"start": {"rcgrad": "image_net"}, "root": "."},
+                "training": {"init": {"rcgrad": "image_net"}, "root": "."},
             },
             "imagenet",
         ),
     ],
 )
 def test_a_word_that_stands_for_a_file_can_be_mistyped(tmp_path, raw, meant):
-    found = check_raw({"dataset": {"root": str(urbansas(tmp_path))}} | raw, download="never").problems
+    found = check_raw({"dataset": {"root": str(urbansas(tmp_path))}} | raw).problems
     assert f"did you mean {meant}?" in found[0]
 
 
@@ -359,17 +362,17 @@ def test_a_model_of_ones_own_is_imported_before_the_first_job(tmp_path, monkeypa
         (tmp_path / f"library/{name}.py").write_text(text)
     (tmp_path / "beside.py").write_text(OWN["good"])
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "library"))
-    monkeypatch.setitem(MODELS, "mine", ModelSpec("mine", "control", code=code))
+    monkeypatch.setitem(MODELS._added, "mine", Model("mine", code, gives="boxes"))
     found = problems(urbansas(tmp_path), models=["flow", "mine"])
     if reason is None:
         assert found == []
         return
     (problem,) = found
-    assert problem.startswith(f"mine: {code} (models/registry.py)")
+    assert problem.startswith(f"mine: {code} ")
     assert reason in problem
     assert "\n" not in problem
 
 
 def test_loading_what_cannot_be_imported_is_a_sentence():
     with pytest.raises(InputError, match=r"^mine: absent\.module:thing cannot be imported: No module named 'absent'$"):
-        ModelSpec("mine", "control", code="absent.module:thing").load()
+        Model("mine", "absent.module:thing", gives="boxes").own_boxes(1, 1)

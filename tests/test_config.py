@@ -14,13 +14,16 @@ import yaml
 from conftest import REPOSITORY
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import create_model
 
 from flowgrad.config import ConfigurationError, json_schema, parse
+from flowgrad.config.protocols import changeable
 from flowgrad.errors import InputError
+from flowgrad.models.registry import get_model
 from flowgrad.plan import Plan
-from flowgrad.protocols import PAPER, RELEASED, Protocol
+from flowgrad.protocols import PAPER, RELEASED
 from flowgrad.spelling import ALSO_CALLED
-from flowgrad.training_run import TrainingRun
+from flowgrad.workflow.training import TrainingRun
 
 MINIMAL = {"dataset": {"root": "clips"}}
 SCHEMA = json.loads(json_schema())
@@ -38,11 +41,13 @@ def keys(schema: dict[str, Any], place: Place = ()) -> Iterator[tuple[Place, dic
 
 KEYS = dict(keys(SCHEMA))
 KEYS |= dict(keys(SCHEMA["$defs"]["CustomProtocol"], ("custom_protocols", "mine")))
-KEYS |= dict(keys(Protocol.model_json_schema(), ("custom_protocols", "mine", "change")))
-KEYS |= {("checkpoints", "rcgrad"): {}, ("training", "start", "flowgrad-ic"): {}, ("custom_protocols", "mine"): {}}
-LISTS = {("models",), ("protocols",), ("training", "methods")}
+CHANGES = create_model("Changes", **{name: (field.annotation, field) for name, field in changeable().items()})
+KEYS |= dict(keys(CHANGES.model_json_schema(), ("custom_protocols", "mine", "change")))
+KEYS |= {("checkpoints", "rcgrad"): {}, ("training", "init", "flowgrad-ic"): {}, ("custom_protocols", "mine"): {}}
+RCGRAD_MODEL = get_model("rcgrad")
+LISTS = {("models",), ("protocols",), ("training", "methods"), ("plugins",), ("metrics",)}
 MAPS = {place[:end] for place in KEYS for end in range(1, len(place))}
-OPTIONAL = {("container",), ("training", "root")}
+OPTIONAL = {("container",), ("training", "root"), ("dataset", "split"), ("flow", "weights")}
 """Keys that may be there without a value."""
 OURS_TO_KNOW = ("constrained", "instance of", "pydantic", "nonetype", "<class", "union", "literal", "lax-or-strict")
 OURS_TO_KNOW += ("config", "validat", "input should", "dictionary", "str]", "int]", "value error", "function-")
@@ -71,7 +76,7 @@ def refused(place: Place, value: Any) -> list[str]:
 
 def test_every_key_is_looked_at():
     assert len(KEYS) > 90
-    assert {("dataset", "root"), ("streets", "night"), ("custom_protocols", "mine", "change", "sound_bits")} <= set(
+    assert {("dataset", "root"), ("streets", "night"), ("custom_protocols", "mine", "change", "audio_bits")} <= set(
         KEYS
     )
 
@@ -178,7 +183,10 @@ def test_what_is_wrong_is_named(change, words):
             ],
         ),
         ({"models": "flow"}, ["models: expected a list, or available, got 'flow'; write [flow]"]),
-        ({"dataset": "/data"}, ["dataset: expected keys and values (format, root), got '/data'; write {root: /data}"]),
+        (
+            {"dataset": "/data"},
+            ["dataset: expected keys and values (format, root, split), got '/data'; write {root: /data}"],
+        ),
         ({"dataset": {}}, ["dataset.root: is required; for example root: /data/urbansas"]),
         ({"dataset": {"path": "x"}}, ["dataset.path: unknown key; did you mean dataset.root?"]),
         ({"dataset": {"Dir": "x"}}, ["dataset.Dir: unknown key; did you mean dataset.root?"]),
@@ -196,8 +204,8 @@ def test_what_is_wrong_is_named(change, words):
         ({"checkpoints": {"rcgrab": "x"}}, ["checkpoints.rcgrab: unknown key; did you mean rcgrad?"]),
         ({1: 2}, None),
         (
-            {"training": {"start": {"rcgrad": "rcgrad"}}},
-            ["training.start.rcgrad: cannot start from itself; give it imagenet, nothing or a file"],
+            {"training": {"init": {"rcgrad": "rcgrad"}}},
+            ["training.init.rcgrad: cannot start from itself; give it imagenet, random or a file"],
         ),
         (
             {"dataset": {"format": "streets", "root": "/data"}},
@@ -208,8 +216,8 @@ def test_what_is_wrong_is_named(change, words):
             ["detector.weights: only rendered streets have boxes to train a detector from; name a file"],
         ),
         (
-            {"custom_protocols": {"mine": {"change": {"sound_bits": 16}}}},
-            ["custom_protocols.mine.change.sound_bits: expected float or 16, got 16; write '16', in quotes"],
+            {"custom_protocols": {"mine": {"change": {"audio_bits": 16}}}},
+            ["custom_protocols.mine.change.audio_bits: expected float or 16, got 16; write '16', in quotes"],
         ),
         (
             {"protocols": ["papr", "half"]},
@@ -221,14 +229,14 @@ def test_the_sentence_says_what_to_write(change, told):
     with pytest.raises(ConfigurationError) as caught:
         parse(MINIMAL | change)
     found = [fault.words for fault in caught.value.faults]
-    for words, expected in zip(found, told or ["1: unknown key; known: dataset, streets"], strict=True):
+    for words, expected in zip(found, told or ["1: unknown key; known: plugins, dataset"], strict=True):
         assert words.startswith(expected)
 
 
 PATHS = {
     "dataset.root": {"dataset": {"root": "PATH"}},
     "training.root": {"training": {"root": "PATH"}},
-    "training.start.rcgrad": {"training": {"start": {"rcgrad": "PATH"}}},
+    "training.init.rcgrad": {"training": {"init": {"rcgrad": "PATH"}}},
     "checkpoints.rcgrad": {"checkpoints": {"rcgrad": "PATH"}},
     "detector.weights": {"detector": {"weights": "PATH"}},
     "container": {"container": "PATH"},
@@ -266,7 +274,7 @@ def test_a_training_does_not_depend_on_how_its_start_is_written(tmp_path, monkey
     (tmp_path / "start.pt").write_bytes(b"weights")
     (tmp_path / "other.pt").write_bytes(b"other weights")
     runs = {
-        path: TrainingRun(parse(with_path("training.start.rcgrad", path)), Plan(tmp_path), update=False)
+        path: TrainingRun(parse(with_path("training.init.rcgrad", path)), Plan(tmp_path), update=False)
         for path in ("start.pt", "./start.pt", "$PLACE/start.pt", str(tmp_path / "start.pt"), "other.pt")
     }
     *same, other = (run.train_params("rcgrad") for run in runs.values())
@@ -294,13 +302,50 @@ def test_a_third_protocol():
         }
     )
     mine = config.used_protocols()["half-second"]
-    assert mine.stationary_gap == RELEASED.stationary_gap
-    assert mine.sound_seconds == PAPER.sound_seconds
+    assert mine.stationary.stationary_gap == RELEASED.stationary.stationary_gap
+    assert mine == PAPER.changed(stationary_gap=4)
+    assert RCGRAD_MODEL.settings(mine) == RCGRAD_MODEL.settings(PAPER)
+
+
+def test_a_protocol_changes_what_models_see():
+    """By the name of a field of their presets; models that have no such field stay as they are."""
+    change = {"audio_seconds": 2, "flow_storage": "jpeg", "normalise_maps": False}
+    config = parse(MINIMAL | {"protocols": ["mine"], "custom_protocols": {"mine": {"change": change}}})
+    mine = config.protocol("mine")
+    assert RCGRAD_MODEL.settings(mine).audio_seconds == 2
+    assert get_model("flowgrad-ic").settings(mine).flow_storage == "jpeg"
+    assert get_model("flow").settings(mine).normalise_maps is False
+    assert mine.threshold.normalise_maps is False
+    assert get_model("yolo-topline").settings(mine) == get_model("yolo-topline").settings(PAPER)
+    assert mine.boxes == PAPER.boxes
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"training": {"shrink_after": 3}}, "training.shrink_after: is called training.lr_patience now"),
+        ({"training": {"stop_after": 3}}, "training.stop_after: is called training.early_stopping_patience now"),
+        ({"training": {"start": {"rcgrad": "imagenet"}}}, "training.start: is called training.init now"),
+        ({"training": {"init": {"rcgrad": "nothing"}}}, "training.init.rcgrad: nothing is called random now"),
+        (
+            {"custom_protocols": {"mine": {"change": {"sound_bits": "16"}}}},
+            "custom_protocols.mine.change.sound_bits: is called custom_protocols.mine.change.audio_bits now",
+        ),
+        (
+            {"custom_protocols": {"mine": {"change": {"sound_seconds": 2}}}},
+            "custom_protocols.mine.change.sound_seconds: is called custom_protocols.mine.change.audio_seconds now",
+        ),
+    ],
+)
+def test_keys_of_earlier_versions_are_refused_with_the_new_name(change, words):
+    with pytest.raises(ConfigurationError) as caught:
+        parse(MINIMAL | change)
+    assert [fault.words for fault in caught.value.faults] == [words]
 
 
 def test_every_difference_between_the_protocols_is_documented():
     text = (REPOSITORY / "docs/protocols.md").read_text()
-    for name in Protocol.model_fields:
+    for name in changeable():
         assert f"`{name}`" in text, name
 
 

@@ -129,7 +129,7 @@ def test_annotated_clips_are_never_learnt_from(workflow, tmp_path):
         "models": ["rcgrad"],
         "protocols": ["paper"],
         "checkpoints": {"rcgrad": "trained"},
-        "training": {"root": str(videos), "width": 16, "start": {"rcgrad": "nothing"}, "batch_size": 4, "epochs": 1},
+        "training": {"root": str(videos), "width": 16, "init": {"rcgrad": "random"}, "batch_size": 4, "epochs": 1},
         "frames": "annotated",
         "pictures": 0,
     }
@@ -163,8 +163,8 @@ def test_what_cannot_be_trained_is_said_before_the_first_job(workflow, tmp_path)
     run = workflow(config, environment={"FLOWGRAD_WEIGHTS": str(tmp_path / "none")})
     assert run.status == 1
     assert "training.start.rcgrad: resnet18-f37072fd.pth not found" in run.output
-    assert "or set it to nothing" in run.output
-    config["training"] = {"start": {"rcgrad": "nothing"}}
+    assert "or set it to random" in run.output
+    config["training"] = {"init": {"rcgrad": "random"}}
     run = workflow(config)
     assert run.status == 1
     assert "is annotated, and nothing is learnt from those" in run.output

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from conftest import served
 
 from flowgrad.errors import InputError
 
@@ -52,20 +52,23 @@ def test_a_download_is_verified(tmp_path, monkeypatch):
 
     from flowgrad import weights
 
-    served = tmp_path / "served.pt"
-    served.write_bytes(b"weights")
     monkeypatch.setenv("FLOWGRAD_WEIGHTS", str(tmp_path / "weights"))
     right = hashlib.sha256(b"weights").hexdigest()
-    monkeypatch.setitem(weights.DOWNLOADS, "tiny.pt", (served.as_uri(), "0" * 64))
-    with pytest.raises(InputError, match=f"SHA-256 {right}, expected 0000"):
-        weights.fetch("tiny.pt")
-    assert not (tmp_path / "weights").exists() or not list((tmp_path / "weights").iterdir())
-    monkeypatch.setitem(weights.DOWNLOADS, "tiny.pt", (served.as_uri(), right))
-    assert weights.fetch("tiny.pt") == tmp_path / "weights/tiny.pt"
-    assert weights.find("tiny.pt") == tmp_path / "weights/tiny.pt"
-    monkeypatch.setitem(weights.DOWNLOADS, "tiny.pt", (Path(tmp_path / "gone").as_uri(), right))
+    with served(tmp_path, b"weights") as address:
+        monkeypatch.setitem(weights.DOWNLOADS, "tiny.pt", (address, "0" * 64))
+        with pytest.raises(InputError, match=f"not the known file.*{right}"):
+            weights.fetch("tiny.pt")
+        assert not list((tmp_path / "weights").iterdir())
+        monkeypatch.setitem(weights.DOWNLOADS, "tiny.pt", (address, right))
+        assert weights.fetch("tiny.pt") == tmp_path / "weights/tiny.pt"
+        assert weights.find("tiny.pt") == tmp_path / "weights/tiny.pt"
+        (tmp_path / "weights/tiny.pt").unlink()
+        monkeypatch.setitem(weights.DOWNLOADS, "tiny.pt", (f"{address}.gone", right))
+        with pytest.raises(InputError, match="the download failed: 404"):
+            weights.fetch("tiny.pt")
     with pytest.raises(InputError, match="the download failed"):
         weights.fetch("tiny.pt")
+    assert not list((tmp_path / "weights").iterdir())
 
 
 def test_the_trainer_does_not_ask_the_network_for_a_font(monkeypatch, tmp_path):

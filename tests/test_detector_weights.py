@@ -24,7 +24,7 @@ from flowgrad.config import parse
 from flowgrad.detection.library import import_ultralytics
 from flowgrad.detection.yolo import Yolo
 from flowgrad.errors import InputError
-from flowgrad.run import Run
+from flowgrad.workflow.run import Run
 
 
 @pytest.fixture

@@ -110,7 +110,9 @@ def test_an_environment_holds_what_its_rules_import(rule, environment, script):
     text = (REPOSITORY / script).read_text()
     stages = re.findall(r"^from flowgrad\.stages import (\w+)", text, re.M)
     modules = modules_behind(*(f"flowgrad.stages.{name}" for name in stages), *LATER.get(rule, []))
-    wanted = named(ast.walk(ast.parse(text))) | imported("flowgrad.job")[0] | imported("flowgrad.run")[0]
+    wanted = (
+        named(ast.walk(ast.parse(text))) | imported("flowgrad.workflow.job")[0] | imported("flowgrad.workflow.run")[0]
+    )
     for module in modules:
         loaded, ever = imported(module)
         # a module that makes maps is behind scores as well, which run no network

@@ -20,8 +20,8 @@ from test_generated import moving_square
 
 from flowgrad.check import check
 from flowgrad.config import parse
-from flowgrad.datasets import open_dataset
 from flowgrad.datasets.folder import LOOKS_A_KIND
+from flowgrad.datasets.registry import open_dataset
 from flowgrad.datasets.signatures import HEAD, is_video
 from flowgrad.datasets.suffixes import SOUND_SUFFIXES, VIDEO_SUFFIXES
 

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from conftest import make_clip, settings
 
-from flowgrad import frames
-from flowgrad.datasets import open_dataset
+from flowgrad.datasets.registry import open_dataset
+from flowgrad.decoding import Recipe
+from flowgrad.flow.farneback import Farneback
+from flowgrad.frame_cache import FrameCache, offers
 from flowgrad.plan import Plan
 from flowgrad.stages import decode, flow
 
@@ -30,19 +32,34 @@ class Decoded:
         self.shards = Plan(self.results).update(open_dataset("videos", self.videos), 1)
         for shard in self.shards:
             status = self.results / f"status/{shard}.csv"
-            decode.run(self.recipe(shard), frames_out=self.path(shard), status_out=status, on_disk=on_disk)
+            decode.run(cache=self.cache, shard=shard, recipe=self.recipe(shard), status_out=status)
 
-    def recipe(self, shard: str) -> decode.Recipe:
-        return decode.Recipe(Plan(self.results).shard_file(shard), self.videos, (RATE,))
+    @property
+    def cache(self) -> FrameCache:
+        return FrameCache(self.results / "frames", self.on_disk)
+
+    def recipe(self, shard: str) -> Recipe:
+        return Recipe(Plan(self.results).shard_file(shard), self.videos, (RATE,))
 
     def path(self, shard: str) -> Path:
         return self.results / f"frames/{shard}.h5"
 
     def whole(self) -> list[str]:
-        return [shard for shard in self.shards if frames.offers(self.path(shard), [RATE])]
+        return [shard for shard in self.shards if offers(self.path(shard), [RATE])]
 
     def at_hand(self, shard: str):
-        return decode.at_hand(self.path(shard), self.recipe(shard), self.on_disk)
+        return self.cache.at_hand(shard, self.recipe(shard))
+
+    def flow(self, shard: str, frames: Path) -> None:
+        flow.run(
+            shard_in=Plan(self.results).shard_file(shard),
+            frames_in=frames,
+            root=self.videos,
+            kind="magnitude",
+            name="farneback",
+            estimator=Farneback(),
+            out=self.results / f"flow/{shard}.h5",
+        )
 
     def hidden(self) -> list[Path]:
         return list((self.results / "frames").glob(".*"))
@@ -58,8 +75,8 @@ def test_no_more_than_so_many_shards_have_pictures(tmp_path, on_disk, whole):
         assert status[0].read_bytes() == status[1].read_bytes()
         with few.at_hand(shard) as path:
             assert path.read_bytes() == plenty.path(shard).read_bytes()
-            flow.run(frames_in=path, out=few.results / f"flow/{shard}.h5")
-        flow.run(frames_in=plenty.path(shard), out=plenty.results / f"flow/{shard}.h5")
+            few.flow(shard, path)
+        plenty.flow(shard, plenty.path(shard))
         assert len({(run.results / f"flow/{shard}.h5").read_bytes() for run in (plenty, few)}) == 1
         assert len(few.whole()) <= on_disk
     assert not few.hidden()
@@ -69,7 +86,8 @@ def test_where_there_is_room_again_one_reader_decodes_for_all(tmp_path):
     run = Decoded(tmp_path, 1)
     first, second, third = map(run.path, run.shards)
     before = second.stat().st_mtime_ns
-    frames.release(first)
+    run.cache.release("00001")
+    assert 0 < first.stat().st_size < 1 << 16
     with run.at_hand("00002") as path:
         assert path == second
     assert run.whole() == ["00002"]
@@ -83,9 +101,9 @@ def test_where_there_is_room_again_one_reader_decodes_for_all(tmp_path):
 
 def test_a_rate_that_came_later_is_decoded_anew(tmp_path):
     run = Decoded(tmp_path, 32)
-    recipe = decode.Recipe(run.recipe("00001").shard, run.videos, (RATE, 22050))
-    with decode.at_hand(run.path("00001"), recipe, run.on_disk) as path:
-        assert frames.offers(path, [RATE, 22050])
+    recipe = Recipe(run.recipe("00001").shard, run.videos, (RATE, 22050))
+    with run.cache.at_hand("00001", recipe) as path:
+        assert offers(path, [RATE, 22050])
 
 
 def test_what_a_killed_job_left_is_removed_by_the_next_run(workflow, tmp_path):
@@ -97,14 +115,14 @@ def test_what_a_killed_job_left_is_removed_by_the_next_run(workflow, tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
-from flowgrad import frames
-with frames.scratch(Path({str(folder / "00001.h5")!r})) as copy:
-    copy.write_bytes(bytes(1000))
+from flowgrad.frame_cache import FrameCache
+with FrameCache(Path({str(folder)!r}), 1).scratch() as hidden:
+    (hidden / "00001.h5").write_bytes(bytes(1000))
     os.kill(os.getpid(), signal.SIGKILL)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
     assert len(list(folder.iterdir())) == 1
-    assert frames.has_room(folder, 1)
+    assert FrameCache(folder, 1).has_room()
     results = folder.parent
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
@@ -115,10 +133,10 @@ with frames.scratch(Path({str(folder / "00001.h5")!r})) as copy:
     dead.parent.mkdir()
     for path in (dead, alive, foreign):
         path.write_bytes(b"half")
-    with frames.scratch(folder / "00002.h5") as in_use:
+    with FrameCache(folder, 1).scratch() as in_use:
         run = workflow(settings(root, dataset={"format": "videos", "root": str(root)}, frames="all"))
         assert run.status == 0, run.output
-        assert list(folder.glob(".scratch-*")) == [in_use.parent]
+        assert list(folder.glob(".scratch-*")) == [in_use]
     assert not list(folder.glob(".scratch-*"))
     assert (dead.exists(), alive.exists(), foreign.exists()) == (False, True, True)
 

@@ -50,7 +50,7 @@ def test_maps_and_scores(name, expected, frame, checkpoints):
 
 @pytest.mark.parametrize("name", ["rcgrad", "flowgrad-en"])
 def test_running_statistics(name, expected, frame, checkpoints):
-    protocol = RELEASED.model_copy(update={"audio_batch_norm": "running"})
+    protocol = RELEASED.changed(audio_batch_norm="running")
     model = flowgrad.load_model(name, checkpoint=checkpoints / FILES[name], protocol=protocol, device="cpu")
     maps = model(frame, expected["audio_22050"][None], 22050, expected["flow_224_uint8"][None])
     key = name.replace("-", "_") + "_audio_eval"
@@ -105,11 +105,11 @@ def test_stationary_filter_exactly(expected):
 
 def test_box_mask_exactly(expected):
     boxes = [(x - w / 2, y - h / 2, w, h) for x, y, w, h in expected["boxes_f"]]
-    np.testing.assert_array_equal(rasterise(boxes, 1, 1, RELEASED), expected["box_mask"])
+    np.testing.assert_array_equal(rasterise(boxes, 1, 1, RELEASED.boxes.box_raster), expected["box_mask"])
 
 
 def test_ground_truth_exactly(reference, expected, frame):
     (path,) = (reference / "golden/inputs").glob("*.boxes.txt")
     boxes = [tuple(map(float, line.split()[1:])) for line in path.read_text().splitlines()]
     height, width = frame.shape[1:3]
-    np.testing.assert_array_equal(rasterise(boxes, width, height, RELEASED), expected["gt_map"])
+    np.testing.assert_array_equal(rasterise(boxes, width, height, RELEASED.boxes.box_raster), expected["gt_map"])

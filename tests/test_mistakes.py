@@ -257,7 +257,7 @@ def test_the_python_api_can_be_found():
             2,
             "flowgrad: metrics: format videos has no annotations to score",
         ),
-        ("train", {"training": {"start": {"rcgrad": "nothing"}}}, 1, "is annotated, and nothing is learnt from those"),
+        ("train", {"training": {"init": {"rcgrad": "random"}}}, 1, "is annotated, and nothing is learnt from those"),
         ("all", {"models": ["flows", "whole_frame"]}, 1, "flowgrad: 2 problems before the first job:\n"),
         ("all", {"dataset": {"root": "nowhere"}}, 1, "dataset.root: {work}/nowhere is not a folder"),
     ],

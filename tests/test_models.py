@@ -8,9 +8,10 @@ import pytest
 import flowgrad
 from flowgrad.errors import InputError
 from flowgrad.models.device import frames_that_fit, resolve_batch_size
-from flowgrad.models.inputs import fitted_sound, stored_sound, window_length, window_start
+from flowgrad.models.inputs import fitted_audio, stored_audio, window_length, window_start
+from flowgrad.models.presets import RCGRAD
 from flowgrad.models.registry import MODELS, required
-from flowgrad.protocols import PAPER, RELEASED, get_protocol
+from flowgrad.protocols import get_protocol
 from flowgrad.provenance import code_digest, modules_behind
 
 
@@ -96,23 +97,22 @@ def test_loading_errors():
 def test_sound_is_brought_to_the_protocol():
     time = np.arange(44100 * 6) / 44100
     tone = np.sin(2 * np.pi * 440 * time, dtype=np.float32)[None]
-    for protocol in (PAPER, RELEASED):
-        window = fitted_sound(tone, 44100, protocol)
-        assert window.shape == (1, window_length(protocol))
+    for preset in RCGRAD.values():
+        rate, seconds = preset.sample_rate, preset.audio_seconds
+        window = fitted_audio(tone, 44100, rate, seconds)
+        assert window.shape == (1, window_length(seconds, rate))
         spectrum = np.abs(np.fft.rfft(window[0]))
-        assert np.fft.rfftfreq(window.shape[1], 1 / protocol.sample_rate)[spectrum.argmax()] == pytest.approx(
-            440, abs=1
-        )
-    short = fitted_sound(np.ones((1, 10), np.float32), 16000, PAPER)
+        assert np.fft.rfftfreq(window.shape[1], 1 / rate)[spectrum.argmax()] == pytest.approx(440, abs=1)
+    short = fitted_audio(np.ones((1, 10), np.float32), 16000, 16000, 5.0)
     assert short.sum() == 10
     assert short[0, 40000] == 1, "padding lies on both sides"
 
 
 def test_windows_are_centred_and_clamped():
-    assert window_start(5.0, PAPER) == 40000
-    assert window_start(0.0, PAPER) == -40000
-    assert window_start(0.5, RELEASED) == 0
-    sixteen = stored_sound(np.array([[0.1, 1.5]], np.float32), RELEASED)
+    assert window_start(5.0, 5.0, 16000) == 40000
+    assert window_start(0.0, 5.0, 16000) == -40000
+    assert window_start(0.5, 1.0, 22050) == 0
+    sixteen = stored_audio(np.array([[0.1, 1.5]], np.float32), "16")
     assert sixteen[0, 0] == np.float32(3277 / 32768)
     assert sixteen[0, 1] == np.float32(32767 / 32768)
 
@@ -131,7 +131,7 @@ def test_registry_is_read_without_torch():
     import subprocess
     import sys
 
-    script = "import sys, flowgrad.models.registry, flowgrad.run; sys.exit('torch' in sys.modules)"
+    script = "import sys, flowgrad.models.registry, flowgrad.workflow.run; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
@@ -144,7 +144,8 @@ def test_code_behind_a_stage_is_all_of_it_and_no_more():
     decode = modules_behind("flowgrad.stages.decode")
     flow = modules_behind("flowgrad.stages.flow")
     assert "flowgrad.media" in decode
-    assert "flowgrad.flow.farneback" in flow
+    assert "flowgrad.flow.storage" in flow
+    assert "flowgrad.flow.farneback" not in flow, "the estimator is named by the run"
     assert "flowgrad.flow.farneback" not in decode
     assert not any(name.startswith("flowgrad.models") for name in decode)
     assert all("registry" not in name for name in modules_behind("flowgrad.stages.heatmaps"))

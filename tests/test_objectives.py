@@ -45,7 +45,7 @@ def test_a_start_that_does_not_fit_is_named(tmp_path):
     wide = tmp_path / "wide.pt"
     torch.save(build_encoders("rcgrad", 32).state_dict(), wide)
     with pytest.raises(
-        InputError, match=r"training.start.flowgrad-en: .*wide.pt: has width 32, and training.width is 16"
+        InputError, match=r"training.init.flowgrad-en: .*wide.pt: has width 32, and training.width is 16"
     ):
         started("flowgrad-en", "rcgrad", wide, WIDTH)
     other = tmp_path / "other.pt"

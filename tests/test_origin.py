@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -48,10 +49,24 @@ def refused(results: Path, root: Path, form: str = "videos") -> str | None:
     return found
 
 
-@pytest.fixture(params=[True, False], ids=["noted", "made before there was a note"])
-def results(request, tmp_path) -> Path:
+@pytest.fixture
+def results(tmp_path) -> Path:
     """A results folder of the clips a to j."""
-    return planned(tmp_path / "work/results", videos(tmp_path / "one", *"abcdefghij"), noted=request.param)
+    return planned(tmp_path / "work/results", videos(tmp_path / "one", *"abcdefghij"))
+
+
+@pytest.mark.parametrize("note", [None, {"format": "videos", "labelled": False, "root": "/data"}])
+def test_results_of_an_earlier_layout_are_refused(tmp_path, note):
+    """Made before there was a note, or by a version whose files had other names: in the same place, too."""
+    results = planned(tmp_path / "results", videos(tmp_path / "one", *"ab"), noted=False)
+    if note is not None:
+        (results / "plan/dataset.json").write_text(json.dumps(note))
+    assert refused(results, tmp_path / "one") == (
+        f"results: {results} is of an earlier version of flowgrad, which this one cannot go on with; name another"
+        " working folder (--directory), or delete or rename that folder"
+    )
+    (results / "status/00001.csv").unlink()
+    assert refused(results, tmp_path / "one") is None, "nothing but a plan is there"
 
 
 def test_a_dataset_that_moved_and_then_grew_or_shrank_is_the_same(results, tmp_path):
@@ -116,11 +131,10 @@ def urbansas(root: Path, *clips: str) -> Path:
     return root
 
 
-@pytest.mark.parametrize("noted", [True, False])
-def test_one_folder_read_in_two_formats_is_two_datasets(tmp_path, noted):
+def test_one_folder_read_in_two_formats_is_two_datasets(tmp_path):
     root = urbansas(tmp_path / "data", "a", "b")
-    labelled = planned(tmp_path / "labelled/results", root, "urbansas", noted)
-    unlabelled = planned(tmp_path / "unlabelled/results", root, "videos", noted)
+    labelled = planned(tmp_path / "labelled/results", root, "urbansas")
+    unlabelled = planned(tmp_path / "unlabelled/results", root, "videos")
     assert refused(labelled, root, "urbansas") is None
     assert refused(unlabelled, root, "videos") is None
     assert "(format: urbansas), and not of" in refused(labelled, root, "videos")
@@ -137,11 +151,9 @@ def test_the_wrong_sound_is_another_dataset(tmp_path):
     assert refused(results, tmp_path / "wrong", "urbansas") is not None
 
 
-@pytest.mark.parametrize("noted", [True, False])
-def test_streets_with_other_settings_are_the_same(tmp_path, noted):
+def test_streets_with_other_settings_are_the_same(tmp_path):
     results, config = tmp_path / "results", parse({"streets": {"labelled": 2}})
-    if noted:
-        note_origin(results, config)
+    note_origin(results, config)
     Plan(results).update(config.open_dataset(), clips_per_job=4)
     (results / "clips.csv").write_text("made\n")
     other = parse({"streets": {"labelled": 3, "seconds": 9, "seed": 4}})

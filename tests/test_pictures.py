@@ -17,6 +17,7 @@ from flowgrad.figures.boxes import with_boxes
 from flowgrad.figures.overlay import overlay
 from flowgrad.figures.sheet import CELL, GAP, LINE, Cell, fitted, sheet, shortened
 from flowgrad.models.registry import get_model
+from flowgrad.models.rows import Row
 from flowgrad.protocols import PAPER
 from flowgrad.stages import pictures
 from flowgrad.stages.pictures import BRIGHT, DIM, TRUE
@@ -89,12 +90,15 @@ def test_videos_without_annotations_are_shown_at_their_middle(workflow, tmp_path
         assert np.array_equal(cell(drawn, row, 1, tall), small) == (row == 1), "where there is no map, the bare frame"
 
 
+TOPLINE = get_model("yolo-topline")
+
+
 def draw(folder: Path, detections: str, videos: dict[str, Path]) -> np.ndarray:
     """Draw a sheet of the detector's rows from hand-made tables."""
     clips = [{"name": name, "video": str(path), "video_sha256": ""} for name, path in videos.items()]
     (folder / "shard.json").write_text(json.dumps({"version": 1, "clips": clips}))
-    header = "video,status,reason,frames,width,height,sound_s,sound_reason\n"
-    rows = "".join(f"{name},ok,,16,{SIZE[0]},{SIZE[1]},,\n" for name in videos)
+    header = "video,status,reason,frames,width,height,sound_s,sound_reason,anchor_s,published_flow\n"
+    rows = "".join(f"{name},ok,,16,{SIZE[0]},{SIZE[1]},,,,0\n" for name in videos)
     (folder / "status.csv").write_text(header + rows)
     header = "video,frame,time_s,x1,y1,x2,y2,label,confidence,moving\n"
     (folder / "detections.csv").write_text(header + detections)
@@ -102,7 +106,8 @@ def draw(folder: Path, detections: str, videos: dict[str, Path]) -> np.ndarray:
         shard_in=folder / "shard.json",
         root=folder,
         status_in=folder / "status.csv",
-        specs=[get_model("yolo-topline")],
+        rows=[Row(TOPLINE, "paper", TOPLINE.needs(PAPER))],
+        thresholds={},
         protocol_name="paper",
         protocol=PAPER,
         maps_in={},
@@ -139,10 +144,10 @@ def test_the_outline_is_what_the_protocol_counts():
     frame = np.zeros((90, 160, 3), np.uint8)
     y, x = np.mgrid[-1:1:224j, -1:1:224j]
     faint = (0.4 * np.exp(-4 * (x**2 + y**2))).astype(np.float32)
-    bare = overlay(frame, faint, threshold=None)
-    assert not np.array_equal(overlay(frame, faint, 0.5), bare)
-    np.testing.assert_array_equal(overlay(frame, faint, 0.5, normalised=False), bare)
-    reached = overlay(frame, 2 * faint, 0.5, normalised=False) != bare
+    bare = overlay(frame, faint, lambda maps: np.zeros(maps.shape, bool))
+    assert not np.array_equal(overlay(frame, faint), bare)
+    np.testing.assert_array_equal(overlay(frame, faint, normalised=False), bare)
+    reached = overlay(frame, 2 * faint, normalised=False) != bare
     place = cv2.resize(2 * faint, (160, 90))[reached.any(axis=-1)]
     assert np.abs(place - 0.5).max() < 0.15
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowgrad.datasets import open_dataset
+from flowgrad.datasets.registry import open_dataset
 from flowgrad.plan import Plan
 from flowgrad.shard import note_gone, read_shard
 

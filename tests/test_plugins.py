@@ -17,8 +17,7 @@ from PIL import Image
 from test_generated import moving_square
 
 import flowgrad
-from flowgrad.config import parse
-from flowgrad.errors import InputError
+from flowgrad.config import ConfigurationError, parse
 
 PACKAGE = REPOSITORY / "tests/plugin_package"
 
@@ -233,7 +232,7 @@ def test_the_examples_of_the_documents_run(workflow, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, r"plugins: .*mine\.py not found \(looked for /"),
+        (None, r"plugins: .*mine\.py: expected a Python file, there is no /"),
         ("x = 1", "adds nothing; make an object of one of Model, DatasetFormat, Metric, ThresholdRule, Estimator"),
         ("import nowhere_to_be_found", r"mine\.py: ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
         ("def (", r"mine\.py: SyntaxError"),
@@ -247,5 +246,5 @@ def test_a_plugin_that_cannot_be_used(text, words, tmp_path):
     file = tmp_path / "mine.py"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(ConfigurationError, match=words):
         parse({"plugins": [str(file)], "dataset": {"root": str(tmp_path)}})

@@ -12,7 +12,7 @@ from conftest import REPOSITORY
 
 from flowgrad import cli, media
 from flowgrad.cli.synth import street_settings
-from flowgrad.datasets import open_dataset
+from flowgrad.datasets.registry import open_dataset
 from flowgrad.errors import InputError
 from flowgrad.synthetic import sound as sounds
 from flowgrad.synthetic.annotate import annotate, vehicle_boxes

@@ -11,11 +11,12 @@ import pytest
 
 from flowgrad import artifacts
 from flowgrad.datasets.base import Annotations, Box, SoundEvent
+from flowgrad.decoding import ClipStatus
+from flowgrad.evaluation.consensus_iou import CIOU
 from flowgrad.evaluation.statistics import clip_bootstrap
 from flowgrad.protocols import BUILT_IN
-from flowgrad.stages.decode import ClipStatus
-from flowgrad.stages.score import FRAME_COLUMNS
-from flowgrad.stages.tables import run_clips, run_summary
+from flowgrad.schemas import SCORES
+from flowgrad.stages.tables import frame_columns, run_clips, run_summary
 
 MODELS, PROTOCOLS = ("flow", "rcgrad"), ("paper", "released")
 CLIPS = [*(f"clip{number:02d}" for number in range(10, 0, -1)), 'a "quoted", name', "línea"]
@@ -31,7 +32,7 @@ def scores(clip: str) -> pd.DataFrame:
         for frame in sorted(rng.choice(80, 9, replace=False))
         for case in [(np.nan, "no_sound") if rng.random() < 0.2 else (rng.random() ** 3, "ok")]
     ]
-    return pd.DataFrame(rows, columns=list(FRAME_COLUMNS))
+    return pd.DataFrame(rows, columns=frame_columns([CIOU]))
 
 
 def summarised(folder: Path, shards: list[list[str]], present: list[str]) -> tuple[bytes, bytes]:
@@ -40,14 +41,15 @@ def summarised(folder: Path, shards: list[list[str]], present: list[str]) -> tup
     for number, clips in enumerate(shards):
         table = pd.concat([scores(clip) for clip in clips]).sort_values(["model", "protocol", "video", "frame"])
         files.append(folder / f"{number}.csv")
-        artifacts.write_table(files[-1], table, float_format="%.17g")
+        long = table.rename(columns={"ciou": "value"}).assign(metric="ciou")[list(SCORES)]
+        artifacts.write_table(files[-1], long, float_format="%.17g")
     plan = pd.DataFrame({"video": present, "shard": "00001", "reason": ""})
     artifacts.write_table(folder / "plan.csv", plan)
     run_summary(
         plan_in=folder / "plan.csv",
         scores_in=files,
-        models=[*MODELS, "flowgrad-en"],
-        protocols=PROTOCOLS,
+        rows=[(model, protocol) for model in [*MODELS, "flowgrad-en"] for protocol in PROTOCOLS],
+        metrics=[CIOU],
         frames_out=folder / "out/frames.csv",
         summary_out=folder / "out/summary.csv",
     )
@@ -87,7 +89,7 @@ def test_tables_are_those_of_all_scores_at_once(tmp_path, size):
 
 def test_nothing_to_summarise(tmp_path):
     frames, summary = summarised(tmp_path, [], [])
-    assert frames.decode() == ",".join(FRAME_COLUMNS) + "\n"
+    assert frames.decode() == ",".join(frame_columns([CIOU])) + "\n"
     assert summary.count(b"\n") == 1 + 3 * 2
 
 
@@ -110,7 +112,7 @@ def test_a_clip_without_a_scored_frame_says_why(tmp_path):
         plan_in=tmp_path / "plan.csv",
         statuses_in=[tmp_path / "status.csv"],
         annotations_in=[tmp_path / "known.json"],
-        protocols=list(BUILT_IN.values()),
+        protocols=[protocol.ground_truth for protocol in BUILT_IN.values()],
         listens=True,
         out=tmp_path / "clips.csv",
     )

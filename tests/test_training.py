@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import flowgrad
 from flowgrad import artifacts, media
-from flowgrad.datasets import open_dataset
+from flowgrad.datasets.registry import open_dataset
 from flowgrad.errors import InputError
 from flowgrad.models.checkpoint_file import check_checkpoint
 from flowgrad.models.encoders import build_encoders
@@ -45,8 +45,8 @@ def schedule(**change) -> Schedule:
         "together": 2,
         "epochs": 3,
         "learning_rate": 1e-3,
-        "shrink_after": 1,
-        "stop_after": 9,
+        "lr_patience": 1,
+        "early_stopping_patience": 9,
         "augment": True,
         "precision": "float32",
     }
@@ -317,7 +317,7 @@ def test_a_training_that_had_ended_is_not_taken_further(samples, tmp_path):
     def run():
         torch.manual_seed(0)
         encoders = build_encoders("rcgrad", WIDTH)
-        plan = schedule(epochs=30, stop_after=1)
+        plan = schedule(epochs=30, early_stopping_patience=1)
         return fit("rcgrad", encoders, samples, plan, folder=tmp_path / "f", device="cpu", say=lambda _: None)
 
     first = run()

@@ -37,9 +37,9 @@ def load_files(paths: Iterable[str | Path]) -> None:
 def _load(path: Path) -> None:
     where = f"plugins: {path}"
     if not path.is_file():
-        raise InputError(f"{where} not found (looked for {path.absolute()})")
+        raise InputError(f"{where}: expected a Python file, there is no {path.absolute()}")
     if path.suffix != ".py":
-        raise InputError(f"{where}: is no Python file; name one that ends in .py")
+        raise InputError(f"{where}: expected a Python file, whose name ends in .py")
     # the same file has one name in every job; two files that are called alike have two
     tag = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     name = f"flowgrad_plugin_{path.stem}_{tag}"

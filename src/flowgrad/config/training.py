@@ -62,6 +62,9 @@ class TrainingConfig(Strict):
     @field_validator("init")
     @classmethod
     def _rcgrad_starts_elsewhere(cls, value: dict[str, str]) -> dict[str, str]:
+        for method, start in value.items():
+            if start == "nothing":
+                raise at(method, "nothing is called random now", value)
         if value.get("rcgrad") == "rcgrad":
             raise at("rcgrad", "cannot start from itself; give it imagenet, random or a file", value)
         return value

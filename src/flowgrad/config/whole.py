@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,7 +100,7 @@ class Config(Strict):
     @classmethod
     def _metrics_begin_with_ciou(cls, value: list[str]) -> list[str]:
         if value[:1] != [CIOU.name]:
-            raise ValueError(f"begin with {CIOU.name}: [{', '.join([CIOU.name, *value])}]")
+            raise ValueError(f"{CIOU.name} is needed at the first place: [{', '.join([CIOU.name, *value])}]")
         return distinct(value, METRICS, "metric")
 
     @field_validator("checkpoints")
@@ -157,10 +156,11 @@ class Config(Strict):
 
 def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with ``top`` laid over it, key by key at every depth, as the workflow engine does."""
-    from snakemake.utils import update_config
-
-    merged = copy.deepcopy(dict(base))
-    update_config(merged, top)
+    # the engine's own function does the same; a check imports nothing of the engine
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        merged[key] = overlay(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
     return merged
 
 
@@ -184,7 +184,10 @@ def parse(raw: Mapping[str, Any]) -> Config:
     whole = with_demo(raw)
     plugins = whole.get("plugins", [])
     if isinstance(plugins, list) and all(isinstance(path, str) for path in plugins):
-        load_files(plugins)
+        try:
+            load_files(plugins)
+        except InputError as error:
+            raise ConfigurationError([Fault(("plugins",), str(error))]) from error
     found = misfits(Config, whole)
     try:
         config = Config.model_validate(whole)

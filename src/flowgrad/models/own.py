@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from flowgrad.models.base import Model
+from flowgrad.models.registry import MODELS
 
 SOURCE = Path(__file__).parents[2]
 """The folder that jobs find this package in, and what lies beside it."""
-PACKAGE = "flowgrad"
 IMPORT = "import importlib, sys; getattr(importlib.import_module(sys.argv[1]), sys.argv[2])"
 
 
@@ -22,13 +22,12 @@ def import_problems(models: Iterable[Model]) -> list[str]:
     It is imported in a process of its own that sees what a job sees, so that neither the working folder hides that it
     is absent, nor the workflow engine holds what it loads.
     """
-    return [problem for model in models if isinstance(model.load, str) for problem in _problems(model.name, model.load)]
+    own = [model for model in models if model.name not in MODELS.built_in]
+    return [problem for model in own if isinstance(model.load, str) for problem in _problems(model.name, model.load)]
 
 
 def _problems(name: str, code: str) -> list[str]:
     module, _, attribute = code.partition(":")
-    if module.split(".")[0] == PACKAGE:
-        return []
     where = f"{name}: {code}"
     if not attribute:
         return [f"{where} is not module:attribute"]
