@@ -1,4 +1,4 @@
-"""Rules of maps, metrics, intervals and the stationary filter, each held by literal values (no workflow, no network)."""
+"""Rules of maps, metrics, intervals and the stationary filter, each held by literal values."""
 
 from __future__ import annotations
 
