@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flowgrad.datasets import Annotations, Clip, open_dataset
 from flowgrad.datasets.base import Box, SoundEvent
-from flowgrad.plan import FingerprintCache, Plan, note_gone, read_annotations, read_shard
+from flowgrad.plan import FingerprintCache, Plan, PlannedClip, note_gone, read_annotations, read_shard
 
 
 class Folder:
@@ -275,3 +275,12 @@ def test_a_clip_of_a_labelled_dataset_without_annotations_is_in_no_shard(tmp_pat
         "video,shard,reason\na,00001,\nb,,no annotations: left out of a labelled dataset\n"
     )
     assert plan.present() == {"a": "00001"}
+
+
+def test_a_rendered_video_is_known_by_its_file_once_it_is_there(tmp_path):
+    """Before, and for every other video, the plan's own digest counts."""
+    rendered = PlannedClip("a", "a.mp4", "digest of settings", rendered=True)
+    assert rendered.source_sha256(tmp_path) == "digest of settings"
+    (tmp_path / "a.mp4").write_text("a")
+    assert rendered.source_sha256(tmp_path) == SHA_A
+    assert PlannedClip("a", "a.mp4", "planned").source_sha256(tmp_path) == "planned"

@@ -107,7 +107,7 @@ def test_a_dry_run_beside_a_run_leaves_it_unharmed(workflow, dataset, tmp_path):
     assert table.loc["lisbon1076_40113", "status"] == "ok"
 
 
-def test_settings_redo_what_they_touch(workflow, dataset, checkpoints, reference):
+def test_settings_redo_what_they_touch(workflow, dataset, checkpoints, reference, tmp_path):
     """Another checkpoint, threshold, model or protocol: what does not depend on it stays."""
     root = dataset("lyon1029_40200")
     config = network_settings(root, checkpoints)
@@ -115,7 +115,7 @@ def test_settings_redo_what_they_touch(workflow, dataset, checkpoints, reference
     assert first.status == 0, first.output
 
     script = reference / "golden/checkpoints.py"
-    other = checkpoints.parent / "other"
+    other = tmp_path / "other"
     command = [sys.executable, script, other, "--salt", "other", "--only", "rcgrad"]
     subprocess.run(command, check=True, capture_output=True)
     config["checkpoints"] = {"rcgrad": str(other / "rc_grad.pt")}
