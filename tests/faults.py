@@ -31,7 +31,7 @@ REPOSITORY = Path(__file__).parent.parent
 PACKAGE = "src/flowgrad"
 FIGURES = ("rules_of_figures", "evaluation")
 TESTS: dict[str, tuple[str, ...]] = {
-    "evaluation/outlook.py": ("annotations",),
+    "evaluation/outlook.py": ("rules_of_figures", "annotations"),
     "evaluation/unscored.py": ("annotations", "tables"),
     "evaluation/": (*FIGURES, "score", "tables"),
     "detection/stationary.py": FIGURES,

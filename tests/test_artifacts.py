@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -317,3 +318,16 @@ def test_attributes_are_kept_as_they_are_or_as_json(tmp_path):
         assert (found["rate"], found["settings"]) == (8, '{"a": [2], "b": 1}')
         assert reader.clips() == ["clip"]
         assert reader.attributes("clip") == {"source_sha256": "0", "end_s": 2.5}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_said_and_another_fault_is_left_as_it_is(tmp_path, number):
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+    with pytest.raises(ArtifactError, match=r"a\.txt: no space left \(full\); make room"), artifacts.replacing(path):
+        raise OSError(number, "full")
+    with pytest.raises(OSError, match="broken") as caught, artifacts.replacing(path):
+        raise OSError(errno.EIO, "broken")
+    assert not isinstance(caught.value, ArtifactError)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]

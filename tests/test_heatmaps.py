@@ -98,3 +98,13 @@ def test_a_frame_that_is_lacking_is_named(tmp_path):
         assert heatmaps.rows_of(reader, "clip", "frame", [2]).tolist() == [2]
         with pytest.raises(InputError, match=r"'clip' lacks some of the frames \[1, 2\]; run its stage again"):
             heatmaps.rows_of(reader, "clip", "maps", [1, 2])
+
+
+def test_a_clip_without_a_row_is_named(tmp_path):
+    with artifacts.create(tmp_path / "maps.h5", heatmaps.KIND) as output:
+        output.clip("clip").append(frame=np.array([], np.int32), maps=np.zeros((0, 4, 4), np.float16))
+    with (
+        artifacts.open_artifact(tmp_path / "maps.h5") as reader,
+        pytest.raises(InputError, match=r"'clip' lacks some of the frames \[0\]; run its stage again"),
+    ):
+        heatmaps.rows_of(reader, "clip", "maps", [0])
