@@ -98,6 +98,12 @@ def test_the_released_protocol_is_this():
     }
 
 
+@pytest.mark.parametrize("name", ["paper", "released"])
+def test_the_values_of_a_built_in_protocol_are_within_bounds(name):
+    """Defaults are not validated where they stand; written in a configuration they must be accepted."""
+    assert Protocol.model_validate(BUILT_IN[name].model_dump()) == BUILT_IN[name]
+
+
 # Metrics
 
 
