@@ -16,7 +16,7 @@ LOCK_ID := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 READY = $(VENV)/.ready-$(LOCK_ID)
 PLACED = $(VENV)/.placed-$(shell pwd | sha256sum | cut -c1-16)
 
-.PHONY: help setup dataset table test test-mutations test-slurm lint format bench lock clean
+.PHONY: help setup dataset table test test-faults test-mutations test-slurm lint format bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,10 +57,14 @@ table: dataset setup  ## run the main job on DATASET (an Urbansas folder, or any
 	echo "results in $$results"
 
 test: setup  ## run the tests (a quarter of an hour with the reference material of docs/testing.md, a third of that without)
-	$(BIN)/python -m pytest -n $(CORES) --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n $(CORES) --maxprocesses 4 --dist loadgroup
 
 test-mutations: setup  ## run the workflow over three hundred damaged files (needs the reference material; minutes)
 	$(BIN)/python -m pytest -m mutations tests/test_mutations.py
+
+test-faults: setup  ## put small faults into the code and count those that the fast tests notice (half an hour)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[faults]'
+	$(BIN)/python tests/faults.py
 
 test-slurm: setup  ## run the tests on a SLURM that they bring up themselves (Debian, as root; 8 minutes)
 	$(BIN)/python -m pytest -m slurm tests/slurm

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -22,6 +23,18 @@ import yaml
 from flowgrad import media
 
 REPOSITORY = Path(__file__).parent.parent
+
+
+SHARED_OUT = ("test_workflow.py", "test_generated.py")
+"""Files whose tests share nothing and take long: with several processes each of their tests goes to the next one."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of all other files together (``--dist loadgroup``)."""
+    for item in items:
+        if item.path.name not in SHARED_OUT:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def ffmpeg_program() -> str:
@@ -48,11 +61,17 @@ def reference() -> Path:
 
 @pytest.fixture(scope="session")
 def checkpoints(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the seeded stand-ins for the published checkpoints."""
-    folder = tmp_path_factory.mktemp("checkpoints")
-    names = ["rcgrad", "flowgrad_ic", "flowgrad_en"]
-    script = reference / "golden/checkpoints.py"
-    subprocess.run([sys.executable, script, folder, "--only", *names], check=True, capture_output=True)
+    """A folder with the seeded stand-ins for the published checkpoints; processes that share the tests share it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "checkpoints"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "written").exists():
+            names = ["rcgrad", "flowgrad_ic", "flowgrad_en"]
+            script = reference / "golden/checkpoints.py"
+            subprocess.run([sys.executable, script, folder, "--only", *names], check=True, capture_output=True)
+            (folder / "written").touch()
     return folder
 
 

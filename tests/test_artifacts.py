@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ import pytest
 
 from flowgrad import artifacts
 from flowgrad.artifacts import ArtifactError
+from flowgrad.errors import InputError
 
 
 def write(path: Path, frames: int = 20) -> Path:
@@ -100,7 +103,7 @@ with artifacts.create({str(tmp_path / "a.h5")!r}, "heatmaps") as output:
     group = output.clip("clip")
     print("started", flush=True)
     for number in range(10**6):
-        group.append(frame=np.array([number]), maps=np.zeros((1, 64, 64)))
+        group.append(frame=np.array([number]), maps=np.random.random((1, 64, 64)))
 """
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -196,3 +199,135 @@ def test_unchanged_text_is_not_touched(tmp_path):
     stamp = path.stat().st_mtime_ns
     assert not artifacts.write_json(path, {"a": 1})
     assert path.stat().st_mtime_ns == stamp
+
+
+def test_a_file_is_on_the_disk_before_it_is_renamed(tmp_path, monkeypatch):
+    """Flushed whole, then renamed: the file under the final name is the very one that was written."""
+    path, seen = tmp_path / "a.txt", []
+    path.write_text("before")
+    flush = os.fsync
+
+    def noted(descriptor: int) -> None:
+        flush(descriptor)
+        seen.append((os.fstat(descriptor).st_ino, os.fstat(descriptor).st_size, path.read_text()))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with artifacts.replacing(path) as temporary:
+        temporary.write_text("after")
+        written = temporary.stat().st_ino
+        assert temporary.parent == path.parent, "a rename within one file system"
+        assert temporary.name.startswith(".")
+    assert seen == [(written, 5, "before")]
+    assert path.stat().st_ino == written
+    assert path.read_text() == "after"
+
+
+def test_what_is_written_is_read_back_before_it_has_its_name(tmp_path, monkeypatch):
+    """A disk that loses a bit between writing and reading: no artifact, and the one before stays."""
+    path = write(tmp_path / "a.h5", frames=24)
+    before, opened = path.read_bytes(), artifacts.open_artifact
+
+    def damaged(written: Path, kind: str | None = None):
+        content = bytearray(written.read_bytes())
+        middle = len(content) * 2 // 3
+        content[middle] ^= 1
+        written.write_bytes(content)
+        return opened(written, kind)
+
+    monkeypatch.setattr(artifacts, "open_artifact", damaged)
+    with pytest.raises(ArtifactError, match="is damaged"):
+        write(path, frames=32)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_datasets_of_a_clip_are_equally_long(tmp_path):
+    def unequal_batch() -> None:
+        with artifacts.create(tmp_path / "a.h5", "heatmaps") as output:
+            output.clip("clip").append(frame=np.arange(3), maps=np.zeros((2, 4, 4)))
+
+    def unequal_file() -> None:
+        with artifacts.create(tmp_path / "a.h5", "heatmaps") as output:
+            group = output.clip("clip")
+            group.append(frame=np.arange(3), maps=np.zeros((3, 4, 4)))
+            group.extend("maps", np.zeros((1, 4, 4)))
+
+    with pytest.raises(ValueError, match=r"equally long, got \{'frame': 3, 'maps': 2\}"):
+        unequal_batch()
+    with pytest.raises(ArtifactError, match="clip/maps has 4 rows for 3 frames"):
+        unequal_file()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_schema_version_is_refused(tmp_path):
+    path = write(tmp_path / "a.h5")
+    with h5py.File(path, "r+") as file:
+        assert file.attrs["schema_version"] == 1
+        file.attrs["schema_version"] = 2
+    with (
+        pytest.raises(ArtifactError, match=r"a\.h5: has schema version 2, this is 1; run the stage again"),
+        artifacts.open_artifact(path),
+    ):
+        pass
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    with artifacts.open_artifact(write(tmp_path / "a.h5")) as reader:
+        assert reader.length("clip") == 20
+        assert reader.length("clip", "other") == 0
+        assert reader.has("clip", "maps")
+        assert not reader.has("clip", "other")
+        assert "clip" in reader
+        assert "other" not in reader
+        with pytest.raises(ArtifactError, match=r"a\.h5: holds no clip 'other'"):
+            reader.read("other", "maps")
+        with pytest.raises(ArtifactError, match=r"a\.h5: clip 'clip' has no dataset 'other'"):
+            reader.read("clip", "other")
+
+
+def test_a_sweep_takes_what_killed_processes_left(tmp_path):
+    (tmp_path / "deep").mkdir()
+    left, living, own = (
+        tmp_path / f"deep/.a.h5.tmp-0123abcd-{2**22 + 1}",
+        tmp_path / f"deep/.b.h5.tmp-0123abcd-{os.getpid()}",
+        tmp_path / "deep/.c.tmp-mine",
+    )
+    for path in (left, living, own):
+        path.write_text("")
+    artifacts.sweep(tmp_path)
+    assert sorted((tmp_path / "deep").iterdir()) == [living, own]
+
+
+def test_a_folder_that_holds_something_is_not_written_into(tmp_path):
+    artifacts.check_absent_or_empty(tmp_path)
+    artifacts.check_absent_or_empty(tmp_path / "absent")
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path, tmp_path / "file"):
+        with pytest.raises(InputError, match="exists and is not an empty folder; name another"):
+            artifacts.check_absent_or_empty(path)
+
+
+def test_attributes_are_kept_as_they_are_or_as_json(tmp_path):
+    with artifacts.create(tmp_path / "a.h5", "flow", rate=8, settings={"b": 1, "a": [2]}) as output:
+        output.clip("clip", source_sha256="0")
+        output.existing("clip").attributes(end_s=2.5)
+        output.clip("bad")
+        output.drop("bad")
+    with artifacts.open_artifact(tmp_path / "a.h5", "flow") as reader:
+        found = reader.attributes()
+        assert (found["rate"], found["settings"]) == (8, '{"a": [2], "b": 1}')
+        assert reader.clips() == ["clip"]
+        assert reader.attributes("clip") == {"source_sha256": "0", "end_s": 2.5}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_said_and_another_fault_is_left_as_it_is(tmp_path, number):
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+    with pytest.raises(ArtifactError, match=r"a\.txt: no space left \(full\); make room"), artifacts.replacing(path):
+        raise OSError(number, "full")
+    with pytest.raises(OSError, match="broken") as caught, artifacts.replacing(path):
+        raise OSError(errno.EIO, "broken")
+    assert not isinstance(caught.value, ArtifactError)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]

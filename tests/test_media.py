@@ -313,3 +313,92 @@ def test_damage_right_after_the_first_picture_is_no_late_start(tmp_path):
     assert report.lost_before == 0
     assert report.damaged_packets + report.damaged_pictures > 0
     assert report.faults
+
+
+def lossless(path: Path, shown: list[int], fps: int = 8) -> Path:
+    """Pictures that are whole in one packet each, at these places of a clip's beat."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuvj420p"
+        for number in shown:
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 3 * number, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, fps)
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    return path
+
+
+def test_packets_that_cannot_be_decoded_are_counted_and_their_hole_is_named(tmp_path):
+    """Six of forty pictures are zeros in the file: the one before stands for them, and both facts are told."""
+    import av
+
+    path = lossless(tmp_path / "clip.mkv", list(range(40)))
+    with av.open(str(path)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    content = path.read_bytes()
+    for packet in packets[16:22]:
+        assert content.count(packet) == 1
+        content = content.replace(packet, bytes(len(packet)))
+    path.write_bytes(content)
+    pictures, report = decode(path)
+    assert report.faults == [
+        "pictures missing between 1.88 s and 2.75 s",
+        "damaged packets were left out: 6",
+    ]
+    assert [picture.source_time for picture in pictures[14:24]] == [1.75, *[1.875] * 7, 2.75, 2.875]
+    assert (report.frames, report.sources, report.lost_before, report.damaged_packets) == (40, 34, 0, 6)
+
+
+def test_a_long_picture_in_a_whole_file_is_no_fault(tmp_path):
+    pictures, report = decode(lossless(tmp_path / "clip.mkv", [*range(8), *range(24, 32)]))
+    assert report.faults == []
+    assert [picture.source_time for picture in pictures[6:25]] == [0.75, *[0.875] * 17, 3.0]
+
+
+def test_a_hole_in_the_sound_is_silence_of_its_length(tmp_path):
+    """Sound from 0 to 1 s and from 2 to 3 s of the container's clock: sample n stays at n / rate."""
+    import av
+
+    path = tmp_path / "hole.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=16000, layout="mono")
+        for start in (*range(0, 16000, 1600), *range(32000, 48000, 1600)):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 1600), 8192, np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 16000, start, Fraction(1, 16000)
+            for packet in stream.encode(frame):
+                container.mux(packet)
+    report = media.SoundReport()
+    sound = np.concatenate([blocks[16000] for blocks in media.sound(media.inspect(path), [16000], report)])
+    assert len(sound) == 48000
+    assert set(sound[:16000]) == set(sound[32000:]) == {0.25}
+    assert not sound[16000:32000].any()
+    assert (report.seconds, report.peak) == (3.0, 0.25)
+
+
+def test_sound_that_is_no_number_becomes_silence(tmp_path):
+    """Floating-point sound can hold anything: no NaN reaches a model, what is infinite is as loud as can be."""
+    import av
+
+    samples = np.full((1, 16000), 0.5, np.float32)
+    samples[0, 100], samples[0, 200], samples[0, 300] = np.nan, np.inf, -np.inf
+    path = tmp_path / "odd.wav"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_f32le", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(samples, format="flt", layout="mono")
+        frame.sample_rate = 16000
+        for packet in [*stream.encode(frame), *stream.encode()]:
+            container.mux(packet)
+    sound = sound_of(path)
+    assert sound[[99, 100, 200, 300, 301]].tolist() == [0.5, 0.0, 1.0, -1.0, 0.5]
+
+
+def test_digital_silence_is_told(tmp_path):
+    report = media.SoundReport()
+    path = make_clip(tmp_path / "clip.mp4", seconds=1.0, loudness=0)
+    list(media.sound(media.inspect(path), [16000], report))
+    assert report.peak == 0
+    assert report.notes == ["the sound is digital silence"]

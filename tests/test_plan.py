@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flowgrad.datasets.base import Annotations, Box, Clip, SoundEvent
 from flowgrad.datasets.registry import open_dataset
-from flowgrad.plan import Plan
-from flowgrad.shard import note_gone, read_shard
+from flowgrad.datasets.stored import read_annotations
+from flowgrad.plan import FingerprintCache, Plan
+from flowgrad.shard import PlannedClip, note_gone, read_shard
 
 
 class Folder:
@@ -168,3 +171,118 @@ def test_names_that_file_systems_allow(tmp_path):
     (folder.videos / "sub").mkdir()
     (folder.videos / "sub" / "ünï.mp4").write_text("same stem")
     assert folder.update() == {"00001": sorted([*names[1:], "a b.mp4", "a b.webm", "sub__ünï"])}
+
+
+SHA_A, SHA_B = (
+    "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb",
+    "3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d",
+)
+"""The SHA-256 of ``a`` and of ``b``."""
+
+
+def test_a_file_is_read_again_where_its_size_or_its_time_differs(tmp_path):
+    path = tmp_path / "file"
+    cache = FingerprintCache(tmp_path / "cache.json")
+    path.write_text("a")
+    os.utime(path, ns=(1, 10**18))
+    assert cache.digest(path) == SHA_A
+    cache.save()
+
+    def remembered() -> str:
+        return FingerprintCache(tmp_path / "cache.json").digest(path)
+
+    path.write_text("b")
+    os.utime(path, ns=(1, 10**18))
+    assert remembered() == SHA_A, "of the same size and time: not read"
+    os.utime(path, ns=(1, 10**18 + 1))
+    assert remembered() == SHA_B, "of the same size"
+    path.write_text("bb")
+    os.utime(path, ns=(1, 10**18))
+    assert remembered() not in (SHA_A, SHA_B), "of the same time"
+
+
+def test_a_replaced_video_of_the_same_size_redoes_its_shard(tmp_path):
+    folder = Folder(tmp_path)
+    for name in "abc":
+        folder.put(name)
+    folder.update()
+    before = folder.files()
+    stamp = (folder.videos / "b.mp4").stat().st_mtime_ns
+    folder.put("b", "x")
+    os.utime(folder.videos / "b.mp4", ns=(stamp, stamp + 10**9))
+    folder.update()
+    assert [name for name, content in folder.files().items() if before[name] != content] == ["00001.json"]
+
+
+@dataclass
+class Sounding:
+    """A dataset whose sound lies in files of its own, with annotations."""
+
+    root: Path
+    known: dict[str, Annotations] = field(default_factory=dict)
+    labelled = True
+
+    def clips(self) -> list[Clip]:
+        stems = sorted(self.known.keys() | {path.stem for path in self.root.glob("*.mp4")})
+        return [Clip(stem, f"{stem}.mp4", f"{stem}.wav") for stem in stems if (self.root / f"{stem}.mp4").is_file()]
+
+    def annotations(self) -> dict[str, Annotations]:
+        return self.known
+
+
+def known(label: str) -> Annotations:
+    return Annotations((Box(1, 1, 1, 2, 2, label, True),), (SoundEvent(0, 2, label, True),))
+
+
+def test_a_changed_sound_file_redoes_its_shard(tmp_path):
+    data = Sounding(tmp_path, {name: known("car") for name in "abc"})
+    for name in "abc":
+        (tmp_path / f"{name}.mp4").write_text(name)
+        (tmp_path / f"{name}.wav").write_text("a")
+    plan = Plan(tmp_path / "results")
+    assert plan.update(data, 2) == ["00001", "00002"]
+    (clip,) = read_shard(plan.shard_file("00002"))
+    assert (clip.sound, clip.sound_sha256) == ("c.wav", SHA_A)
+    before = {shard: plan.shard_file(shard).read_bytes() for shard in plan.shards()}
+    (tmp_path / "c.wav").write_text("sounds otherwise")
+    plan.update(data, 2)
+    changed = [shard for shard, content in before.items() if plan.shard_file(shard).read_bytes() != content]
+    assert changed == ["00002"]
+
+
+def test_a_removed_clip_keeps_its_annotations_and_a_corrected_one_does_not(tmp_path):
+    data = Sounding(tmp_path, {name: known("car") for name in "ab"})
+    for name in "ab":
+        (tmp_path / f"{name}.mp4").write_text(name)
+        (tmp_path / f"{name}.wav").write_text(name)
+    plan = Plan(tmp_path / "results")
+    plan.update(data, 2)
+    shard = plan.shard_file("00001").read_bytes()
+    (tmp_path / "a.mp4").unlink()
+    data.known = {"b": known("bus")}
+    plan.update(data, 2)
+    assert read_annotations(plan.annotation_file("00001")) == {"a": known("car"), "b": known("bus")}
+    assert plan.present() == {"b": "00001"}
+    assert plan.shard_file("00001").read_bytes() == shard, "a corrected box redoes scores, not maps"
+
+
+def test_a_clip_of_a_labelled_dataset_without_annotations_is_in_no_shard(tmp_path):
+    data = Sounding(tmp_path, {"a": known("car")})
+    for name in "ab":
+        (tmp_path / f"{name}.mp4").write_text(name)
+        (tmp_path / f"{name}.wav").write_text(name)
+    plan = Plan(tmp_path / "results")
+    plan.update(data, 2)
+    assert plan.clips_file.read_text() == (
+        "video,shard,reason\na,00001,\nb,,no annotations: left out of a labelled dataset\n"
+    )
+    assert plan.present() == {"a": "00001"}
+
+
+def test_a_rendered_video_is_known_by_its_file_once_it_is_there(tmp_path):
+    """Before, and for every other video, the plan's own digest counts."""
+    rendered = PlannedClip("a", "a.mp4", "digest of settings", rendered=True)
+    assert rendered.source_sha256(tmp_path) == "digest of settings"
+    (tmp_path / "a.mp4").write_text("a")
+    assert rendered.source_sha256(tmp_path) == SHA_A
+    assert PlannedClip("a", "a.mp4", "planned").source_sha256(tmp_path) == "planned"

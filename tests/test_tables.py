@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import pytest
 from flowgrad import artifacts
 from flowgrad.datasets.base import Annotations, Box, SoundEvent
 from flowgrad.decoding import ClipStatus
+from flowgrad.errors import InputError
 from flowgrad.evaluation.consensus_iou import CIOU
 from flowgrad.evaluation.statistics import clip_bootstrap
 from flowgrad.protocols import BUILT_IN
-from flowgrad.schemas import SCORES
-from flowgrad.stages.tables import frame_columns, run_clips, run_summary
+from flowgrad.schemas import NO_ANNOTATIONS, NO_VIDEO, SCORES
+from flowgrad.stages.tables import check_accepted, frame_columns, run_clips, run_summary
 
 MODELS, PROTOCOLS = ("flow", "rcgrad"), ("paper", "released")
 CLIPS = [*(f"clip{number:02d}" for number in range(10, 0, -1)), 'a "quoted", name', "línea"]
@@ -127,3 +129,119 @@ def test_a_clip_without_a_scored_frame_says_why(tmp_path):
     }
     assert table["scored_frames"].to_dict() == {"beside": 1, "mute": 0, "scored": 1, "short": 0, "unseen": 0}
     assert set(table["status"].drop("mute")) == {"ok"}
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+LONG = """model,protocol,video,frame,time_s,metric,value,status
+flow,paper,a,8,1,ciou,0.29999999999999999,ok
+flow,paper,a,9,1.125,ciou,0.5,ok
+flow,paper,a,10,1.25,ciou,0,constant_map
+flow,paper,b,8,1,ciou,,no_sound
+yolo,paper,a,8,1,ciou,0,no_detections
+yolo,paper,a,9,1.125,ciou,0,empty_prediction
+yolo,paper,a,10,1.25,ciou,0,empty_ground_truth
+yolo,paper,b,8,1,ciou,,no_detections
+flow,paper,gone,8,1,ciou,1,constant_map
+"""
+
+
+def test_a_summary_to_the_letter(tmp_path):
+    """Open cases are counted, also those that are left out; a clip that went away counts nowhere."""
+    (tmp_path / "scores.csv").write_text(LONG)
+    (tmp_path / "plan.csv").write_text("video,shard,reason\na,00001,\nb,00001,\ngone,,annotated without a video\n")
+    run_summary(
+        plan_in=tmp_path / "plan.csv",
+        scores_in=[tmp_path / "scores.csv"],
+        rows=[(model, "paper") for model in ("yolo", "flow", "none")],
+        metrics=[CIOU],
+        frames_out=tmp_path / "frames.csv",
+        summary_out=tmp_path / "summary.csv",
+    )
+    assert lines_of(tmp_path / "summary.csv") == [
+        "model,protocol,frames,skipped,success_at_0_3,success_at_0_5,auc,mean_ciou,clips,success_at_0_5_low,"
+        "success_at_0_5_high,no_detections,constant_map,empty_prediction,empty_ground_truth",
+        "flow,paper,3,1,0.666667,0.333333,0.275,0.266667,1,,,0,1,0,0",
+        "none,paper,0,0,,,,,0,,,0,0,0,0",
+        "yolo,paper,3,1,0,0,0.025,0,1,,,2,0,1,1",
+    ]
+    assert lines_of(tmp_path / "frames.csv") == [
+        "model,protocol,video,frame,time_s,ciou,status",
+        "flow,paper,a,8,1,0.3,ok",
+        "flow,paper,a,9,1.125,0.5,ok",
+        "flow,paper,a,10,1.25,0,constant_map",
+        "flow,paper,b,8,1,,no_sound",
+        "yolo,paper,a,8,1,0,no_detections",
+        "yolo,paper,a,9,1.125,0,empty_prediction",
+        "yolo,paper,a,10,1.25,0,empty_ground_truth",
+        "yolo,paper,b,8,1,,no_detections",
+    ]
+
+
+def test_success_is_decided_before_a_value_is_rounded(tmp_path):
+    (tmp_path / "scores.csv").write_text(
+        "model,protocol,video,frame,time_s,metric,value,status\nflow,paper,a,8,1,ciou,0.49999999999999994,ok\n"
+    )
+    (tmp_path / "plan.csv").write_text("video,shard,reason\na,00001,\n")
+    run_summary(
+        plan_in=tmp_path / "plan.csv",
+        scores_in=[tmp_path / "scores.csv"],
+        rows=[("flow", "paper")],
+        metrics=[CIOU],
+        frames_out=tmp_path / "frames.csv",
+        summary_out=tmp_path / "summary.csv",
+    )
+    assert lines_of(tmp_path / "summary.csv")[1] == "flow,paper,1,0,1,0,0.475,0.5,1,,,0,0,0,0"
+    assert lines_of(tmp_path / "frames.csv")[1] == "flow,paper,a,8,1,0.5,ok"
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_clips_to_the_letter(tmp_path, listens):
+    """Every clip has one row: planned or not, good or bad; what sounds not is skipped only where a model listens."""
+    car = [Box(number / 8, 1, 1, 5, 5, "car", True) for number in (7, 8, 15, 16)]
+    known = Annotations((*car, replace(car[1], x=2)), (SoundEvent(1, 9, "car", True),))
+    (tmp_path / "known.json").write_text(
+        json.dumps({name: known.to_json() for name in ("good", "mute", "broken", "cut")})
+    )
+    (tmp_path / "status.csv").write_text(
+        "video,status,reason,frames,width,height,sound_s,sound_reason,anchor_s,published_flow\n"
+        "good,ok,,16,40,22,2,,,0\n"
+        "mute,ok,a note,16,40,22,,no sound track,,0\n"
+        "broken,failed,zero frames,0,0,0,,no sound track,,0\n"
+        "cut,failed,truncated,9,40,22,2,,,0\n"
+    )
+    (tmp_path / "plan.csv").write_text(
+        "video,shard,reason\n"
+        "good,00001,\nmute,00001,\nbroken,00001,\ncut,00001,\nlate,00002,\n"
+        f"bare,,{NO_ANNOTATIONS}\nlost,,{NO_VIDEO!r}\n".replace("'", '"')
+    )
+    run_clips(
+        plan_in=tmp_path / "plan.csv",
+        statuses_in=[tmp_path / "status.csv"],
+        annotations_in=[tmp_path / "known.json"],
+        protocols=[BUILT_IN["paper"].ground_truth],
+        listens=listens,
+        out=tmp_path / "clips.csv",
+    )
+    mute = "no sound track (models that listen have no map, its frames are not scored)"
+    assert lines_of(tmp_path / "clips.csv") == [
+        "video,status,reason,frames,scored_frames",
+        "bare,skipped,no annotations: left out of a labelled dataset,0,0",
+        f'broken,failed,"zero frames; {mute}",0,0' if listens else "broken,failed,zero frames,0,0",
+        "cut,failed,truncated,9,1",
+        "good,ok,,16,2",
+        "late,skipped,came while a run was under way: run again,0,0",
+        'lost,failed,"annotated, but there is no video file",0,0',
+        f'mute,skipped,"a note; {mute}",16,0' if listens else "mute,ok,a note,16,2",
+    ]
+
+
+def test_a_run_that_accepts_no_bad_clip_says_which(tmp_path):
+    path = tmp_path / "clips.csv"
+    path.write_text("video,status,reason\na,ok,\nb,skipped,mute\n")
+    check_accepted(path)
+    path.write_text("video,status,reason\na,ok,\nb,failed,zero frames\nc,failed,empty file\n")
+    with pytest.raises(InputError, match=r"2 of 3 clips failed \(on_bad_clip: fail\), the first is b: zero frames"):
+        check_accepted(path)
