@@ -20,8 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from flowgrad.models.registry import DEFAULT_MODELS
-from flowgrad.schemas import STATUS as STATUS_COLUMNS
-from flowgrad.schemas import SCORES
+from flowgrad.schemas import SCORES, STATUS
 
 PROTOCOLS = ("paper", "released")
 FRAMES = 80
@@ -29,11 +28,13 @@ TIMES = (0, 2, 4, 6, 8)
 SUMMARY = """
 import sys
 from pathlib import Path
+from flowgrad.evaluation.consensus_iou import CIOU
 from flowgrad.models.registry import DEFAULT_MODELS
 from flowgrad.stages.tables import run_summary
 folder = Path(sys.argv[1])
 run_summary(plan_in=folder / "clips.csv", scores_in=sorted((folder / "scores").iterdir()),
-            models=DEFAULT_MODELS, protocols=["paper", "released"],
+            rows=[(model, protocol) for model in DEFAULT_MODELS for protocol in ("paper", "released")],
+            metrics=[CIOU],
             frames_out=folder / "out/frames.csv", summary_out=folder / "out/summary.csv")
 """
 CLIPS = """
@@ -43,8 +44,8 @@ from flowgrad.protocols import PAPER, RELEASED
 from flowgrad.stages.tables import run_clips
 folder = Path(sys.argv[1])
 run_clips(plan_in=folder / "clips.csv", statuses_in=sorted((folder / "status").iterdir()),
-          annotations_in=sorted((folder / "annotations").iterdir()), protocols=[PAPER, RELEASED], listens=True,
-          out=folder / "out/clips.csv")
+          annotations_in=sorted((folder / "annotations").iterdir()),
+          protocols=[PAPER.ground_truth, RELEASED.ground_truth], listens=True, out=folder / "out/clips.csv")
 """
 
 
@@ -63,16 +64,16 @@ def generate(folder: Path, clips: int, clips_per_job: int) -> None:
 
 def write_shard(folder: Path, shard: str, members: list[str], rng: np.random.Generator) -> None:
     with (folder / f"scores/{shard}.csv").open("w") as file:
-        file.write(",".join(FRAME_COLUMNS) + "\n")
+        file.write(",".join(SCORES) + "\n")
         for model in sorted(DEFAULT_MODELS):
             for protocol in PROTOCOLS:
                 for name in members:
                     file.writelines(
-                        f"{model},{protocol},{name},{frame},{frame / 8:.17g},{value:.17g},ok\n"
+                        f"{model},{protocol},{name},{frame},{frame / 8:.17g},ciou,{value:.17g},ok\n"
                         for frame, value in enumerate(rng.random(FRAMES))
                     )
-    status = [f"{name},ok,,{FRAMES},400,225,10,\n" for name in members]
-    (folder / f"status/{shard}.csv").write_text(",".join(STATUS_COLUMNS) + "\n" + "".join(status))
+    status = [f"{name},ok,,{FRAMES},400,225,10,,,0\n" for name in members]
+    (folder / f"status/{shard}.csv").write_text(",".join(STATUS) + "\n" + "".join(status))
     box = {"x": 10, "y": 10, "w": 40, "h": 20, "label": "car", "visible": True}
     event = {"start": 0, "end": 9, "label": "car", "identifiable": True}
     known = {"boxes": [box | {"time": time} for time in TIMES for _ in range(9)], "events": [event, event]}

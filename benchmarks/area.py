@@ -15,10 +15,10 @@ import pandas as pd
 
 from flowgrad import artifacts
 from flowgrad.datasets.stored import read_annotations
-from flowgrad.evaluation.ground_truth import rasterise, scored_boxes
 from flowgrad.evaluation.metrics import normalise
+from flowgrad.evaluation.truth import scored_items, truth_mask
 from flowgrad.protocols import Protocol, get_protocol
-from flowgrad.stages.heatmaps import KIND
+from flowgrad.schemas import HEATMAPS
 
 
 def shares(results: Path, maps: Path, protocol: Protocol) -> list[tuple[float, float, float]]:
@@ -26,17 +26,16 @@ def shares(results: Path, maps: Path, protocol: Protocol) -> list[tuple[float, f
     known = read_annotations(results / f"plan/annotations/{maps.stem}.json")
     status = pd.read_csv(results / f"status/{maps.stem}.csv").set_index("video")
     found = []
-    with artifacts.open_artifact(maps, KIND) as artifact:
+    with artifacts.open_artifact(maps, HEATMAPS) as artifact:
         for clip in set(artifact.clips()) & set(known):
             width, height = (int(status.loc[clip, side]) for side in ("width", "height"))
-            boxes = scored_boxes(known[clip], protocol, (width, height))
+            boxes = scored_items(known[clip], protocol.ground_truth, (width, height))
             values = artifact.read(clip, "maps").astype(np.float32)
-            values = normalise(values) if protocol.normalise_maps else values
+            values = normalise(values) if protocol.threshold.normalise_maps else values
             for number, value in zip(artifact.read(clip, "frame").tolist(), values, strict=True):
                 if number not in boxes:
                     continue
-                corners = [(box.x, box.y, box.w, box.h) for box in boxes[number]]
-                truth = rasterise(corners, width, height, protocol) > 0
+                truth = truth_mask(known[clip], boxes[number], (width, height), protocol.boxes.box_raster) > 0
                 predicted = value >= 0.5
                 found.append((predicted.mean(), (predicted & truth).sum() / max(predicted.sum(), 1), truth.mean()))
     return found

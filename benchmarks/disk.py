@@ -21,8 +21,8 @@ from pathlib import Path
 import yaml
 
 from flowgrad.datasets.registry import open_dataset
+from flowgrad.decoding import Recipe, decode
 from flowgrad.plan import Plan
-from flowgrad.stages import decode
 
 REPOSITORY = Path(__file__).parent.parent
 INTERVAL_S = 0.05
@@ -85,7 +85,7 @@ def one_shard(videos: list[Path]) -> int:
         plan = Plan(results)
         sizes = []
         for shard in plan.update(open_dataset("videos", root), 1):
-            decode.decode(decode.Recipe(plan.shard_file(shard), root, (16_000,)), results / "frames.h5")
+            decode(Recipe(plan.shard_file(shard), root, (16_000,)), results / "frames.h5")
             sizes.append((results / "frames.h5").stat().st_size)
     return max(sizes)
 

@@ -64,6 +64,7 @@ def render(folder: Path, labelled: int, unlabelled: int, cores: int) -> None:
 
 
 def make_samples(root: Path, plan_folder: Path, shard: str) -> None:
+    from flowgrad.flow.farneback import Farneback
     from flowgrad.plan import Plan
     from flowgrad.stages import samples
 
@@ -73,6 +74,8 @@ def make_samples(root: Path, plan_folder: Path, shard: str) -> None:
             shard=Plan(plan_folder).shard_file(shard),
             root=root,
             frames_per_second=2,
+            name="farneback",
+            estimator=Farneback(),
             samples_out=out,
             status_out=plan_folder / f"{shard}.csv",
         )
@@ -187,8 +190,8 @@ def main() -> None:
         call()
         print(f"{what}: {time.perf_counter() - start:.0f} s", flush=True)
 
-    from flowgrad.datasets.registry import open_dataset
     from flowgrad.datasets.controls import shuffle_sound
+    from flowgrad.datasets.registry import open_dataset
     from flowgrad.plan import Plan
 
     streets, labelled = out / "streets", out / "streets/labelled"

@@ -30,16 +30,16 @@ from pathlib import Path
 
 import yaml
 
-from flowgrad.schemas import STATUS as STATUS_COLUMNS
-from flowgrad.schemas import SCORES
-from flowgrad.stages.tables import CLIP_COLUMNS, SUMMARY_COLUMNS
+from flowgrad.evaluation.consensus_iou import CIOU
+from flowgrad.schemas import CLIPS, SCORES, STATUS
+from flowgrad.stages.tables import summary_columns
 
 REPOSITORY = Path(__file__).parent.parent
 EMPTY = {
-    "clips.csv": CLIP_COLUMNS,
-    "metrics/summary.csv": SUMMARY_COLUMNS,
-    "scores/": FRAME_COLUMNS,
-    "status/": STATUS_COLUMNS,
+    "clips.csv": CLIPS,
+    "metrics/summary.csv": summary_columns([CIOU]),
+    "scores/": SCORES,
+    "status/": STATUS,
 }
 """The columns of the tables that something reads here: the end of a run, and the rules that make the first two."""
 TABLES = ("video_annotations.csv", "audio_annotations.csv")

@@ -8,6 +8,7 @@ Without a video a clip of noise and a moving square is made. Networks get random
 from __future__ import annotations
 
 import argparse
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -20,12 +21,17 @@ import numpy as np
 import torch
 
 from flowgrad import artifacts, frames, media
+from flowgrad.flow.farneback import Farneback
+from flowgrad.flow.forms import KINDS
+from flowgrad.flow.storage import stored
+from flowgrad.models import presets
+from flowgrad.models.base import Batch, Runtime
 from flowgrad.models.cam import clean, localization_map
 from flowgrad.models.checkpoint_file import check_checkpoint
 from flowgrad.models.encoders import build_encoders
+from flowgrad.models.inputs import fitted_audio, resized
 from flowgrad.models.rcgrad import FlowGradEN, FlowGradIC, RCGrad
-from flowgrad.protocols import PAPER, RELEASED, Protocol
-from flowgrad.stages import detect, flow
+from flowgrad.stages import detect
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
@@ -74,9 +80,10 @@ def networks(folder: Path, count: int) -> None:
     motion = rng.random((count, 224, 224)).astype(np.float32)
     for kind in (RCGrad, FlowGradIC, FlowGradEN):
         path = random_checkpoint(folder, kind.name)
-        for name, protocol in (("paper", PAPER), ("released", RELEASED)):
-            run_network(kind, path, name, protocol, pictures, motion)
-    model = RCGrad(folder / "rcgrad.pt", PAPER)
+        known = presets.RCGRAD if kind is RCGrad else presets.FLOWGRAD
+        for name, settings in known.items():
+            run_network(kind, path, name, settings, pictures, motion)
+    model = RCGrad(folder / "rcgrad.pt", presets.RCGRAD["paper"], Runtime())
     inputs = torch.randn(count, 3, 224, 224).contiguous(memory_format=torch.channels_last)
     embedding = torch.rand(count, 512)
     for parameter in model._encoders.parameters():
@@ -93,20 +100,27 @@ def networks(folder: Path, count: int) -> None:
 
 
 def run_network(
-    kind: type[RCGrad], path: Path, name: str, protocol: Protocol, pictures: np.ndarray, motion: np.ndarray
+    kind: type[RCGrad], path: Path, name: str, settings: presets.RCGrad, pictures: np.ndarray, motion: np.ndarray
 ) -> None:
-    sound = np.random.default_rng(1).normal(0, 0.1, (len(pictures), protocol.sample_rate * 5)).astype(np.float32)
+    rate, at_once = settings.sample_rate, 16
+    sound = np.random.default_rng(1).normal(0, 0.1, (len(pictures), rate * 5)).astype(np.float32)
     for precision in ("float32", "bfloat16"):
-        model = kind(path, protocol, precision=precision)
-        model(pictures[:16], sound[:16], protocol.sample_rate, motion[:16])
+        model = kind(path, settings, Runtime(precision=precision))
+
+        def localize(some: slice, model: RCGrad = model) -> None:
+            frames = np.stack([resized(frame) for frame in pictures[some]])
+            model(Batch(frames, fitted_audio(sound[some], rate, rate, settings.audio_seconds), motion[some]))
+
+        localize(slice(at_once))
         with timed(f"{kind.name}, {name}, {precision}", len(pictures)):
-            model(pictures, sound, protocol.sample_rate, motion)
+            for start in range(0, len(pictures), at_once):
+                localize(slice(start, start + at_once))
 
 
 def start_up() -> None:
     for name, code in (
-        ("a job without torch", "import flowgrad.stages.score, flowgrad.run"),
-        ("a network job", "import flowgrad.models.rcgrad, flowgrad.stages.heatmaps, flowgrad.run"),
+        ("a job without torch", "import flowgrad.stages.score, flowgrad.workflow.run"),
+        ("a network job", "import flowgrad.models.rcgrad, flowgrad.stages.heatmaps, flowgrad.workflow.run"),
     ):
         took = seconds(lambda code=code: subprocess.run([sys.executable, "-c", code], check=True))
         print(f"start-up of {name}: {took:.1f} s")
@@ -138,9 +152,16 @@ def main() -> None:
                     for rate, block in blocks.items():
                         group.extend(f"sound_{rate}", block, chunk=1 << 14)
         print(f"frames artifact: {(folder / 'frames.h5').stat().st_size / count / 1e3:.0f} KB a frame")
+        estimator = Farneback()
+        with artifacts.open_artifact(folder / "frames.h5") as source:
+            reader = frames.PictureReader(source, "clip")
+            prepared = [estimator.prepared(reader.rgb(number)) for number in range(count)]
         with timed("flow (Farneback)", count):
-            flow.run(frames_in=folder / "frames.h5", out=folder / "flow.h5")
-        print(f"flow artifact: {(folder / 'flow.h5').stat().st_size / count / 1e3:.0f} KB a frame")
+            motion = [estimator.flow(one, two) for one, two in itertools.pairwise(prepared)]
+        for kind in KINDS:
+            with timed(f"flow, kept as {kind}", count):
+                for vectors in motion:
+                    stored(vectors, kind)
         if options.weights:
             from flowgrad.detection.yolo import Yolo
 

@@ -17,6 +17,7 @@ import lightning as L
 import torch
 
 from flowgrad.datasets.registry import open_dataset
+from flowgrad.flow.farneback import Farneback
 from flowgrad.models.encoders import build_encoders
 from flowgrad.models.layout import CHECKPOINTS
 from flowgrad.plan import Plan
@@ -49,6 +50,8 @@ def main() -> None:
             shard=plan.shard_file("00001"),
             root=place / "unlabelled",
             frames_per_second=2,
+            name="farneback",
+            estimator=Farneback(),
             samples_out=place / "samples.h5",
             status_out=place / "status.csv",
         )

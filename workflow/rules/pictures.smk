@@ -35,8 +35,4 @@ rule sheet:
 
 rule pictures:
     input:
-        (
-            expand(paths.sheet(), protocol=RUN.protocols, shard=RUN.shards)
-            if RUN.config.pictures
-            else []
-        ),
+        (expand(paths.sheet(), protocol=RUN.protocols, shard=RUN.shards) if RUN.config.pictures else []),
