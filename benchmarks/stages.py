@@ -143,7 +143,7 @@ def main() -> None:
         with timed("decode and store", count), artifacts.create(folder / "frames.h5", frames.KIND) as output:
             group = output.clip("clip", source_sha256="")
             recording = media.inspect(video)
-            encoder = frames.PictureEncoder(group)
+            encoder = frames.FrameEncoder(group)
             for picture in media.pictures(recording):
                 encoder.add(picture)
             encoder.close()
@@ -154,7 +154,7 @@ def main() -> None:
         print(f"frames artifact: {(folder / 'frames.h5').stat().st_size / count / 1e3:.0f} KB a frame")
         estimator = Farneback()
         with artifacts.open_artifact(folder / "frames.h5") as source:
-            reader = frames.PictureReader(source, "clip")
+            reader = frames.FrameReader(source, "clip")
             prepared = [estimator.prepared(reader.rgb(number)) for number in range(count)]
         with timed("flow (Farneback)", count):
             motion = [estimator.flow(one, two) for one, two in itertools.pairwise(prepared)]

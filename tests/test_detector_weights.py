@@ -24,6 +24,7 @@ from flowgrad.config import parse
 from flowgrad.detection.library import import_ultralytics
 from flowgrad.detection.yolo import Yolo
 from flowgrad.errors import InputError
+from flowgrad.workflow import depends
 from flowgrad.workflow.run import Run
 
 
@@ -45,7 +46,7 @@ def problem(tmp_path: Path, weights: Path, **detector) -> str:
     (tmp_path / "videos/a.mp4").touch()
     settings = {"dataset": {"format": "videos", "root": str(tmp_path / "videos")}, "models": ["yolo-baseline"]}
     settings["detector"] = {"weights": str(weights), **detector}
-    return "\n".join(check(parse(settings), tmp_path / "results", download="never").problems)
+    return "\n".join(check(parse(settings), tmp_path / "results").problems)
 
 
 def refused(tmp_path: Path, weights: Path, **detector) -> str:
@@ -434,14 +435,14 @@ def test_names_of_classes_are_part_of_what_detections_depend_on(tmp_path, publis
     """And the order in which a file lists them is not."""
     monkeypatch.chdir(tmp_path)
 
-    def depends(**detector) -> object:
+    def facts(**detector) -> object:
         (tmp_path / "videos").mkdir(exist_ok=True)
         (tmp_path / "videos/a.mp4").touch()
         settings = {"dataset": {"format": "videos", "root": "videos"}, "models": ["yolo-baseline"]}
         config = parse(settings | {"detector": {"weights": str(published), **detector}})
-        return repr(Run(config, check(config, download="never")).detect_params())
+        return repr(depends.detect(Run(config, check(config))))
 
-    assert depends() == depends(classes={})
-    assert depends() != depends(classes={"car": ["car", "truck"]})
-    one = depends(classes={"truck": ["bus"], "car": ["truck", "car"]})
-    assert one == depends(classes={"car": ["car", "truck"], "truck": ["bus"]})
+    assert facts() == facts(classes={})
+    assert facts() != facts(classes={"car": ["car", "truck"]})
+    one = facts(classes={"truck": ["bus"], "car": ["truck", "car"]})
+    assert one == facts(classes={"car": ["car", "truck"], "truck": ["bus"]})

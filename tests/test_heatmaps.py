@@ -47,7 +47,7 @@ def heard(
         clip = make_clip(folder / "clip.mp4", fps=8, sound=False)
         with artifacts.create(path, frames.KIND, sample_rates=[rate]) as output:
             group = output.clip("clip", source_sha256="0" * 64)
-            encoder = frames.PictureEncoder(group)
+            encoder = frames.FrameEncoder(group)
             for picture in media.pictures(media.inspect(clip)):
                 encoder.add(picture)
             encoder.close()

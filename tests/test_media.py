@@ -108,14 +108,14 @@ def test_stored_frames_are_the_decoded_ones(reference, tmp_path):
     direct: dict[str, list[np.ndarray]] = {}
     with artifacts.create(tmp_path / "frames.h5", frames.KIND) as output:
         for name, path in sources.items():
-            encoder = frames.PictureEncoder(output.clip(name))
+            encoder = frames.FrameEncoder(output.clip(name))
             for picture in media.pictures(media.inspect(path)):
                 encoder.add(picture)
                 direct.setdefault(name, []).append(picture.rgb())
             encoder.close()
     with artifacts.open_artifact(tmp_path / "frames.h5", frames.KIND) as artifact:
         for name, expected in direct.items():
-            reader = frames.PictureReader(artifact, name)
+            reader = frames.FrameReader(artifact, name)
             assert reader.frames.tolist() == list(range(len(expected)))
             for number in reversed(range(len(expected))):
                 np.testing.assert_array_equal(reader.rgb(number), expected[number], err_msg=f"{name} {number}")
@@ -231,7 +231,7 @@ import resource, sys
 from pathlib import Path
 from flowgrad import artifacts, frames, media
 with artifacts.create(Path(sys.argv[2]), frames.KIND) as output:
-    encoder = frames.PictureEncoder(output.clip("clip"))
+    encoder = frames.FrameEncoder(output.clip("clip"))
     for picture in media.pictures(media.inspect(Path(sys.argv[1]))):
         encoder.add(picture)
     encoder.close()

@@ -325,7 +325,7 @@ def test_a_killed_job_is_done_again_to_the_same_bytes(workflow, dataset, tmp_pat
     def kill_flow_job() -> None:
         deadline = time.monotonic() + 60
         while not killed and time.monotonic() < deadline:
-            for path in (folder / "results/flow").glob(".*.tmp-*"):
+            for path in (folder / "results/flow").rglob(".*.tmp-*"):
                 pid = int(path.name.rsplit("-", 1)[1])
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
@@ -337,11 +337,11 @@ def test_a_killed_job_is_done_again_to_the_same_bytes(workflow, dataset, tmp_pat
     watcher.join()
     assert killed
     assert run.status == 1
-    assert not (folder / "results/flow/00001.h5").exists()
+    assert not (folder / "results/flow/farneback/magnitude/00001.h5").exists()
     again = workflow(config, folder=folder)
     assert again.status == 0, again.output
     clean = workflow(config, folder=tmp_path / "clean")
-    for name in (*TABLES, "flow/00001.h5", "heatmaps/paper/flow/00001.h5"):
+    for name in (*TABLES, "flow/farneback/magnitude/00001.h5", "heatmaps/paper/flow/00001.h5"):
         assert again.bytes_of(name) == clean.bytes_of(name), name
 
 

@@ -108,7 +108,7 @@ def _still(
     picture = media.still(root / clip.video)
     source = clip.source_sha256(root)
     group = output.clip(clip.name, source_sha256=source, sound_sha256=clip.sound_sha256 or source)
-    encoder = frames.PictureEncoder(group)
+    encoder = frames.FrameEncoder(group)
     encoder.add(picture)
     encoder.close()
     status.frames, (status.width, status.height) = 1, picture.size
@@ -133,7 +133,7 @@ def _pictures(
 ) -> media.DecodeReport:
     source = clip.source_sha256(root)
     group = output.clip(clip.name, source_sha256=source, sound_sha256=clip.sound_sha256 or source)
-    encoder, report = frames.PictureEncoder(group), media.DecodeReport()
+    encoder, report = frames.FrameEncoder(group), media.DecodeReport()
     for picture in media.pictures(recording, report):
         if not status.width:
             status.width, status.height = picture.size

@@ -48,7 +48,7 @@ def times(artifact: ArtifactReader, clip: str, numbers: Sequence[int]) -> npt.ND
     return np.asarray(numbers, np.float64) / FRAMES_PER_SECOND
 
 
-class PictureEncoder:
+class FrameEncoder:
     """Packs pictures into a clip's group, one FFV1 packet a frame."""
 
     def __init__(self, clip: ClipWriter):
@@ -129,7 +129,7 @@ class PictureEncoder:
         )
 
 
-class PictureReader:
+class FrameReader:
     """Reads frames of one clip by their number."""
 
     def __init__(self, artifact: ArtifactReader, clip: str):

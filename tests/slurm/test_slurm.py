@@ -102,8 +102,8 @@ def test_killed_jobs_and_a_dead_node(slurm, workflow, tmp_path):
     assert states[late.what] == ["TIMEOUT", "COMPLETED"]
     assert states[lost.what] == ["COMPLETED"]
     assert next(job for job in jobs if job.number == lost.number).node != lost.node
-    assert states["rule_flow_wildcards_00001"][1:] == ["COMPLETED"]
-    logs = (folder / "results/logs/slurm/rule_flow/00001").glob("*.log")
+    assert states["rule_flow_wildcards_farneback_magnitude_00001"][1:] == ["COMPLETED"]
+    logs = (folder / "results/logs/slurm/rule_flow/farneback_magnitude_00001").glob("*.log")
     assert any("exceeded memory limit" in path.read_text() for path in logs)
 
 
@@ -159,7 +159,7 @@ def test_a_second_run_in_the_folder_leaves_the_first_alone(slurm, tmp_path):
     config = {"dataset": {"root": str(root)}, "models": ["flow"], "protocols": ["paper"]}
     config |= {"clips_per_job": 1, "pictures": 0}
     folder = tmp_path / "cluster"
-    first, second = ("results/flow/00001.h5", "results/flow/00002.h5")
+    first, second = tuple(f"results/flow/farneback/magnitude/{shard}.h5" for shard in ("00001", "00002"))
     with slurm.run(folder, config, "--profile", PROFILE, first) as process:
         (job,) = slurm.frozen(folder, "rule_decode_wildcards_00001")
         with slurm.run(folder, config, "--profile", PROFILE, second) as beside:

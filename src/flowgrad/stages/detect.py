@@ -36,7 +36,7 @@ def run(*, frames_in: Path, out: Path, detector: Detector, storage: FrameStorage
         for clip in source.clips():
             if not source.length(clip):
                 continue
-            reader = frames.PictureReader(source, clip)
+            reader = frames.FrameReader(source, clip)
             numbers = [int(number) for number in reader.frames]
             before = len(rows)
             for start in range(0, len(numbers), FRAMES_AT_ONCE):

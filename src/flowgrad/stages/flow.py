@@ -81,7 +81,7 @@ def _video(
     kind: Kind,
     estimator: FlowEstimator,
 ) -> None:
-    reader = frames.PictureReader(source, clip)
+    reader = frames.FrameReader(source, clip)
     group = _group(source, clip, output)
     pairs = [int(number) for number in reader.frames if number + 1 in reader]
     known, known_of = None, pairs[0] if pairs else 0

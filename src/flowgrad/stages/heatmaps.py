@@ -148,7 +148,7 @@ class _Sources:
     ) -> Iterator[tuple[list[int], npt.NDArray[np.float64], Batch]]:
         """Yield frame numbers, their times in s, and what the model is given, in batches."""
         first = self._readers[0]
-        pictures = frames.PictureReader(self.decoded, clip) if self.decoded and self.needs.frames else None
+        pictures = frames.FrameReader(self.decoded, clip) if self.decoded and self.needs.frames else None
         for start in range(0, len(numbers), size):
             batch = numbers[start : start + size]
             times = first.rows(clip, "time_s", batch) if self.decoded is None else frames.times(first, clip, batch)
@@ -178,6 +178,6 @@ class _Sources:
         return stored_audio(windows, spec.bits)
 
 
-def _seen(pictures: frames.PictureReader, numbers: list[int], spec: FrameSpec) -> npt.NDArray[np.uint8]:
+def _seen(pictures: frames.FrameReader, numbers: list[int], spec: FrameSpec) -> npt.NDArray[np.uint8]:
     """Return frames as a model sees them, (N, size, size, 3) uint8."""
     return np.stack([resized(frames.stored(pictures.rgb(number), spec.storage), spec.size) for number in numbers])
