@@ -248,3 +248,13 @@ def test_a_plugin_that_cannot_be_used(text, words, tmp_path):
         file.write_text(text)
     with pytest.raises(ConfigurationError, match=words):
         parse({"plugins": [str(file)], "dataset": {"root": str(tmp_path)}})
+
+
+def test_two_plugins_that_are_called_alike(tmp_path):
+    """Their results would depend on one name."""
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text("")
+    files = [str(tmp_path / folder / "mine.py") for folder in ("one", "two")]
+    with pytest.raises(ConfigurationError, match=r"one/mine\.py and .*two/mine\.py are called alike; rename one"):
+        parse({"plugins": files, "dataset": {"root": str(tmp_path)}})

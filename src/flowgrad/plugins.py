@@ -7,7 +7,6 @@ package adds them by entry points (``flowgrad.models``, ``flowgrad.datasets``, `
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable
@@ -30,8 +29,13 @@ def load_files(paths: Iterable[str | Path]) -> None:
 
     Raises ``InputError`` naming the file where it is absent, fails, or adds nothing.
     """
-    for given in paths:
-        _load(Path(str(expanded(str(given)))))
+    files = [Path(str(expanded(str(given)))) for given in paths]
+    for file in files:
+        alike = [str(other) for other in files if other.stem == file.stem]
+        if len(alike) > 1:
+            raise InputError(f"plugins: {' and '.join(alike)} are called alike; rename one of them")
+    for file in files:
+        _load(file)
 
 
 def _load(path: Path) -> None:
@@ -40,9 +44,7 @@ def _load(path: Path) -> None:
         raise InputError(f"{where}: expected a Python file, there is no {path.absolute()}")
     if path.suffix != ".py":
         raise InputError(f"{where}: expected a Python file, whose name ends in .py")
-    # the same file has one name in every job; two files that are called alike have two
-    tag = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-    name = f"flowgrad_plugin_{path.stem}_{tag}"
+    name = f"flowgrad_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None, path
     assert spec.loader is not None, path
