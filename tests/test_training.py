@@ -22,6 +22,7 @@ import flowgrad
 from flowgrad import artifacts, media
 from flowgrad.datasets.registry import open_dataset
 from flowgrad.errors import InputError
+from flowgrad.flow.farneback import Farneback
 from flowgrad.models.checkpoint_file import check_checkpoint
 from flowgrad.models.encoders import build_encoders
 from flowgrad.models.inputs import resized
@@ -75,6 +76,8 @@ def artifact(clips, tmp_path_factory) -> Path:
         shard=plan.shard_file("00001"),
         root=clips,
         frames_per_second=4,
+        name="farneback",
+        estimator=Farneback(),
         samples_out=folder / "00001.h5",
         status_out=folder / "status.csv",
     )
