@@ -29,12 +29,10 @@ SHARED_OUT = ("test_workflow.py", "test_generated.py")
 """Files whose tests share nothing and take long: with several processes each of their tests goes to the next one."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of all other files together (``--dist loadgroup``)."""
-    for item in items:
-        if item.path.name not in SHARED_OUT:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep the tests of all other files together (``--dist loadgroup``): here, for xdist asks before anything else."""
+    if item.path.name not in SHARED_OUT:
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def ffmpeg_program() -> str:

@@ -112,7 +112,7 @@ def test_another_seed_trains_anew_and_renders_nothing(small_demo):
     jobs = dict(line.split() for line in output.splitlines() if len(line.split()) == 2 and line.split()[1].isdigit())
     assert jobs.get("fit") == "3", output
     assert jobs.get("fit_detector") == "1"
-    assert not {"render", "samples", "decode", "flow"} & set(jobs)
+    assert not {"render", "samples", "decode", "flow"} & set(jobs), output
 
 
 def test_annotated_clips_are_never_learnt_from(workflow, tmp_path):
@@ -162,7 +162,7 @@ def test_what_cannot_be_trained_is_said_before_the_first_job(workflow, tmp_path)
     config = {"dataset": {"root": str(root)}, "models": ["rcgrad"], "checkpoints": {"rcgrad": "trained"}}
     run = workflow(config, environment={"FLOWGRAD_WEIGHTS": str(tmp_path / "none")})
     assert run.status == 1
-    assert "training.start.rcgrad: resnet18-f37072fd.pth not found" in run.output
+    assert "training.init.rcgrad: resnet18-f37072fd.pth not found" in run.output
     assert "or set it to random" in run.output
     config["training"] = {"init": {"rcgrad": "random"}}
     run = workflow(config)

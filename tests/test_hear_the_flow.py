@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -291,19 +289,3 @@ def test_fixed_takes_the_threshold_itself():
     for rule in (lambda maps: fixed(maps, 0.5), median):
         with pytest.raises(ValueError, match=r"maps: expected \(N, H, W\), got \(4, 4\)"):
             rule(np.zeros((4, 4)))
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "evaluation.thresholds",
-        "models.layout",
-        "models.hear_the_flow.inputs",
-        "models.hear_the_flow.layout",
-        "models.hear_the_flow.spectrogram",
-    ],
-)
-def test_examples_of_the_documentation_run(module):
-    outcome = doctest.testmod(importlib.import_module(f"flowgrad.{module}"))
-    assert outcome.attempted > 0
-    assert outcome.failed == 0

@@ -230,7 +230,7 @@ def test_a_row_that_went_from_videos_is_not_shown(workflow, tmp_path):
     assert "moving" in results.detections("a")
     with pytest.raises(InputError, match="there are no paper flow maps in the last run; there are none"):
         results.heatmaps("a", "flow")
-    with pytest.raises(InputError, match="the last run computed no flow; add flow to models"):
+    with pytest.raises(InputError, match="the last run computed no magnitude flow; add flow to models"):
         results.flow("a")
     with pytest.raises(InputError, match="there is no table, for the dataset has no annotations"):
         _ = results.summary

@@ -76,6 +76,7 @@ def fetch(name: str) -> Path:
 
     address, expected = DOWNLOADS[name]
     folder = weights_folder().absolute()
+    absent = not folder.exists()
     downloader = pooch.HTTPDownloader(timeout=TIMEOUT_S)
     pooch.get_logger().setLevel("WARNING")
     try:
@@ -85,6 +86,10 @@ def fetch(name: str) -> Path:
         raise InputError(f"the download is not the known file, and was not kept: {first_line(error)}") from error
     except OSError as error:  # what requests raises is one, too
         raise InputError(f"the download failed: {first_line(error)}") from error
+    finally:
+        # a download that failed leaves no trace
+        if absent and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
     return weights_folder() / name
 
 
