@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from flowgrad.datasets.base import Annotations
-from flowgrad.evaluation.truth import scored_items
+from flowgrad.evaluation.truth import scored_frames
 
 if TYPE_CHECKING:
     from flowgrad.protocols import GroundTruth, Protocol
@@ -16,7 +16,7 @@ Frames = dict[str, set[int]]
 
 def scored(annotations: Mapping[str, Annotations], rules: GroundTruth) -> Frames:
     """Return the frames that a protocol scores, by clip."""
-    return {clip: set(scored_items(known, rules)) for clip, known in annotations.items()}
+    return {clip: set(scored_frames(known, rules)) for clip, known in annotations.items()}
 
 
 def with_neighbours(annotations: Mapping[str, Annotations], protocols: Iterable[Protocol]) -> Frames:

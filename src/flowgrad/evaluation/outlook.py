@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flowgrad.datasets.base import Annotations
 from flowgrad.evaluation.ground_truth import is_heard, is_seen
-from flowgrad.evaluation.truth import scored_items
+from flowgrad.evaluation.truth import scored_frames
 from flowgrad.evaluation.unscored import NO_COMMON_CLASS, NO_OVERLAP, why_unscored
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _count(number: int, what: str) -> str:
 
 def _scored(annotated: Known, protocol: GroundTruth) -> tuple[int, int]:
     """Return how many frames of how many clips are scored."""
-    counts = [len(scored_items(known, protocol)) for known in annotated.values()]
+    counts = [len(scored_frames(known, protocol)) for known in annotated.values()]
     return sum(counts), sum(count > 0 for count in counts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +36,11 @@ def scored_items(annotations: Annotations, rules: GroundTruth, size: Size | None
         }
     found = scored_boxes(annotations, **dict(rules), size=size)
     return {number: [box.xywh for box in boxes] for number, boxes in found.items()}
+
+
+def scored_frames(annotations: Annotations, rules: GroundTruth, size: Size | None = None) -> Collection[int]:
+    """Return the numbers of the items of :func:`scored_items`, ascending."""
+    return (0,) if annotations.of_still else scored_boxes(annotations, **dict(rules), size=size).keys()
 
 
 def truth_mask(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flowgrad.datasets.base import Annotations
 from flowgrad.datasets.labels import NONE, OFF_SCREEN
 from flowgrad.evaluation.ground_truth import heard_labels, is_heard, is_seen
-from flowgrad.evaluation.truth import scored_items
+from flowgrad.evaluation.truth import scored_frames
 
 if TYPE_CHECKING:
     from flowgrad.protocols import GroundTruth
@@ -51,7 +51,7 @@ def why_unscored(
 def _missing(
     annotations: Annotations, protocol: GroundTruth, size: tuple[int, int] | None, frames: int | None
 ) -> str | None:
-    scored = scored_items(annotations, protocol, size)
+    scored = scored_frames(annotations, protocol, size)
     if scored:
         return TOO_SHORT if frames is not None and min(scored) >= frames else None
     seen = [box for box in annotations.boxes if is_seen(box, protocol.boxes_past_edge, size)]

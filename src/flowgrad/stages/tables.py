@@ -25,7 +25,7 @@ from flowgrad.datasets.stored import read_annotations
 from flowgrad.errors import InputError
 from flowgrad.evaluation.base import Metric
 from flowgrad.evaluation.ground_truth import box_faults
-from flowgrad.evaluation.truth import scored_items
+from flowgrad.evaluation.truth import scored_frames
 from flowgrad.evaluation.unscored import why_unscored
 from flowgrad.schemas import CLIPS, ITEM, NO_ANNOTATIONS, PLAN, SCORES, STATUS
 
@@ -207,7 +207,7 @@ def _clip_row(found: Any, known: Annotations | None, protocols: Sequence[GroundT
     if known is not None and found.frames:
         size = (found.width, found.height)
         reasons += filter(None, [str(box_faults(known.boxes, *size))])
-        frames = {number for protocol in protocols for number in scored_items(known, protocol, size)}
+        frames = {number for protocol in protocols for number in scored_frames(known, protocol, size)}
         scored = {number for number in frames if number < found.frames}
         if not scored:
             reasons.append(f"no scored frame: {why_unscored(known, protocols, size, int(found.frames))}")

@@ -55,7 +55,14 @@ def flow(run: Run) -> dict[str, Any]:
 
 
 def heatmaps(run: Run, row: Row) -> dict[str, Any]:
-    """Return what the maps of a row depend on."""
+    """Return what the maps of a row depend on; the engine asks for every shard."""
+    known: dict[tuple[str, str], dict[str, Any]] = run.noted
+    if (row.name, row.protocol) not in known:
+        known[row.name, row.protocol] = _heatmaps(run, row)
+    return known[row.name, row.protocol]
+
+
+def _heatmaps(run: Run, row: Row) -> dict[str, Any]:
     model = row.model
     code = [HEATMAPS, *([model.module] if model.module else [])]
     if row.needs.decoded:

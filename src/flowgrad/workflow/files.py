@@ -13,7 +13,7 @@ from flowgrad.workflow.run import Run
 
 def row_of(run: Run, model: str, protocol: str) -> Row:
     """Return the row whose maps are made for a model and a protocol."""
-    return next(row for row in run.map_rows if (row.name, row.protocol) == (model, protocol))
+    return run.map_row[model, protocol]
 
 
 def heatmaps(run: Run, row: Row, shard: str) -> dict[str, str]:

@@ -152,6 +152,16 @@ class Run:
             detections=self.detects,
         )
 
+    @cached_property
+    def noted(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return what rows depend on, as far as somebody asked (:func:`flowgrad.workflow.depends.heatmaps`)."""
+        return {}
+
+    @cached_property
+    def map_row(self) -> dict[tuple[str, str], Row]:
+        """Return the rows whose maps are made by model and protocol."""
+        return {(row.name, row.protocol): row for row in self.map_rows}
+
     # weights
 
     def is_trained(self, key: str) -> bool:
