@@ -189,6 +189,49 @@ def test_another_estimator_has_a_place_of_its_own(workflow, installed, tmp_path)
     assert (tmp_path / "work/results/flow/farneback/magnitude/00001.h5").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("code", "config", "words"),
+    [
+        (
+            "from flowgrad.models.base import FlowSpec, Model, Needs, Settings\n"
+            "class S(Settings):\n"
+            "    def needs(self): return Needs(flow=FlowSpec())\n"
+            "M = Model('mine', lambda *_: lambda batch: batch.flow[:, :5], {'paper': S()})\n",
+            {"models": ["mine"]},
+            "model mine: expected maps (23, 224, 224), it gives (23, 5, 224)",
+        ),
+        (
+            "from flowgrad.evaluation.base import Metric\nM = Metric('mine', lambda p, t: p.maps, ('mine',), dict)\n",
+            {"metrics": ["ciou", "mine"]},
+            "metric mine: expected values (5,), it gives (5, 224, 224)",
+        ),
+        (
+            "from flowgrad.evaluation.base import ThresholdRule\nM = ThresholdRule('mine', lambda m, v: m)\n",
+            {"protocols": ["own"], "custom_protocols": {"own": {"change": {"threshold": "mine"}}}},
+            "threshold mine: expected masks (5, 224, 224) bool, it gives (5, 224, 224) float32",
+        ),
+        (
+            "from flowgrad.models.base import Model\nM = Model('mine')\n",
+            {"models": ["mine"]},
+            "models: mine has no load; give its Model one",
+        ),
+        (
+            "from flowgrad.models.base import Model, Settings\nM = Model('mine', len, {'other': Settings()})\n",
+            {"models": ["flow", "mine"]},
+            "mine has no preset for any of the protocols paper, only other",
+        ),
+    ],
+)
+def test_what_a_plugin_gives_wrongly_is_one_sentence(workflow, tmp_path, code, config, words):
+    root = moving_square(tmp_path / "data", "apple")
+    (tmp_path / "mine.py").write_text(code)
+    base = {"plugins": [str(tmp_path / "mine.py")], "dataset": {"root": str(root)}, "models": ["flow"], "pictures": 0}
+    run = workflow(base | {"protocols": ["paper"]} | config)
+    assert run.status == 1
+    assert words in run.output
+    assert "Traceback" not in run.output
+
+
 PAGES = {"model": "models.md", "dataset": "datasets.md", "metric": "metrics.md", "estimator": "flow.md"}
 
 

@@ -15,6 +15,7 @@ from test_generated import moving_square
 from test_stills import vggss, xml
 
 import flowgrad
+from flowgrad import cli
 from flowgrad.datasets.flickr_soundnet import FlickrSoundNet
 from flowgrad.evaluation.consensus import consensus
 from flowgrad.evaluation.metrics import ciou
@@ -139,6 +140,11 @@ def test_on_its_own_dataset(workflow, htf, tmp_path):
     assert list(times) == [5.0]
     np.testing.assert_allclose(ciou(median(maps), truth[None]), heard["ciou"].iloc[0], rtol=1e-5)
     assert workflow(config).nothing_to_do
+    picture = tmp_path / "map.png"
+    shown = ["show", IDS[0], "--model", "hear-the-flow", "--protocol", "released", "-o", str(picture)]
+    still = root / f"frames/{IDS[0]}.jpg"
+    assert cli.main([*shown, "--results", str(run.folder / "results"), "--video", str(still)]) == 0
+    assert cv2.imread(str(picture)).shape[1] == 320
 
 
 def test_on_vgg_ss(workflow, reference, tmp_path):

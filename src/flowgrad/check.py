@@ -194,7 +194,7 @@ def _outlook(config: Config, dataset: Dataset) -> list[str]:
     """Return how much the protocols will score, and what looks wrong about the annotations."""
     annotated = dataset.annotations()
     videos = {clip.name: dataset.root / clip.video for clip in dataset.clips() if clip.video}
-    both = sorted(videos.keys() & annotated.keys())
+    both = sorted(name for name in videos.keys() & annotated.keys() if not annotated[name].of_still)
     looked_at = both[:: max(1, len(both) // CLIPS_LOOKED_AT)][:CLIPS_LOOKED_AT]
     lengths = {name: length for name in looked_at if (length := _length(videos[name]))}
     late = past_the_end(annotated, lengths)

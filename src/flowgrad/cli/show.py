@@ -37,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
     from flowgrad import media
     from flowgrad.artifacts import replacing
     from flowgrad.constants import FRAMES_PER_SECOND
+    from flowgrad.datasets.suffixes import STILL_SUFFIXES, suffix
     from flowgrad.errors import MediaError
     from flowgrad.figures.overlay import captioned, overlay
     from flowgrad.results import open_results
@@ -62,8 +63,11 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--video: {video.absolute()} is not the file that {options.clip} was made from")
     wanted = round(float(times[row]) * FRAMES_PER_SECOND)
     try:
-        frames = media.pictures(media.inspect(video))
-        picture = next(picture for picture in frames if picture.number == wanted)
+        if suffix(video.name) in STILL_SUFFIXES:
+            picture = media.still(video)
+        else:
+            frames = media.pictures(media.inspect(video))
+            picture = next(picture for picture in frames if picture.number == wanted)
     except MediaError as error:
         raise InputError(f"{video.absolute()}: {error}") from error
     name = f"{options.clip}  {options.model}  {options.protocol}  {times[row]:.3f} s"

@@ -23,7 +23,10 @@ def import_problems(models: Iterable[Model]) -> list[str]:
     is absent, nor the workflow engine holds what it loads.
     """
     own = [model for model in models if model.name not in MODELS.built_in]
-    return [problem for model in own if isinstance(model.load, str) for problem in _problems(model.name, model.load)]
+    bare = [model.name for model in own if model.load is None and model.boxes is None]
+    return [f"models: {name} has no load; give its Model one" for name in bare] + [
+        problem for model in own if isinstance(model.load, str) for problem in _problems(model.name, model.load)
+    ]
 
 
 def _problems(name: str, code: str) -> list[str]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from flowgrad import artifacts, frames
 from flowgrad.constants import FRAMES_PER_SECOND, MAP_SIZE
+from flowgrad.errors import InputError
 from flowgrad.flow.forms import ARTIFACT as FLOW
 from flowgrad.models.base import AudioSpec, Batch, FrameSpec, Model, Needs, Precision, Runtime, Settings
 from flowgrad.models.inputs import resized, stored_audio, window_length, window_start
@@ -61,7 +62,7 @@ def run(
         threads: CPU threads of the network.
 
     Raises:
-        ValueError: the model gives something else than (N, 224, 224) maps.
+        InputError: the model gives something else than (N, 224, 224) maps, or its checkpoint does not fit.
     """
     needs = settings.needs()
     attributes: dict[str, Any] = {
@@ -103,7 +104,7 @@ def run(
                 maps = np.asarray(localize(given))
                 if maps.shape != (len(batch), MAP_SIZE, MAP_SIZE):
                     shape = (len(batch), MAP_SIZE, MAP_SIZE)
-                    raise ValueError(f"{model.name}: expected maps {shape}, it gives {maps.shape}")
+                    raise InputError(f"model {model.name}: expected maps {shape}, it gives {maps.shape}")
                 group.append(frame=np.array(batch, np.int32), time_s=times, maps=maps.astype(np.float16))
             log.info("%s: %d maps", clip, len(numbers))
 

@@ -22,7 +22,8 @@ import pandas as pd
 from flowgrad import artifacts
 from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.datasets.stored import read_annotations
-from flowgrad.evaluation.base import Metric, Prediction, ThresholdRule
+from flowgrad.errors import InputError
+from flowgrad.evaluation.base import Metric, Prediction, ThresholdRule, Values
 from flowgrad.evaluation.ground_truth import rasterise
 from flowgrad.evaluation.metrics import normalise
 from flowgrad.evaluation.truth import Rectangle, scored_items, truth_mask
@@ -172,7 +173,7 @@ def _score(
         truth = np.stack([mask(number) for number in batch])
         for row in applicable:
             prediction, statuses = _predicted(row, clip, batch, every, sources, thresholds)
-            values = np.stack([metric.item(prediction, truth) for metric in metrics], axis=1)
+            values = np.stack([_values(metric, prediction, truth) for metric in metrics], axis=1)
             for place, number in enumerate(batch):
                 status = statuses[place] or "ok"
                 if status != NO_DETECTIONS and not truth[place].any():
@@ -180,6 +181,22 @@ def _score(
                 left_out = status == NO_DETECTIONS and sources.protocol.boxes.no_detections == "leave-out"
                 scored[row.name][number] = (nothing if left_out else values[place].tolist()), status
     return scored
+
+
+def _values(metric: Metric, prediction: Prediction, truth: Masks) -> Values:
+    values = np.asarray(metric.item(prediction, truth), np.float64)
+    if values.shape != (len(truth),):
+        raise InputError(f"metric {metric.name}: expected values ({len(truth)},), it gives {values.shape}")
+    return values
+
+
+def _masked(rule: ThresholdRule, maps: Masks, value: float) -> npt.NDArray[np.bool_]:
+    masks = np.asarray(rule.mask(maps, value))
+    if masks.shape != maps.shape or masks.dtype != np.bool_:
+        raise InputError(
+            f"threshold {rule.name}: expected masks {maps.shape} bool, it gives {masks.shape} {masks.dtype}"
+        )
+    return masks
 
 
 def _items_with_maps(rows: Sequence[Row], clip: _Clip, sources: _Sources) -> set[int] | None:
@@ -217,7 +234,7 @@ def _predicted(
         raw = reader.rows(clip.name, "maps", numbers).astype(np.float32)
         rules = sources.protocol.threshold
         maps = normalise(raw) if rules.normalise_maps else raw
-        masks = thresholds[row.name, row.protocol].mask(maps, rules.map_threshold)
+        masks = _masked(thresholds[row.name, row.protocol], maps, rules.map_threshold)
         flat = raw.reshape(len(raw), -1)
         constant: list[bool] = [bool(row.max() == row.min()) for row in flat]
         empty = [not mask.any() for mask in masks]

@@ -70,6 +70,8 @@ def _heatmaps(run: Run, row: Row) -> dict[str, Any]:
     params: dict[str, Any] = {
         "code": code_digest(*code),
         "preset": model.settings(run.protocols[row.protocol]).model_dump(),
+        # by value: what is prepared can change where no setting does
+        "needs": asdict(row.needs),
         "selection": selection(run),
     }
     if row.needs.flow is not None:
