@@ -21,18 +21,20 @@ import pandas as pd
 LINE = re.compile(r"^(\S+ \S+),(\d{3}) INFO flowgrad\.(\S+): (.*)$")
 AGE = re.compile(r"^(\w+) .*, started ([\d.]+) s ago$")
 MAPS = re.compile(r"(?:heatmaps|arithmetic) .*'model': '([^']+)'")
+WORK = re.compile(r"stages\.\w+|decoding")
+"""What writes a line when it is done with a clip."""
 
 
 def job_times(path: Path) -> dict[str, object] | None:
     """Return what one log says; None where its job did not end well, names no clips, or decoded for itself."""
     lines = [found.groups() for found in map(LINE.match, path.read_text().splitlines()) if found]
     began = next((AGE.match(words) for *_, words in lines if AGE.match(words)), None)
-    stages = {name for _, _, name, _ in lines if name.startswith("stages.")}
+    stages = {name for _, _, name, _ in lines if WORK.fullmatch(name)}
     if began is None or not lines[-1][3].startswith("status=ok") or len(stages) != 1:
         return None
     stamps = [(datetime.fromisoformat(day).timestamp() + int(milli) / 1e3, name) for day, milli, name, _ in lines]
     first, last, age = stamps[0][0], stamps[-1][0], float(began[2])
-    clips = [stamp for stamp, name in stamps if name.startswith("stages.")]
+    clips = [stamp for stamp, name in stamps if WORK.fullmatch(name)]
     each = [after - before for before, after in zip([first, *clips], clips, strict=False)]
     if len(each) < 3:
         return None
