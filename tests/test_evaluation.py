@@ -82,7 +82,7 @@ def box(x: float, y: float, w: float, h: float, label: str = "car", time: float 
 def test_a_box_that_touches_the_frame_is_never_lost(x, y, w, h, size):
     """The released code loses boxes of less than a pixel; ours keeps at least one pixel, and only inside the frame."""
     inside = min(x + w, 400) - max(x, 0) > 0 and min(y + h, 225) - max(y, 0) > 0
-    mask = rasterise([(x, y, w, h)], 400, 225, "round", size)
+    mask = rasterise([(x, y, w, h)], 400, 225, PAPER.boxes.box_raster, size)
     assert mask.any() == inside
     if inside:
         covered = (min(x + w, 400) - max(x, 0)) / 400 * (min(y + h, 225) - max(y, 0)) / 225
@@ -90,9 +90,10 @@ def test_a_box_that_touches_the_frame_is_never_lost(x, y, w, h, size):
 
 
 def test_the_frame_itself_fills_the_mask():
-    assert rasterise([(0, 0, 400, 225)], 400, 225, "round").all()
-    assert rasterise([(0, 0, 400, 225)], 400, 225, "truncate").all()
-    assert not rasterise([(10, 10, 1, 0.5)], 400, 225, "truncate").any(), "the released code truncates it away"
+    assert rasterise([(0, 0, 400, 225)], 400, 225, PAPER.boxes.box_raster).all()
+    released = RELEASED.boxes.box_raster
+    assert rasterise([(0, 0, 400, 225)], 400, 225, released).all()
+    assert not rasterise([(10, 10, 1, 0.5)], 400, 225, released).any(), "the released code truncates it away"
 
 
 def test_boxes_beside_the_frame_are_counted():

@@ -103,16 +103,18 @@ def test_sound_is_brought_to_the_protocol():
         assert window.shape == (1, window_length(seconds, rate))
         spectrum = np.abs(np.fft.rfft(window[0]))
         assert np.fft.rfftfreq(window.shape[1], 1 / rate)[spectrum.argmax()] == pytest.approx(440, abs=1)
-    short = fitted_audio(np.ones((1, 10), np.float32), 16000, 16000, 5.0)
+    paper = RCGRAD["paper"]
+    short = fitted_audio(np.ones((1, 10), np.float32), 16000, paper.sample_rate, paper.audio_seconds)
     assert short.sum() == 10
     assert short[0, 40000] == 1, "padding lies on both sides"
 
 
 def test_windows_are_centred_and_clamped():
-    assert window_start(5.0, 5.0, 16000) == 40000
-    assert window_start(0.0, 5.0, 16000) == -40000
-    assert window_start(0.5, 1.0, 22050) == 0
-    sixteen = stored_audio(np.array([[0.1, 1.5]], np.float32), "16")
+    paper, released = RCGRAD["paper"], RCGRAD["released"]
+    assert window_start(5.0, paper.audio_seconds, paper.sample_rate) == 40000
+    assert window_start(0.0, paper.audio_seconds, paper.sample_rate) == -40000
+    assert window_start(0.5, released.audio_seconds, released.sample_rate) == 0
+    sixteen = stored_audio(np.array([[0.1, 1.5]], np.float32), released.audio_bits)
     assert sixteen[0, 0] == np.float32(3277 / 32768)
     assert sixteen[0, 1] == np.float32(32767 / 32768)
 
