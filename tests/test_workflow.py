@@ -153,7 +153,7 @@ def test_a_row_or_a_protocol_more_redoes_no_other(workflow, dataset, checkpoints
 
 
 def test_cores_and_shards_do_not_change_a_byte(workflow, dataset, checkpoints, reference, tmp_path):
-    root = dataset("lyon1029_40200", "lisbon1076_40113")
+    root = dataset("lyon1029_40200", "lisbon1076_40113", "london270_8218")
     runs = []
     for cores, clips_per_job in ((1, 1), (2, 16)):
         config = network_settings(root, checkpoints, clips_per_job=clips_per_job)
