@@ -144,7 +144,7 @@ def test_a_failed_download_says_why(tmp_path, monkeypatch):
     with served(tmp_path, b"not the weights") as address:
         monkeypatch.setitem(weights.DOWNLOADS, "yolov8n.pt", (address, "0" * 64))
         config = {"dataset": {"root": str(urbansas(tmp_path))}, "models": ["yolo-baseline"]}
-        with pytest.raises(InputError, match="is not the known file, and was not kept: .*expected sha256:0000"):
+        with pytest.raises(InputError, match=r"is not the known file, and was not kept: .*expected sha256:0000"):
             begin_run(config)
     assert not list(tmp_path.rglob("yolov8n.pt"))
 
