@@ -57,7 +57,7 @@ table: dataset setup  ## run the main job on DATASET (an Urbansas folder, or any
 	echo "results in $$results"
 
 test: setup  ## run the tests (a quarter of an hour with the reference material of docs/testing.md, a third of that without)
-	$(BIN)/python -m pytest -n $(CORES) --maxprocesses 4 --dist loadgroup
+	$(BIN)/python -m pytest -n $(CORES) --maxprocesses 4 --dist loadfile
 
 test-mutations: setup  ## run the workflow over three hundred damaged files (needs the reference material; minutes)
 	$(BIN)/python -m pytest -m mutations tests/test_mutations.py

@@ -25,16 +25,6 @@ from flowgrad import media
 REPOSITORY = Path(__file__).parent.parent
 
 
-SHARED_OUT = ("test_workflow.py", "test_generated.py")
-"""Files whose tests share nothing and take long: with several processes each of their tests goes to the next one."""
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep the tests of all other files together (``--dist loadgroup``): here, for xdist asks before anything else."""
-    if item.path.name not in SHARED_OUT:
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 def ffmpeg_program() -> str:
     """The ffmpeg program with which tests make files: the system's, else that of the package imageio-ffmpeg."""
     import imageio_ffmpeg
