@@ -15,7 +15,7 @@ import pandas as pd
 
 from flowgrad import artifacts
 from flowgrad.datasets.stored import read_annotations
-from flowgrad.evaluation.metrics import normalise
+from flowgrad.evaluation.scaling import normalise
 from flowgrad.evaluation.truth import scored_items, truth_mask
 from flowgrad.protocols import Protocol, get_protocol
 from flowgrad.schemas import HEATMAPS

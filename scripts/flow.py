@@ -13,7 +13,7 @@ with job(snakemake) as run, work.frames(run, snakemake.wildcards.shard) as frame
         root=run.config.open_dataset().root,
         kind=snakemake.wildcards.kind,
         name=snakemake.wildcards.estimator,
-        estimator=work.estimator(run),
+        estimator=work.estimator(run, snakemake.threads),
         out=Path(snakemake.output.flow),
         threads=snakemake.threads,
     )

@@ -6,8 +6,7 @@ from flowgrad.stages import pictures
 from flowgrad.workflow.job import job
 
 with job(snakemake) as run:
-    name, inputs = snakemake.wildcards.protocol, snakemake.input
-    scored = run.scored_maps(name)
+    name, inputs, scored = snakemake.wildcards.protocol, snakemake.input, run.scored_maps(snakemake.wildcards.protocol)
     pictures.run(
         shard_in=Path(inputs.shard),
         root=run.config.open_dataset().root,

@@ -12,7 +12,7 @@ with job(snakemake) as run:
         root=run.training.root,
         frames_per_second=run.config.training.frames_per_second,
         name=run.config.flow.estimator,
-        estimator=work.estimator(run),
+        estimator=work.estimator(run, snakemake.threads),
         samples_out=Path(snakemake.output.samples),
         status_out=Path(snakemake.output.status),
     )

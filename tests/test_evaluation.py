@@ -12,7 +12,8 @@ import flowgrad
 from flowgrad.datasets.base import Annotations, Box, SoundEvent
 from flowgrad.detection import moving, pairwise_iou
 from flowgrad.evaluation.ground_truth import box_faults, rasterise, scored_boxes
-from flowgrad.evaluation.metrics import area_under_curve, ciou, normalise, success_rate
+from flowgrad.evaluation.metrics import area_under_curve, ciou, success_rate
+from flowgrad.evaluation.scaling import normalise
 from flowgrad.evaluation.statistics import clip_bootstrap
 from flowgrad.protocols import PAPER, RELEASED
 

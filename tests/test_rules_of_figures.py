@@ -12,8 +12,9 @@ from flowgrad.detection.labels import vehicle_labels
 from flowgrad.detection.stationary import moving, pairwise_iou
 from flowgrad.errors import InputError
 from flowgrad.evaluation.ground_truth import BoxFaults, box_faults, rasterise, scored_boxes
-from flowgrad.evaluation.metrics import area_under_curve, ciou, normalise, success_rate
+from flowgrad.evaluation.metrics import area_under_curve, ciou, success_rate
 from flowgrad.evaluation.outlook import outlook
+from flowgrad.evaluation.scaling import normalise
 from flowgrad.evaluation.statistics import clip_bootstrap
 from flowgrad.flow.magnitude import jpeg_magnitude, map_magnitude, network_input
 from flowgrad.models.inputs import fitted_audio, window_start

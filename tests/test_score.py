@@ -30,8 +30,7 @@ Found = dict[tuple[str, int], tuple[float, str]]
 
 def row_of(model: str, protocol: Protocol) -> Row:
     known = MODELS[model]
-    start = MODELS[known.parent].needs(protocol) if known.parent else None
-    return Row(known, "rules", known.needs(protocol), start)
+    return Row(known, "rules", known.needs(protocol), tuple(MODELS[name].needs(protocol) for name in known.parents))
 
 
 def scored(

@@ -26,13 +26,14 @@ from flowgrad.flow.farneback import Farneback
 from flowgrad.models.checkpoint_file import check_checkpoint
 from flowgrad.models.encoders import build_encoders
 from flowgrad.models.inputs import resized
+from flowgrad.models.window import SAMPLE_RATE
 from flowgrad.plan import Plan
 from flowgrad.stages import samples as stage
 from flowgrad.training.checkpointing import save
 from flowgrad.training.data import Batches, EpochBatches, HeldOutBatches
 from flowgrad.training.loop import Schedule, fit
 from flowgrad.training.module import ContrastiveTraining
-from flowgrad.training.samples import KIND, SAMPLE_RATE, WINDOW, SampleSet, split, windows_of
+from flowgrad.training.samples import KIND, WINDOW, SampleSet, split, windows_of
 
 WIDTH = 16
 

@@ -16,7 +16,10 @@ from flowgrad.detection.labels import vehicle_labels
 from flowgrad.detection.weights_file import open_weights
 from flowgrad.errors import InputError, MediaError
 from flowgrad.evaluation.outlook import outlook, past_the_end
+from flowgrad.evaluation.registry import THRESHOLDS
+from flowgrad.flow.forms import kind_of
 from flowgrad.flow.registry import ESTIMATORS
+from flowgrad.models.base import Model, Weights
 from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.own import import_problems
 from flowgrad.models.registry import DEFAULT_MODELS, get_model, required, weights_of
@@ -114,7 +117,7 @@ def check(
     if dataset:
         _check_dataset(config, findings)
         _check_origin(config, results, findings)
-    _check_models(config, findings, failures or {})
+    _check_models(_well_declared(config, findings), config, findings, failures or {})
     _check_pairs(config, findings)
     _check_flow(config, findings)
     if dataset:
@@ -155,6 +158,34 @@ def _check_origin(config: Config, results: Path, findings: Findings) -> None:
     findings.problems += [problem] if problem else []
 
 
+def _well_declared(config: Config, findings: Findings) -> list[str]:
+    """Return the models that are asked for and declare only what there is: starts, forms of flow, thresholds."""
+    names = DEFAULT_MODELS if isinstance(config.models, str) else config.models
+    usable = []
+    for name in names:
+        try:
+            for model in required([name]):
+                _check_declared(model)
+        except InputError as error:
+            findings.problems.append(f"models: {name}: {error}; mend its Model")
+        except RecursionError:
+            findings.problems.append(f"models: {name}: it starts from maps that start from its own; mend its Model")
+        else:
+            usable.append(name)
+    return usable
+
+
+def _check_declared(model: Model) -> None:
+    """Raise ``InputError`` where a model declares what there is not."""
+    THRESHOLDS.get_known(model.threshold)
+    for preset in model.presets.values():
+        needs = preset.needs()
+        if needs.flow is not None:
+            kind_of(needs.flow.form)
+        if model.gives == "maps" and not (needs.decoded or needs.flow or needs.maps_of):
+            raise InputError("it makes maps and needs nothing to make them from")
+
+
 def _check_pairs(config: Config, findings: Findings) -> None:
     """Name the rows that do not exist because a model has no preset for a protocol, and models without any row."""
     protocols = config.used_protocols()
@@ -174,20 +205,18 @@ def _check_pairs(config: Config, findings: Findings) -> None:
 
 
 def _check_flow(config: Config, findings: Findings) -> None:
-    """Locate the weights of the flow estimator, where any row needs flow and the estimator weights."""
+    """Locate the weights of the flow estimator; without them nothing runs that needs flow, trainings included."""
     estimator = ESTIMATORS[config.flow.estimator]
-    needed = any(preset.needs().flow for model in required(findings.models) for preset in model.presets.values())
     if estimator.file is None:
         if config.flow.weights is not None:
             findings.problems.append(f"flow.weights: {estimator.name} has no weights; leave the key out")
         return
-    if not needed:
-        return
     name = config.flow.weights or estimator.file
-    path = weights.find(name)
-    if path is None:
+    findings.flow = weights.find(name)
+    needed = any(preset.needs().flow for model in required(findings.models) for preset in model.presets.values())
+    trained = TRAINED in config.checkpoints.values()
+    if findings.flow is None and (needed or trained):
         findings.problems.append(weights.absent("flow.weights", name, estimator.source))
-    findings.flow = path
 
 
 def _outlook(config: Config, dataset: Dataset) -> list[str]:
@@ -229,15 +258,16 @@ class _Fault:
     absent: str | None = None
 
 
-def _check_models(config: Config, findings: Findings, failures: Failures) -> None:
-    names = DEFAULT_MODELS if isinstance(config.models, str) else config.models
+def _check_models(names: list[str], config: Config, findings: Findings, failures: Failures) -> None:
     wrong: dict[_Fault, list[str]] = {}
     for name in names:
         needs_boxes = get_model(name).boxes is not None
-        fault = _detector_fault(config, findings, failures) if needs_boxes else _fault(name, config, findings)
-        if fault is None:
+        faults = [_detector_fault(config, findings, failures)] if needs_boxes else []
+        faults += [_fault(needed, config, findings) for needed in weights_of(name)]
+        found = [fault for fault in faults if fault is not None]
+        if not found:
             findings.models.append(name)
-        else:
+        for fault in found:
             wrong.setdefault(fault, []).append(name)
     absent = {fault: models for fault, models in wrong.items() if fault.absent}
     # several rows can need one file: say it once
@@ -254,10 +284,9 @@ def _check_models(config: Config, findings: Findings, failures: Failures) -> Non
         )
 
 
-def _fault(model: str, config: Config, findings: Findings) -> _Fault | None:
-    """Locate and check the checkpoint that a model, or the one that it starts from, needs."""
-    needed = weights_of(model)
-    if needed is None or needed.key in findings.checkpoints:
+def _fault(needed: Weights, config: Config, findings: Findings) -> _Fault | None:
+    """Locate and check a checkpoint."""
+    if needed.key in findings.checkpoints:
         return None
     key, given = f"checkpoints.{needed.key}", config.checkpoints.get(needed.key)
     if given == TRAINED:

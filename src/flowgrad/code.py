@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +13,18 @@ Code = str | Callable[..., Any]
 """Where something is implemented: ``module:attribute``, imported where it is used, or the object itself."""
 
 
+def named(code: Code) -> str:
+    """Return an implementation as ``module:attribute``; of a ``functools.partial`` what it calls, and with what."""
+    if isinstance(code, str):
+        return code
+    if isinstance(code, functools.partial):
+        return f"{named(code.func)} {code.args} {code.keywords}"
+    return f"{code.__module__}:{getattr(code, '__qualname__', type(code).__qualname__)}"
+
+
 def module_of(code: Code) -> str:
     """Return the module that an implementation lies in."""
-    return code.split(":")[0] if isinstance(code, str) else str(code.__module__)
+    return named(code).split(":")[0]
 
 
 def implementation(name: str, code: Code) -> Any:

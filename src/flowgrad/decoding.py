@@ -119,8 +119,19 @@ def _still(
     else:
         status.sound_reason = "there is no sound file"
     status.anchor_s = clip.anchor_s if clip.anchor_s is not None else (status.sound_s or 0.0) / 2
-    status.published_flow = int(clip.flow is not None)
+    status.published_flow = int(clip.flow is not None and _is_whole(clip.flow, root, status))
     group.attributes(anchor_s=status.anchor_s)
+
+
+def _is_whole(flow: tuple[str, str], root: Path, status: ClipStatus) -> bool:
+    """Return whether the published pictures of flow can be read; say so where one cannot."""
+    for name in flow:
+        try:
+            media.still(root / name)
+        except MediaError as error:
+            status.note(media.Reason(f"{name}: {error}; no row uses its flow", fault=True))
+            return False
+    return True
 
 
 def _pictures(

@@ -8,10 +8,11 @@ it is out of date: sheets of protocols and clips that went, and the table of a r
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from flowgrad import artifacts
+from flowgrad.errors import InputError
 from flowgrad.plan import Plan
 
 TABLES = ("metrics/frames.csv", "metrics/summary.csv")
@@ -39,11 +40,19 @@ class Rows:
 
 
 def rows_of(results: Path) -> Rows | None:
-    """Return what the last run of a results folder shows; None where nobody noted it."""
+    """Return what the last run of a results folder shows; None where nobody noted it.
+
+    Raises ``InputError`` where an earlier version made the folder.
+    """
     path = _file(results)
     if not path.is_file():
         return None
     known = artifacts.read_json(path)
+    if known.keys() != {field.name for field in fields(Rows)}:
+        raise InputError(
+            f"{results.absolute()} is of an earlier version of flowgrad; run it again in another folder, or read its"
+            " tables as they are"
+        )
     return Rows(**known | {"maps": [tuple(pair) for pair in known["maps"]]})
 
 

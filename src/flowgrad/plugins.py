@@ -58,7 +58,8 @@ def _load(path: Path) -> None:
     added = 0
     for value in vars(module).values():
         for registry in REGISTRIES:
-            if isinstance(value, registry.kind):
+            # what a plugin imports to build on is there already
+            if isinstance(value, registry.kind) and registry.get(value.name) is not value:
                 try:
                     registry.add(value)
                 except InputError as error:

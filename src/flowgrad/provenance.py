@@ -34,11 +34,22 @@ def _imports(module: str) -> frozenset[str]:
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(module, node)
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
         ours = (PACKAGE.name, module.split(".")[0])
         found |= {name for name in names if name.split(".")[0] in ours and _source(name) is not None}
     return frozenset(found)
+
+
+def _absolute(module: str, node: ast.ImportFrom) -> str:
+    """Return the module that a ``from`` statement names, a relative one in full."""
+    if not node.level:
+        return node.module or ""
+    # a package is its own first parent
+    source = _path(module)
+    parts = module.split(".") if source is not None and source.name == "__init__.py" else module.split(".")[:-1]
+    return ".".join([*parts[: len(parts) - node.level + 1], *([node.module] if node.module else [])])
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
@@ -51,22 +62,31 @@ def _statements(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 @cache
-def _source(module: str) -> bytes | None:
-    """Return the source of a module, of this package or another; None where the name is no Python module."""
-    loaded = sys.modules.get(module)
-    if loaded is not None and module.split(".")[0] != PACKAGE.name:
-        path = Path(getattr(loaded, "__file__", None) or "")
-        return path.read_bytes() if path.suffix == ".py" and path.is_file() else None
-    parent, _, _ = module.rpartition(".")
-    if parent and _source(parent) is None:
-        return None
-    if module.split(".")[0] == PACKAGE.name:
-        path = PACKAGE.joinpath(*module.split(".")[1:])
-        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+def _path(module: str) -> Path | None:
+    """Return the file of a module, of this package or another; None where the name is no Python module."""
+    top, *below = module.split(".")
+    loaded = sys.modules.get(top)
+    if top == PACKAGE.name:
+        first: Path | None = PACKAGE / "__init__.py"
+    elif loaded is not None:
+        first = Path(getattr(loaded, "__file__", None) or "")
     else:
-        spec = importlib.util.find_spec(module)
-        path = Path(spec.origin) if spec is not None and spec.origin else Path()
-    return path.read_bytes() if path.suffix == ".py" and path.is_file() else None
+        spec = importlib.util.find_spec(top)
+        first = Path(spec.origin) if spec is not None and spec.origin else None
+    if first is None or not below:
+        path = first
+    elif first.name == "__init__.py":
+        inner = first.parent.joinpath(*below)
+        path = inner / "__init__.py" if inner.is_dir() else inner.with_suffix(".py")
+    else:
+        path = None
+    return path if path is not None and path.suffix == ".py" and path.is_file() else None
+
+
+@cache
+def _source(module: str) -> bytes | None:
+    path = _path(module)
+    return path.read_bytes() if path is not None else None
 
 
 class _Wordless(ast.NodeTransformer):

@@ -55,7 +55,7 @@ class Registry(Mapping[str, T]):
     def _loaded(self, point: EntryPoint) -> T:
         try:
             entry = point.load()
-        except (ImportError, AttributeError) as error:
+        except Exception as error:
             raise InputError(f"{_origin(point)} cannot be imported: {error}; mend or uninstall it") from error
         if not isinstance(entry, self.kind):
             raise InputError(f"{_origin(point)} is no {self.kind.__name__}, but {type(entry).__name__}")

@@ -143,10 +143,7 @@ class Results:
         Raises:
             InputError: there is none, or no such form.
         """
-        try:
-            kind = kind_of(form)
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        kind = kind_of(form)
         if self._rows and kind not in self._rows.flow:
             row = "flow" if kind == "magnitude" else "hear-the-flow"
             raise InputError(f"{self.folder}: the last run computed no {kind} flow; add {row} to models and run again")

@@ -44,6 +44,11 @@ ITEM = {"model": "str", "protocol": "str", "video": "str", "frame": "int64", "ti
 SCORES = ITEM | {"metric": "str", "value": "float64", "status": "str"}
 """Long: a row for every model, protocol, item and metric."""
 
+COUNTED = ("no_detections", "constant_map", "empty_prediction", "empty_ground_truth")
+"""Statuses that the summary counts."""
+SUMMARY = ("model", "protocol", "frames", "skipped", "clips", *COUNTED)
+"""Columns of the summary that no metric makes."""
+
 CLIPS = ("video", "status", "reason", "frames", "scored_frames")
 
 TRAINING_CLIPS = {"video": "str", "status": "str", "reason": "str", "samples": "int64"}

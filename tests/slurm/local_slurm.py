@@ -148,12 +148,22 @@ def why_not() -> str | None:
     return None
 
 
+def _is_up(home: Path) -> bool:
+    """Tell whether the controller whose state lies in ``home`` is at work."""
+    pid = home / "run" / "slurmctld.pid"
+    if not pid.exists():
+        return False
+    process = Path("/proc") / pid.read_text().strip() / "comm"
+    return process.exists() and process.read_text().strip() == "slurmctld"
+
+
 @contextmanager
 def local_slurm(scripts: Path, home: Path) -> Iterator[Slurm]:
     """Bring up a SLURM whose state lies in ``home``, and take it down again."""
-    if SITE.is_symlink() and not SITE.exists():
-        SITE.unlink()  # of a test run that was killed and whose folder is gone
-    assert not SITE.is_symlink(), f"another SLURM is up on this machine: take down {SITE.resolve().parent} first"
+    if SITE.is_symlink():
+        other = SITE.resolve().parent
+        assert not _is_up(other), f"another SLURM is up on this machine: take down {other} first"
+        SITE.unlink()  # of a test run that was killed
     environment = {**os.environ, "SLURM_HOME": str(home), "SLURM_CONF": str(home / "slurm.conf")}
     environment["PYTHONUNBUFFERED"] = "1"
     try:

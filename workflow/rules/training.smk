@@ -22,10 +22,10 @@ rule samples:
         "results/logs/samples/{shard}.log",
     priority: 50
     conda:
-        "../../envs/arrays.yaml"
+        "../../envs/torch.yaml" if RUN.findings.flow else "../../envs/arrays.yaml"
     threads: 1
     params:
-        depends=RUN.training.samples_params(),
+        depends=depends.samples(RUN),
     script:
         "../../scripts/samples.py"
 

@@ -25,6 +25,7 @@ from flowgrad.flow.registry import ESTIMATORS
 from flowgrad.models.registry import DEFAULT_MODELS, MODELS, checkpoint_names, trainable
 from flowgrad.plugins import load_files
 from flowgrad.protocols import BUILT_IN, Protocol
+from flowgrad.schemas import ITEM, SUMMARY
 
 DEMO = Path(__file__).with_name("demo.yaml")
 
@@ -101,7 +102,16 @@ class Config(Strict):
     def _metrics_begin_with_ciou(cls, value: list[str]) -> list[str]:
         if value[:1] != [CIOU.name]:
             raise ValueError(f"{CIOU.name} is needed at the first place: [{', '.join([CIOU.name, *value])}]")
-        return distinct(value, METRICS, "metric")
+        distinct(value, METRICS, "metric")
+        for what, taken, columns in (
+            ("frames.csv", {*ITEM, "metric", "value", "status"}, [(name, name) for name in value]),
+            ("summary.csv", set(SUMMARY), [(name, column) for name in value for column in METRICS[name].columns]),
+        ):
+            for name, column in columns:
+                if column in taken:
+                    raise ValueError(f"metric {name!r}: {what} has a column {column!r} already; rename it")
+                taken.add(column)
+        return value
 
     @field_validator("checkpoints")
     @classmethod

@@ -12,7 +12,7 @@ from flowgrad.registry import Registry
 
 @dataclass(frozen=True)
 class DatasetFormat:
-    """A published layout: docs/data.md shows how to add one.
+    """A published layout: docs/datasets.md shows how to add one.
 
     Attributes:
         name: as under ``dataset.format`` of the configuration.

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad.errors import InputError
-from flowgrad.evaluation.metrics import ciou, normalise
+from flowgrad.evaluation.metrics import ciou
 from flowgrad.evaluation.registry import OWN, THRESHOLDS
+from flowgrad.evaluation.scaling import normalise
 from flowgrad.protocols import Protocol, get_protocol
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from flowgrad.evaluation.metrics import normalise
+from flowgrad.evaluation.scaling import normalise
 
 OPACITY = 0.55
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad.code import Code, implementation, module_of
+from flowgrad.errors import InputError
 
 
 class FlowEstimator(Protocol):
@@ -28,6 +29,20 @@ class FlowEstimator(Protocol):
         Returns:
             (2, H, W) float32: how far each pixel of the first moves to the right and down, in its own pixels.
         """
+
+
+def estimated(
+    name: str, estimator: FlowEstimator, first: Any, second: Any, size: tuple[int, int]
+) -> npt.NDArray[np.float32]:
+    """Return the flow between two prepared frames of a ``size`` (width, height), (2, H, W) float32.
+
+    Raises ``InputError`` where the estimator gives something else.
+    """
+    found = np.asarray(estimator.flow(first, second), np.float32)
+    expected = 2, size[1], size[0]
+    if found.shape != expected:
+        raise InputError(f"flow estimator {name}: expected flow {expected}, it gives {found.shape}")
+    return found
 
 
 @dataclass(frozen=True)

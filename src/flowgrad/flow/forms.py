@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from flowgrad.constants import MAP_SIZE
+from flowgrad.errors import InputError
 
 Kind = Literal["magnitude", "signed"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -34,7 +35,7 @@ DTYPES: dict[Kind, dict[str, Any]] = {
 def kind_of(form: str) -> Kind:
     """Return the kind of artifact that holds a form.
 
-    Raises ``ValueError`` with the known forms.
+    Raises ``InputError`` with the known forms.
 
     >>> kind_of("signed_jpeg")
     'signed'
@@ -43,7 +44,7 @@ def kind_of(form: str) -> Kind:
         if form in forms:
             return kind
     known = ", ".join(form for forms in DTYPES.values() for form in forms)
-    raise ValueError(f"flow form: unknown {form!r}; known: {known}")
+    raise InputError(f"flow form: unknown {form!r}; known: {known}")
 
 
 def shape_of(form: str) -> tuple[int, ...]:

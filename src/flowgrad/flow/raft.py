@@ -34,7 +34,10 @@ class RaftSmall:
         import torch
         from torchvision.models.optical_flow import raft_small
 
-        assert weights is not None
+        if weights is None:
+            raise InputError(
+                "flow.weights: raft-small needs its weights; name the file, or put it in the weights folder"
+            )
         self._network = raft_small(weights=None).eval()
         try:
             self._network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))

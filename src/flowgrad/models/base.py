@@ -120,6 +120,22 @@ class Runtime:
 
 Localize = Callable[[Batch], Maps]
 """A loaded model: a batch in, (N, 224, 224) float32 maps out."""
+LARGEST = float(np.finfo(np.float16).max)
+"""Maps are kept in float16."""
+
+
+def localized(name: str, localize: Localize, batch: Batch, count: int) -> Maps:
+    """Return the maps of a batch of ``count`` items, (count, 224, 224) float32.
+
+    Raises ``InputError`` where a model gives another shape, or values that are no numbers or too large to be kept.
+    """
+    maps = np.asarray(localize(batch), np.float32)
+    if maps.shape != (count, MAP_SIZE, MAP_SIZE):
+        raise InputError(f"model {name}: expected maps {(count, MAP_SIZE, MAP_SIZE)}, it gives {maps.shape}")
+    # what is not finite is not within the bound
+    if not (np.abs(maps) <= LARGEST).all():
+        raise InputError(f"model {name}: expected finite maps within {LARGEST:.0f}, it gives others; scale them")
+    return maps
 
 
 @dataclass(frozen=True)
@@ -184,14 +200,15 @@ class Model:
         return self.settings(protocol).needs()
 
     @property
-    def parent(self) -> str | None:
-        """Return the model whose maps it starts from."""
-        return next((preset.needs().maps_of for preset in self.presets.values()), None)
+    def parents(self) -> list[str]:
+        """Return the models whose maps it starts from, under any preset."""
+        found = (preset.needs().maps_of for preset in self.presets.values())
+        return list(dict.fromkeys(name for name in found if name is not None))
 
     @property
     def boxes(self) -> Literal["all", "moving"] | None:
         """Return which detections it is scored from."""
-        return next((preset.needs().boxes for preset in self.presets.values()), None)
+        return next((found for preset in self.presets.values() if (found := preset.needs().boxes)), None)
 
     @property
     def module(self) -> str | None:

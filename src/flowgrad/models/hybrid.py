@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from flowgrad.evaluation.metrics import normalise
+from flowgrad.evaluation.scaling import normalise
 from flowgrad.models.base import Batch, Localize, Maps, Runtime
 
 if TYPE_CHECKING:

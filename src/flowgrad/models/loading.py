@@ -12,7 +12,7 @@ import numpy.typing as npt
 from flowgrad.constants import MAP_SIZE
 from flowgrad.errors import InputError
 from flowgrad.flow.forms import shape_of
-from flowgrad.models.base import Batch, Localize, Maps, Model, Needs, Precision, Runtime
+from flowgrad.models.base import Batch, Localize, Maps, Model, Needs, Precision, Runtime, localized
 from flowgrad.models.device import resolve_batch_size, resolve_device
 from flowgrad.models.inputs import fitted_audio, resized
 from flowgrad.models.registry import get_model, weights_of
@@ -54,7 +54,7 @@ class LocalizationModel:
             if self._needs.frames is not None:
                 size = self._needs.frames.size
                 some["frames"] = np.stack([resized(frame, size) for frame in some["frames"]])
-            maps[rows] = self._localize(Batch(**some))
+            maps[rows] = localized(self.name, self._localize, Batch(**some), len(maps[rows]))
         return maps
 
 
@@ -129,16 +129,17 @@ def load_model(
         if model.boxes:
             raise InputError(f"{name} scores detected boxes and makes no maps; see flowgrad.detection")
         raise InputError(f"{name} is a control: it scores a fixed box and makes no maps; see flowgrad.models.controls")
-    weights = weights_of(name)
-    settings = model.settings(rules)
-    if weights is None:
-        return LocalizationModel(model, rules, model.loaded(None, settings, Runtime()), WITHOUT_NETWORK, None)
-    if checkpoint is None:
-        raise InputError(f"{name} needs a checkpoint ({weights.file})")
-    runtime = Runtime(resolve_device(device), precision)
-    at_once = resolve_batch_size(batch_size, runtime.device)
-    start = None
-    if model.parent:
-        start = load_model(model.parent, checkpoint, rules, runtime.device, precision, at_once)
-    own = Path(checkpoint) if model.weights else None
+    weights, settings = weights_of(name), model.settings(rules)
+    if len(weights) > 1:
+        files = " and ".join(known.file for known in weights)
+        raise InputError(f"{name} needs {len(weights)} checkpoints ({files}); make its maps by a run")
+    if weights and checkpoint is None:
+        raise InputError(f"{name} needs a checkpoint ({weights[0].file})")
+    runtime, at_once = Runtime(), WITHOUT_NETWORK
+    if weights:
+        runtime = Runtime(resolve_device(device), precision)
+        at_once = resolve_batch_size(batch_size, runtime.device)
+    own = Path(checkpoint) if checkpoint is not None and model.weights else None
+    parent = settings.needs().maps_of
+    start = load_model(parent, checkpoint, rules, runtime.device, precision, at_once) if parent else None
     return LocalizationModel(model, rules, model.loaded(own, settings, runtime), at_once, start)

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from flowgrad.constants import FrameStorage
 from flowgrad.models.base import AudioSpec, FlowSpec, FrameSpec, Needs, Settings
+from flowgrad.models.window import SAMPLE_RATE, SECONDS
 
 FlowStorage = Literal["float16", "jpeg"]
 FORM = {"float16": "magnitude", "jpeg": "magnitude_jpeg"}
@@ -21,8 +22,8 @@ FORM = {"float16": "magnitude", "jpeg": "magnitude_jpeg"}
 class RCGrad(Settings):
     """RCGrad: a frame and the sound around it."""
 
-    sample_rate: int = Field(16000, ge=1000, le=192000, description="rate of the audio, Hz")
-    audio_seconds: float = Field(5.0, gt=0, le=60, description="length of the audio centred on a frame, s")
+    sample_rate: int = Field(SAMPLE_RATE, ge=1000, le=192000, description="rate of the audio, Hz")
+    audio_seconds: float = Field(SECONDS, gt=0, le=60, description="length of the audio centred on a frame, s")
     audio_bits: Literal["float", "16"] = Field("float", description="float samples, or rounded to 16 bits")
     audio_batch_norm: Literal["running", "clip"] = Field(
         "running",

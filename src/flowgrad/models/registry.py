@@ -62,13 +62,11 @@ def required(names: list[str]) -> list[Model]:
     wanted: dict[str, Model] = {}
     for name in names:
         model = get_model(name)
-        if model.parent:
-            wanted.setdefault(model.parent, get_model(model.parent))
+        wanted |= {start.name: start for start in required(model.parents) if start.name not in wanted}
         wanted[name] = model
     return list(wanted.values())
 
 
-def weights_of(name: str) -> Weights | None:
-    """Return the checkpoint that a model, or the one that it starts from, needs."""
-    model = get_model(name)
-    return model.weights or (weights_of(model.parent) if model.parent else None)
+def weights_of(name: str) -> list[Weights]:
+    """Return the checkpoints that a model, and those that it starts from, need."""
+    return [model.weights for model in required([name]) if model.weights is not None]

@@ -16,13 +16,13 @@ class Row:
         model: the model.
         protocol: the protocol's name.
         needs: what it looks at.
-        start: what the model looks at whose maps it starts from; None where there is none.
+        starts: what the models look at whose maps it starts from.
     """
 
     model: Model
     protocol: str
     needs: Needs
-    start: Needs | None = None
+    starts: tuple[Needs, ...] = ()
 
     @property
     def name(self) -> str:
@@ -55,4 +55,4 @@ class Row:
 
     @property
     def _all(self) -> list[Needs]:
-        return [self.needs, *([self.start] if self.start is not None else [])]
+        return [self.needs, *self.starts]

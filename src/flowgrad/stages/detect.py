@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from flowgrad import artifacts, frames
-from flowgrad.constants import FRAMES_PER_SECOND, FrameStorage
+from flowgrad.constants import FrameStorage
 from flowgrad.detection import Detector, moving
 from flowgrad.schemas import BOXES
 
@@ -45,9 +45,10 @@ def run(*, frames_in: Path, out: Path, detector: Detector, storage: FrameStorage
                 firsts = [at for at, number in enumerate(batch) if at == 0 or not reader.same(number, batch[at - 1])]
                 pictures = [frames.stored(reader.rgb(batch[at]), storage) for at in firsts]
                 seen = detector.detect(pictures)
+                times = frames.times(source, clip, batch)
                 for at, number in enumerate(batch):
                     found = seen[bisect_right(firsts, at) - 1]
-                    time = number / FRAMES_PER_SECOND
+                    time = float(times[at])
                     for box, label, confidence in zip(found.boxes, found.labels, found.confidences, strict=True):
                         rows.append((clip, number, time, *box, label, confidence))
             log.info("%s: %d boxes on %d frames", clip, len(rows) - before, len(numbers))

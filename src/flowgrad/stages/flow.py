@@ -14,7 +14,7 @@ import numpy.typing as npt
 from flowgrad import artifacts, frames
 from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.errors import MediaError
-from flowgrad.flow.base import FlowEstimator
+from flowgrad.flow.base import FlowEstimator, estimated
 from flowgrad.flow.components import published_components
 from flowgrad.flow.forms import ARTIFACT, Kind
 from flowgrad.flow.storage import still, stored
@@ -35,6 +35,8 @@ def run(
     threads: int = 1,
 ) -> None:
     """Compute the flow of every clip in a frames artifact.
+
+    Raises ``InputError`` where the estimator gives no flow of the frame's size.
 
     Args:
         shard_in: the shard's file.
@@ -59,7 +61,7 @@ def run(
             if clip.name not in source or not source.length(clip.name):
                 continue
             if not clip.still:
-                _video(source, clip.name, output, kind, estimator)
+                _video(source, clip.name, output, kind, name, estimator)
             elif clip.flow is not None and kind == "signed":
                 _still(source, clip, root, output)
 
@@ -79,6 +81,7 @@ def _video(
     clip: str,
     output: artifacts.ArtifactWriter,
     kind: Kind,
+    name: str,
     estimator: FlowEstimator,
 ) -> None:
     reader = frames.FrameReader(source, clip)
@@ -96,7 +99,7 @@ def _video(
             shared = known is not None and reader.same(known_of, number)
             first = known if shared else estimator.prepared(reader.rgb(number))
             known, known_of = estimator.prepared(reader.rgb(number + 1)), number + 1
-            rows.append(stored(estimator.flow(first, known), kind))
+            rows.append(stored(estimated(name, estimator, first, known, (reader.width, reader.height)), kind))
         _append(group, batch, np.array(batch) / FRAMES_PER_SECOND, rows)
     log.info("%s: %d pairs", clip, len(pairs))
 

@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad import artifacts, frames
-from flowgrad.constants import FRAMES_PER_SECOND, MAP_SIZE
-from flowgrad.errors import InputError
+from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.flow.forms import ARTIFACT as FLOW
-from flowgrad.models.base import AudioSpec, Batch, FrameSpec, Model, Needs, Precision, Runtime, Settings
+from flowgrad.models.base import AudioSpec, Batch, FrameSpec, Model, Needs, Precision, Runtime, Settings, localized
 from flowgrad.models.inputs import resized, stored_audio, window_length, window_start
 from flowgrad.schemas import HEATMAPS
 
@@ -77,7 +76,7 @@ def run(
 
         sources = _Sources(needs, opened(frames_in, frames.KIND), opened(flow_in, FLOW), opened(maps_in, HEATMAPS))
         runtime, at_once = Runtime(), WITHOUT_NETWORK
-        if needs.decoded:
+        if needs.decoded or checkpoint is not None:
             import torch
 
             from flowgrad.models.device import resolve_batch_size, resolve_device
@@ -91,7 +90,7 @@ def run(
             attributes |= artifacts.library_versions("numpy")
         if checkpoint is not None:
             attributes["weights_sha256"] = checkpoint_sha256
-        elif sources.maps is not None:
+        elif sources.maps is not None and "weights_sha256" in sources.maps.attributes():
             attributes["weights_sha256"] = sources.maps.attributes()["weights_sha256"]
         localize = model.loaded(checkpoint, settings, runtime)
         output = stack.enter_context(artifacts.create(out, HEATMAPS, fps=FRAMES_PER_SECOND, **attributes))
@@ -101,10 +100,7 @@ def run(
                 continue
             group = output.clip(clip, **sources.fingerprints(clip))
             for batch, times, given in sources.batches(clip, numbers, at_once):
-                maps = np.asarray(localize(given))
-                if maps.shape != (len(batch), MAP_SIZE, MAP_SIZE):
-                    shape = (len(batch), MAP_SIZE, MAP_SIZE)
-                    raise InputError(f"model {model.name}: expected maps {shape}, it gives {maps.shape}")
+                maps = localized(model.name, localize, given, len(batch))
                 group.append(frame=np.array(batch, np.int32), time_s=times, maps=maps.astype(np.float16))
             log.info("%s: %d maps", clip, len(numbers))
 

@@ -14,12 +14,13 @@ import numpy.typing as npt
 from flowgrad import artifacts, media
 from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.errors import MediaError
-from flowgrad.flow.base import FlowEstimator
+from flowgrad.flow.base import FlowEstimator, estimated
 from flowgrad.flow.magnitude import length, map_magnitude
 from flowgrad.models.inputs import resized
+from flowgrad.models.window import SAMPLE_RATE, SECONDS
 from flowgrad.schemas import LEFT_OUT, TRAINING_CLIPS, USED
 from flowgrad.shard import PlannedClip, read_shard
-from flowgrad.training.samples import KIND, SAMPLE_RATE, WINDOW_S, has_whole_window
+from flowgrad.training.samples import KIND, has_whole_window
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def run(
         for clip in read_shard(shard):
             group = output.clip(clip.name, source_sha256=clip.source_sha256(root))
             try:
-                count = _clip(clip, root, group, FRAMES_PER_SECOND // frames_per_second, estimator)
+                count = _clip(clip, root, group, FRAMES_PER_SECOND // frames_per_second, name, estimator)
                 rows.append(SampleStatus(clip.name, USED, "", count))
             except MediaError as error:
                 output.drop(clip.name)
@@ -96,13 +97,15 @@ def run_clips(*, statuses_in: Sequence[Path], clips_in: Path, out: Path) -> None
     artifacts.write_table(out, table.sort_values("video"))
 
 
-def _clip(clip: PlannedClip, root: Path, group: artifacts.ClipWriter, every: int, estimator: FlowEstimator) -> int:
+def _clip(
+    clip: PlannedClip, root: Path, group: artifacts.ClipWriter, every: int, name: str, estimator: FlowEstimator
+) -> int:
     """Write one clip and return how many samples it has; raises ``MediaError`` where it cannot be used."""
     recording = media.inspect(root / clip.video)
     sound_end = _sound(media.inspect(root / clip.sound) if clip.sound else recording, group)
     report = media.DecodeReport()
     numbers: list[int] = []
-    for number, picture, magnitude in _pairs(recording, report, every, sound_end, estimator):
+    for number, picture, magnitude in _pairs(recording, report, every, sound_end, name, estimator):
         numbers.append(number)
         group.append(
             chunk=1,
@@ -113,13 +116,13 @@ def _clip(clip: PlannedClip, root: Path, group: artifacts.ClipWriter, every: int
     end = min(sound_end, report.frames / FRAMES_PER_SECOND)
     usable = sum(has_whole_window(number, end) for number in numbers)
     if not usable:
-        raise MediaError(f"{end:.2f} s with sound, a window has {WINDOW_S:g} s")
+        raise MediaError(f"{end:.2f} s with sound, a window has {SECONDS:g} s")
     group.attributes(end_s=end)
     return usable
 
 
 def _pairs(
-    recording: media.Recording, report: media.DecodeReport, every: int, end: float, estimator: FlowEstimator
+    recording: media.Recording, report: media.DecodeReport, every: int, end: float, name: str, estimator: FlowEstimator
 ) -> Iterator[tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.float16]]]:
     """Yield number, picture, and flow to its successor of every ``every``-th frame that has a whole window."""
     waiting = None
@@ -127,7 +130,8 @@ def _pairs(
         wanted = picture.number % every == 0 and has_whole_window(picture.number, end)
         rgb = picture.rgb() if wanted or waiting is not None else None
         if waiting is not None and rgb is not None:
-            flow = estimator.flow(estimator.prepared(waiting), estimator.prepared(rgb))
+            size = rgb.shape[1], rgb.shape[0]
+            flow = estimated(name, estimator, estimator.prepared(waiting), estimator.prepared(rgb), size)
             magnitude = map_magnitude(length(flow))
             yield picture.number - 1, resized(waiting), magnitude
         waiting = rgb if wanted else None

@@ -25,7 +25,7 @@ from flowgrad.datasets.stored import read_annotations
 from flowgrad.errors import InputError
 from flowgrad.evaluation.base import Metric, Prediction, ThresholdRule, Values
 from flowgrad.evaluation.ground_truth import rasterise
-from flowgrad.evaluation.metrics import normalise
+from flowgrad.evaluation.scaling import normalise
 from flowgrad.evaluation.truth import Rectangle, scored_items, truth_mask
 from flowgrad.models.rows import Row
 from flowgrad.schemas import DETECTIONS, HEATMAPS, SCORES, STATUS

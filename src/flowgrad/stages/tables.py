@@ -27,7 +27,7 @@ from flowgrad.evaluation.base import Metric
 from flowgrad.evaluation.ground_truth import box_faults
 from flowgrad.evaluation.truth import scored_frames
 from flowgrad.evaluation.unscored import why_unscored
-from flowgrad.schemas import CLIPS, ITEM, NO_ANNOTATIONS, PLAN, SCORES, STATUS
+from flowgrad.schemas import CLIPS, COUNTED, ITEM, NO_ANNOTATIONS, PLAN, SCORES, STATUS
 
 if TYPE_CHECKING:
     from flowgrad.protocols import GroundTruth
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 LEADING = ("success_at_0_3", "success_at_0_5", "auc", "mean_ciou")
 """Columns that other people's scripts expect before the number of clips."""
 ClipRow = tuple[str, str, str, int, int]
-COUNTED = ("no_detections", "constant_map", "empty_prediction", "empty_ground_truth")
 
 
 def frame_columns(metrics: Sequence[Metric]) -> list[str]:
@@ -157,7 +156,10 @@ def _figures(clips: Sequence[npt.NDArray[np.float64]], metrics: Sequence[Metric]
             count = sum(map(len, some))
             figures |= {"frames": count, "skipped": sum(map(len, clips)) - count, "clips": len(some)}
         if some:
-            figures |= metric.summarise(some)
+            made = metric.summarise(some)
+            if made.keys() != set(metric.columns):
+                raise InputError(f"metric {metric.name}: expected figures {metric.columns}, it gives {tuple(made)}")
+            figures |= made
     return figures
 
 

@@ -19,12 +19,10 @@ import numpy.typing as npt
 
 from flowgrad import artifacts
 from flowgrad.constants import FRAMES_PER_SECOND
-from flowgrad.models.presets import RCGrad
+from flowgrad.models.window import SAMPLE_RATE, SECONDS
 
 KIND = "samples"
-SAMPLE_RATE = RCGrad().sample_rate
-WINDOW_S = RCGrad().audio_seconds
-WINDOW = round(SAMPLE_RATE * WINDOW_S)
+WINDOW = round(SAMPLE_RATE * SECONDS)
 """Sound of a sample, samples."""
 
 
@@ -46,7 +44,7 @@ class Sample:
 def has_whole_window(frame: int, end: float) -> bool:
     """Return whether the sound window around an 8 fps frame lies within a clip that ends at ``end`` s."""
     time = frame / FRAMES_PER_SECOND
-    return WINDOW_S / 2 <= time <= end - WINDOW_S / 2
+    return SECONDS / 2 <= time <= end - SECONDS / 2
 
 
 def windows_of(seconds: float) -> int:
@@ -55,8 +53,8 @@ def windows_of(seconds: float) -> int:
     >>> windows_of(4.9), windows_of(6), windows_of(15)
     (0, 1, 2)
     """
-    span = seconds - WINDOW_S
-    return max(1, int(span / WINDOW_S)) if span >= 0 else 0
+    span = seconds - SECONDS
+    return max(1, int(span / SECONDS)) if span >= 0 else 0
 
 
 def too_few(kept: int, aside: int, windows: int, batch_size: int) -> str | None:
@@ -65,7 +63,7 @@ def too_few(kept: int, aside: int, windows: int, batch_size: int) -> str | None:
         return None
     held = f"beside {aside} that are held out" if aside else "and none to hold out"
     return (
-        f"{kept} usable clips with {windows} windows of {WINDOW_S:g} s, {held}, are too few for"
+        f"{kept} usable clips with {windows} windows of {SECONDS:g} s, {held}, are too few for"
         f" training.batch_size: {batch_size}; add videos"
         + (f", or set it to {windows} or less" if windows > 1 and aside > 1 else "")
     )
@@ -116,15 +114,15 @@ class SampleSet:
         times = self._frames[clip][self._rows[clip]] / FRAMES_PER_SECOND
         span = float(times[-1] - times[0])
         # as many windows wherever they start
-        count = max(1, int(span / WINDOW_S))
-        slack = span - WINDOW_S * (count - 1)
-        wanted = times[0] + offset * slack + WINDOW_S * np.arange(count)
+        count = max(1, int(span / SECONDS))
+        slack = span - SECONDS * (count - 1)
+        wanted = times[0] + offset * slack + SECONDS * np.arange(count)
         return [int(number) for number in np.searchsorted(times, wanted - 1e-9).clip(max=len(times) - 1)]
 
     def read(self, clip: str, number: int) -> Sample:
         """Return sample ``number`` of a clip."""
         row = int(self._rows[clip][number])
-        start = round((int(self._frames[clip][row]) / FRAMES_PER_SECOND - WINDOW_S / 2) * SAMPLE_RATE)
+        start = round((int(self._frames[clip][row]) / FRAMES_PER_SECOND - SECONDS / 2) * SAMPLE_RATE)
         artifact = self._artifact(self._files[clip])
         sound = artifact.read(clip, "sound", slice(start, start + WINDOW))
         # rounding can ask for a sample more than there is

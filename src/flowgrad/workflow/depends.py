@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from flowgrad.code import module_of
+from flowgrad.code import module_of, named
 from flowgrad.config import TRAINED
 from flowgrad.flow.registry import ESTIMATORS
 from flowgrad.models.rows import Row
@@ -23,6 +23,7 @@ DETECT = ("flowgrad.stages.detect", "flowgrad.detection.yolo")
 SCORE = "flowgrad.stages.score"
 SHEETS = "flowgrad.stages.pictures"
 TABLES = "flowgrad.stages.tables"
+SAMPLES = "flowgrad.stages.samples"
 
 
 def decode(run: Run) -> dict[str, Any]:
@@ -45,8 +46,9 @@ def selection(run: Run) -> dict[str, Any]:
 def estimator(run: Run) -> dict[str, Any]:
     """Return what the flow of a pair depends on."""
     known = ESTIMATORS[run.config.flow.estimator]
-    weights = {"weights": run.weights_sha256["flow"]} if known.file else {}
-    return {"estimator": code_digest(known.module)} | weights
+    # absent where no row needs flow
+    weights = {"weights": run.weights_sha256.get("flow", "")} if known.file else {}
+    return {"estimator": [known.name, named(known.load), code_digest(known.module)]} | weights
 
 
 def flow(run: Run) -> dict[str, Any]:
@@ -69,6 +71,7 @@ def _heatmaps(run: Run, row: Row) -> dict[str, Any]:
         code += DECODING
     params: dict[str, Any] = {
         "code": code_digest(*code),
+        "load": named(model.load) if model.load is not None else "",
         "preset": model.settings(run.protocols[row.protocol]).model_dump(),
         # by value: what is prepared can change where no setting does
         "needs": asdict(row.needs),
@@ -78,7 +81,7 @@ def _heatmaps(run: Run, row: Row) -> dict[str, Any]:
         params |= {"flow": flow(run)}
     if model.weights is not None:
         params |= {"weights": run.weights_sha256.get(model.weights.key, TRAINED)}
-    if row.needs.decoded:
+    if row.needs.decoded or model.weights is not None:
         params |= {"precision": run.config.precision}
     return params
 
@@ -98,12 +101,17 @@ def _judged(run: Run, rows: list[Row]) -> dict[str, Any]:
     """Return what turns maps and boxes into masks and truth."""
     names = sorted({row.protocol for row in rows})
     return {
-        "rows": [(row.name, row.protocol) for row in rows],
+        "rows": [
+            (row.name, row.protocol, row.model.boxes or (row.model.load and named(row.model.load)))
+            if row.model.gives == "boxes"
+            else (row.name, row.protocol)
+            for row in rows
+        ],
         "protocols": {
             name: run.protocols[name].model_dump(include={"ground_truth", "threshold", "boxes", "stationary"})
             for name in names
         },
-        "thresholds": {f"{row.name} {row.protocol}": run.threshold(row).name for row in rows},
+        "thresholds": {f"{row.name} {row.protocol}": named(run.threshold(row).mask) for row in rows},
     }
 
 
@@ -119,7 +127,7 @@ def score(run: Run) -> dict[str, Any]:
     metrics = sorted({module_of(metric.item) for metric in run.metrics})
     return {
         "code": code_digest(SCORE, *_judges(run, run.table), *metrics),
-        "metrics": [metric.name for metric in run.metrics],
+        "metrics": [(metric.name, named(metric.item)) for metric in run.metrics],
     } | _judged(run, run.table)
 
 
@@ -139,7 +147,7 @@ def summary(run: Run) -> dict[str, Any]:
     return {
         "code": code_digest(TABLES, *modules),
         "rows": [(row.name, row.protocol) for row in run.table],
-        "metrics": [metric.name for metric in run.metrics],
+        "metrics": [(metric.name, named(metric.summarise)) for metric in run.metrics],
     }
 
 
@@ -149,6 +157,14 @@ def clips(run: Run) -> dict[str, Any]:
     params = {"code": code_digest(TABLES), "listens": run.listens, "protocols": fields}
     # where a row that went has no table to go from: a run without a job does not begin, and notes nothing
     return params if run.labelled else params | {"rows": asdict(run.shown)}
+
+
+def samples(run: Run) -> dict[str, Any]:
+    """Return what the samples of a training depend on besides the clips."""
+    return {
+        "code": code_digest(SAMPLES),
+        "frames_per_second": run.config.training.frames_per_second,
+    } | estimator(run)
 
 
 def streets(run: Run) -> dict[str, Any]:

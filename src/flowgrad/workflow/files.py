@@ -58,7 +58,7 @@ def storage(run: Run, protocol: str) -> str:
 
 def frame_readers(run: Run, shard: str) -> list[str]:
     """Return the files that are made from the frames of a shard: once they are there, it is released."""
-    readers = [paths.heatmaps(row.protocol, row.name, shard) for row in run.networks]
+    readers = [paths.heatmaps(row.protocol, row.name, shard) for row in run.networks if row.needs.decoded]
     readers += [paths.flow(run.config.flow.estimator, kind, shard) for kind in run.flow_kinds]
     if run.detects:
         readers += sorted({boxes(run, protocol, shard) for protocol in run.protocols})

@@ -86,9 +86,11 @@ class Run:
     def _rows_of(self, model: Model) -> list[Row]:
         found = []
         for name, protocol in self.protocols.items():
-            start = get_model(model.parent) if model.parent else None
-            if model.has(protocol) and (start is None or start.has(protocol)):
-                found.append(Row(model, name, model.needs(protocol), start.needs(protocol) if start else None))
+            if model.has(protocol):
+                needs = model.needs(protocol)
+                starts = required([needs.maps_of]) if needs.maps_of else []
+                if all(start.has(protocol) for start in starts):
+                    found.append(Row(model, name, needs, tuple(start.needs(protocol) for start in starts)))
         return found
 
     @cached_property
@@ -102,8 +104,8 @@ class Run:
 
     @cached_property
     def networks(self) -> list[Row]:
-        """Return those of :attr:`map_rows` that look at frames or listen."""
-        return [row for row in self.map_rows if row.needs.decoded]
+        """Return those of :attr:`map_rows` that are a network: they look at frames, listen, or have weights."""
+        return [row for row in self.map_rows if row.needs.decoded or row.model.weights is not None]
 
     @cached_property
     def together(self) -> list[str]:
@@ -187,7 +189,9 @@ class Run:
         # once a run: the engine asks for the parameters of every job, and the cache lists every clip
         cache = FingerprintCache(self.plan.folder / "fingerprints.json")
         digests = {key: cache.digest(path) for key, path in files.items()}
-        cache.save()
+        if self.update:
+            # many jobs at once read it, and the process that a person started writes it
+            cache.save()
         return digests
 
     # GPUs

@@ -15,16 +15,15 @@ from flowgrad.datasets.streets import Streets
 from flowgrad.datasets.unlabelled import Unannotated
 from flowgrad.datasets.videos import Videos
 from flowgrad.errors import InputError
-from flowgrad.flow.registry import ESTIMATORS
 from flowgrad.models.registry import get_model
+from flowgrad.models.window import SECONDS
 from flowgrad.plan import Plan
 from flowgrad.provenance import code_digest
 from flowgrad.shard import PlannedClip, file_sha256, read_shard
-from flowgrad.training.samples import WINDOW_S, split, too_few, windows_of
+from flowgrad.training.samples import split, too_few, windows_of
 from flowgrad.weights import TRAINING, trained_checkpoint
 
 IMAGENET = "resnet18-f37072fd.pth"
-SAMPLES = "flowgrad.stages.samples"
 FIT = "flowgrad.stages.fit"
 FIT_DETECTOR = "flowgrad.stages.fit_detector"
 STARTS = ("imagenet", "random", "rcgrad")
@@ -99,7 +98,7 @@ def _street_problems(config: Config, names: list[str]) -> list[str]:
     training, seconds = config.training, config.streets.settings().seconds
     windows = windows_of(seconds)
     if not windows:
-        return [f"streets.seconds: {seconds:g} s hold no window of {WINDOW_S:g} s to learn from; raise it"]
+        return [f"streets.seconds: {seconds:g} s hold no window of {SECONDS:g} s to learn from; raise it"]
     kept, aside = split(names, training.held_out, training.seed)
     problem = too_few(len(kept), len(aside), len(kept) * windows, training.batch_size)
     return [f"streets.unlabelled: {problem}"] if problem else []
@@ -171,14 +170,6 @@ class TrainingRun:
     def statuses(self) -> list[str]:
         """Return the tables of what became of each clip."""
         return [f"{TRAINING}/status/{shard}.csv" for shard in self.planned().shards()]
-
-    def samples_params(self) -> dict[str, Any]:
-        """Return what samples depend on besides the clips."""
-        estimator = ESTIMATORS[self.config.flow.estimator]
-        return {
-            "code": code_digest(SAMPLES, estimator.module),
-            "frames_per_second": self.config.training.frames_per_second,
-        }
 
     # rules fit and fit_detector
 

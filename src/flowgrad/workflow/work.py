@@ -56,9 +56,15 @@ def _decoded(run: Run, shard: str) -> selection.Frames | None:
     return selection.with_neighbours(known, run.protocols.values())
 
 
-def estimator(run: Run) -> FlowEstimator:
+def estimator(run: Run, threads: int) -> FlowEstimator:
     """Return the configured flow estimator, loaded."""
-    return ESTIMATORS[run.config.flow.estimator].loaded(run.findings.flow)
+    known = ESTIMATORS[run.config.flow.estimator]
+    if known.file is not None:
+        # what has weights is a network
+        import torch
+
+        torch.set_num_threads(threads)
+    return known.loaded(run.findings.flow)
 
 
 def detector(run: Run, threads: int) -> Detector:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from flowgrad.constants import MAP_SIZE
-from flowgrad.evaluation.metrics import normalise
+from flowgrad.evaluation.scaling import normalise
 from flowgrad.models.base import Batch, Localize, Maps, Runtime, Settings
 from flowgrad.models.checkpoints import load_state, shapes
 from flowgrad.models.hear_the_flow.inputs import audio_input, flow_input, image_input
