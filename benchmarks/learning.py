@@ -82,9 +82,11 @@ def make_samples(root: Path, plan_folder: Path, shard: str) -> None:
 
 
 def train(method: str, seed: int, samples: list[Path], planned: list[str], epochs: int, out: Path) -> None:
+    from flowgrad.models.registry import get_model
     from flowgrad.stages import fit
     from flowgrad.stages.samples import run_clips
     from flowgrad.training.loop import Schedule
+    from flowgrad.training.objective import Start
 
     place = out / f"seed-{seed}" / method
     if (place / "loss.png").exists():
@@ -97,14 +99,16 @@ def train(method: str, seed: int, samples: list[Path], planned: list[str], epoch
         clips_in=known,
         out=place / "clips.csv",
     )
+    declared, rcgrad = get_model(method), out / f"seed-{seed}/rcgrad/rcgrad.ckpt"
+    assert declared.training is not None
+    assert declared.weights is not None
     fit.run(
         identity={"seed": seed, "epochs": epochs},
-        method=method,
+        objective=declared.training.objective,
+        layout=declared.weights.layout,
         samples_in=samples,
         clips_in=place / "clips.csv",
-        start="rcgrad",
-        start_file=None if method == "rcgrad" else out / f"seed-{seed}/rcgrad/rcgrad.ckpt",
-        width=WIDTH,
+        start=Start("random", None, WIDTH) if method == "rcgrad" else Start("rcgrad", rcgrad, WIDTH),
         schedule=Schedule(
             seed=seed,
             held_out=0.1,
@@ -127,7 +131,7 @@ def train(method: str, seed: int, samples: list[Path], planned: list[str], epoch
 
 
 def untrained(method: str, seed: int, out: Path) -> Path:
-    from flowgrad.models.encoders import build_encoders
+    from flowgrad.models.rcgrad.encoders import build_encoders
     from flowgrad.training.checkpointing import save
 
     path = out / f"seed-{seed}" / f"untrained-{method}.ckpt"

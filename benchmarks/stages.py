@@ -24,13 +24,14 @@ from flowgrad import artifacts, frames, media
 from flowgrad.flow.farneback import Farneback
 from flowgrad.flow.forms import KINDS
 from flowgrad.flow.storage import stored
-from flowgrad.models import presets
 from flowgrad.models.base import Batch, Runtime
-from flowgrad.models.cam import clean, localization_map
-from flowgrad.models.checkpoint_file import check_checkpoint
-from flowgrad.models.encoders import build_encoders
+from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.inputs import fitted_audio, resized
-from flowgrad.models.rcgrad import FlowGradEN, FlowGradIC, RCGrad
+from flowgrad.models.rcgrad import presets
+from flowgrad.models.rcgrad.cam import clean, localization_map
+from flowgrad.models.rcgrad.encoders import build_encoders
+from flowgrad.models.rcgrad.layout import layout_of
+from flowgrad.models.rcgrad.model import FlowGradEN, FlowGradIC, RCGrad
 from flowgrad.stages import detect
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -55,7 +56,7 @@ def seconds(call: Callable[[], object], repeats: int = 3) -> float:
 def random_checkpoint(folder: Path, method: str) -> Path:
     path = folder / f"{method}.pt"
     torch.save(build_encoders(method).state_dict(), path)
-    check_checkpoint(path, method)
+    check_layout(path, layout_of(method))
     return path
 
 
@@ -120,7 +121,7 @@ def run_network(
 def start_up() -> None:
     for name, code in (
         ("a job without torch", "import flowgrad.stages.score, flowgrad.workflow.run"),
-        ("a network job", "import flowgrad.models.rcgrad, flowgrad.stages.heatmaps, flowgrad.workflow.run"),
+        ("a network job", "import flowgrad.models.rcgrad.model, flowgrad.stages.heatmaps, flowgrad.workflow.run"),
     ):
         took = seconds(lambda code=code: subprocess.run([sys.executable, "-c", code], check=True))
         print(f"start-up of {name}: {took:.1f} s")

@@ -18,14 +18,14 @@ import torch
 
 from flowgrad.datasets.registry import open_dataset
 from flowgrad.flow.farneback import Farneback
-from flowgrad.models.encoders import build_encoders
-from flowgrad.models.layout import CHECKPOINTS
+from flowgrad.models.rcgrad.objective import FlowGradEN, FlowGradIC, RCGrad
 from flowgrad.plan import Plan
 from flowgrad.stages import samples as stage
 from flowgrad.synthetic.dataset import write_dataset
 from flowgrad.synthetic.settings import StreetSettings
 from flowgrad.training.data import EpochBatches, loader
-from flowgrad.training.module import ContrastiveTraining
+from flowgrad.training.learner import Learner
+from flowgrad.training.objective import Start
 from flowgrad.training.samples import SampleSet
 
 SECONDS = 20.0
@@ -65,11 +65,12 @@ def main() -> None:
         held_out = EpochBatches(samples, samples.clips[:BATCH], BATCH, 1, together=1, seed=1)
         for name in ("reading, first time", "reading"):
             start = time.perf_counter()
-            read = sum(len(batch["sound"]) for batch in loader(samples, batches, 0, False))
+            read = sum(len(batch["audio"]) for batch in loader(samples, batches, 0, False))
             print(f"{name:44s} {read / (time.perf_counter() - start):8.0f} samples a second", flush=True)
-        for method in CHECKPOINTS:
+        for objective in (RCGrad, FlowGradIC, FlowGradEN):
             for precision in ("32-true", "bf16-mixed"):
-                module = ContrastiveTraining(method, build_encoders(method, options.width), 1e-3, 5, augment=True)
+                learnt = objective.started(Start("random", None, options.width))
+                module = Learner(learnt, 1e-3, 5, augment=True)
                 trainer = L.Trainer(
                     accelerator="cpu",
                     max_epochs=1,
@@ -84,10 +85,8 @@ def main() -> None:
                 # the learning rate follows a loss on held-out clips: as few as can be
                 trainer.fit(networks, loader(samples, batches, 0, False), loader(samples, held_out, 0, False))
                 rate = (len(batches) + len(held_out)) * BATCH / (time.perf_counter() - start)
-                print(
-                    f"{method + ', ' + precision + f', width {options.width}':44s} {rate:8.0f} samples a second",
-                    flush=True,
-                )
+                what = f"{objective.name}, {precision}, width {options.width}"
+                print(f"{what:44s} {rate:8.0f} samples a second", flush=True)
 
 
 if __name__ == "__main__":

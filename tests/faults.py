@@ -45,7 +45,9 @@ TESTS: dict[str, tuple[str, ...]] = {
     "stages/score.py": ("score",),
     "stages/tables.py": ("tables",),
     "stages/heatmaps.py": ("heatmaps",),
-    "training/objectives.py": ("objectives", "rules_of_training"),
+    "training/objective.py": ("objectives", "rules_of_training"),
+    "training/learner.py": ("objectives", "rules_of_training"),
+    "models/rcgrad/objective.py": ("objectives", "rules_of_training"),
 }
 """The fast tests of each module or package; what has none here (decoding, detectors) is held by whole runs."""
 OPERATORS = re.compile(

@@ -17,7 +17,8 @@ from flowgrad.check import check, check_raw
 from flowgrad.config import parse
 from flowgrad.errors import InputError
 from flowgrad.models.base import Model
-from flowgrad.models.checkpoint_file import check_checkpoint, read_checkpoint
+from flowgrad.models.checkpoint_file import check_layout, read_checkpoint
+from flowgrad.models.rcgrad.layout import layout_of
 from flowgrad.models.registry import MODELS
 from flowgrad.workflow.run import begin_run
 
@@ -170,10 +171,10 @@ FILES = {"rcgrad": "rc_grad.pt", "flowgrad-ic": "flowgrad_IC.ckpt", "flowgrad-en
 @pytest.mark.parametrize("other", FILES)
 def test_a_checkpoint_of_another_model_lists_the_keys(checkpoints, method, other):
     if method == other:
-        check_checkpoint(checkpoints / FILES[other], method)
+        check_layout(checkpoints / FILES[other], layout_of(method))
         return
     with pytest.raises(InputError) as caught:
-        check_checkpoint(checkpoints / FILES[other], method)
+        check_layout(checkpoints / FILES[other], layout_of(method))
     assert FILES[other] in str(caught.value)
     assert "conv1_flow.weight" in str(caught.value)
 
@@ -193,7 +194,7 @@ def test_one_wrong_key_is_found_before_and_at_loading(tmp_path, checkpoints, edi
     edit(state)
     path = tmp_path / "edited.pt"
     torch.save(state, path)
-    for use in (lambda: check_checkpoint(path, "rcgrad"), lambda: load_model("rcgrad", path, device="cpu")):
+    for use in (lambda: check_layout(path, layout_of("rcgrad")), lambda: load_model("rcgrad", path, device="cpu")):
         with pytest.raises(InputError) as caught:
             use()
         assert words in str(caught.value)
@@ -217,7 +218,7 @@ def test_a_checkpoint_cannot_run_code(tmp_path, checkpoints):
     torch.save({"state_dict": state, "callbacks": Harmful(tmp_path / "trace")}, path)
     assert "image_encoder.conv1.weight" in read_checkpoint(path).tensors
     with pytest.raises(InputError, match="holds objects besides tensors"):
-        check_checkpoint(path, "rcgrad")
+        check_layout(path, layout_of("rcgrad"))
     with pytest.raises(InputError, match=r"harmful\.ckpt: holds objects besides tensors"):
         load_model("rcgrad", path, device="cpu")
     assert not (tmp_path / "trace").exists()
@@ -234,7 +235,7 @@ def test_what_is_no_checkpoint(tmp_path, content, words):
     path = tmp_path / "rc_grad.pt"
     path.write_bytes(content)
     with pytest.raises(InputError, match=words):
-        check_checkpoint(path, "rcgrad")
+        check_layout(path, layout_of("rcgrad"))
 
 
 def test_the_command_takes_seconds_and_no_torch(tmp_path, checkpoints):

@@ -102,7 +102,7 @@ def narrow_networks(folder: Path) -> None:
     """Write seeded networks, a quarter as wide, in the layout and under the names of the published files."""
     import torch
 
-    from flowgrad.models.encoders import build_encoders
+    from flowgrad.models.rcgrad.encoders import build_encoders
     from flowgrad.models.registry import get_model
 
     torch.manual_seed(1)

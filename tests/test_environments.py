@@ -18,7 +18,7 @@ from flowgrad.provenance import modules_behind
 RULE = re.compile(
     r'^rule (\w+):.*?conda:\s+"\.\./\.\./envs/(\w+)\.yaml".*?script:\s+"\.\./\.\./(scripts/\w+\.py)"', re.M | re.S
 )
-LATER = {"detect": ["flowgrad.detection.yolo"], "heatmaps": ["flowgrad.models.rcgrad"]}
+LATER = {"detect": ["flowgrad.detection.yolo"], "heatmaps": ["flowgrad.models.rcgrad.model"]}
 """What rules load by name: the detector, the networks."""
 
 

@@ -61,8 +61,7 @@ def test_running_statistics(name, expected, frame, checkpoints):
 def test_audio_embedding(mode, expected, checkpoints):
     import torch
 
-    from flowgrad.models.checkpoints import load_encoders
-    from flowgrad.models.encoders import use_clip_statistics
+    from flowgrad.models.rcgrad.encoders import load_encoders, use_clip_statistics
 
     audio = load_encoders(checkpoints / "rc_grad.pt", "rcgrad")["audio_encoder"]
     if mode == "train":

@@ -11,7 +11,7 @@ from conftest import make_clip
 from flowgrad import artifacts, frames, media
 from flowgrad.errors import InputError
 from flowgrad.models.base import Model, Weights
-from flowgrad.models.presets import RCGRAD, RCGrad
+from flowgrad.models.rcgrad.presets import RCGRAD, RCGrad
 from flowgrad.schemas import HEATMAPS
 from flowgrad.stages import heatmaps
 

@@ -9,7 +9,7 @@ import flowgrad
 from flowgrad.errors import InputError
 from flowgrad.models.device import frames_that_fit, resolve_batch_size
 from flowgrad.models.inputs import fitted_audio, stored_audio, window_length, window_start
-from flowgrad.models.presets import RCGRAD
+from flowgrad.models.rcgrad.presets import RCGRAD
 from flowgrad.models.registry import MODELS, required
 from flowgrad.protocols import get_protocol
 from flowgrad.provenance import code_digest, modules_behind
@@ -151,7 +151,7 @@ def test_code_behind_a_stage_is_all_of_it_and_no_more():
     assert "flowgrad.flow.farneback" not in decode
     assert not any(name.startswith("flowgrad.models") for name in decode)
     assert all("registry" not in name for name in modules_behind("flowgrad.stages.heatmaps"))
-    assert "flowgrad.models.rcgrad" not in modules_behind("flowgrad.stages.heatmaps")
+    assert "flowgrad.models.rcgrad.model" not in modules_behind("flowgrad.stages.heatmaps")
     assert "flowgrad.flow.farneback" not in modules_behind("flowgrad.stages.heatmaps")
     assert code_digest("flowgrad.stages.flow") != code_digest("flowgrad.stages.decode")
     assert set(MODELS) == {spec.name for spec in MODELS.values()}

@@ -211,12 +211,18 @@ def test_another_estimator_has_a_place_of_its_own(workflow, installed, tmp_path)
             "threshold mine: expected masks (5, 224, 224) bool, it gives (5, 224, 224) float32",
         ),
         (
-            "from flowgrad.models.base import Model\nM = Model('mine')\n",
+            "from flowgrad.models.base import FlowSpec, Model, Needs, Settings\n"
+            "class S(Settings):\n"
+            "    def needs(self): return Needs(flow=FlowSpec())\n"
+            "M = Model('mine', presets={'paper': S()})\n",
             {"models": ["mine"]},
             "models: mine has no load; give its Model one",
         ),
         (
-            "from flowgrad.models.base import Model, Settings\nM = Model('mine', len, {'other': Settings()})\n",
+            "from flowgrad.models.base import FlowSpec, Model, Needs, Settings\n"
+            "class S(Settings):\n"
+            "    def needs(self): return Needs(flow=FlowSpec())\n"
+            "M = Model('mine', len, {'other': S()})\n",
             {"models": ["flow", "mine"]},
             "mine has no preset for any of the protocols paper, only other",
         ),

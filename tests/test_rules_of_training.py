@@ -13,12 +13,13 @@ from torch import nn
 from flowgrad import artifacts
 from flowgrad.flow.magnitude import network_input
 from flowgrad.models.inputs import standardised
+from flowgrad.models.rcgrad.objective import FlowGradEN, FlowGradIC, RCGrad
 from flowgrad.training.augment import augmented
 from flowgrad.training.checkpointing import save
 from flowgrad.training.data import EpochBatches, HeldOutBatches
+from flowgrad.training.learner import Learner
 from flowgrad.training.loop import _rows_if_ended
-from flowgrad.training.module import ContrastiveTraining
-from flowgrad.training.objectives import InfoNCE
+from flowgrad.training.objective import InfoNCE, Samples
 from flowgrad.training.samples import KIND, SampleSet, has_whole_window, split, too_few, windows_of
 
 ENCODERS = {
@@ -26,6 +27,8 @@ ENCODERS = {
     "flowgrad-ic": ("image_encoder", "audio_encoder"),
     "flowgrad-en": ("image_encoder", "audio_encoder", "flow_encoder"),
 }
+
+OBJECTIVES = {objective.name: objective for objective in (RCGrad, FlowGradIC, FlowGradEN)}
 
 
 class Looking(nn.Module):
@@ -41,7 +44,7 @@ class Looking(nn.Module):
         return self.layer(x)
 
 
-class AtEpoch(ContrastiveTraining):
+class AtEpoch(Learner):
     """The training as it is in an epoch, with what it logs."""
 
     epoch = 0
@@ -56,15 +59,16 @@ def training(method: str = "rcgrad", **change) -> AtEpoch:
     channels = {"image_encoder": 4 if method == "flowgrad-ic" else 3, "audio_encoder": 0, "flow_encoder": 1}
     encoders = nn.ModuleDict({name: Looking(channels[name]) for name in ENCODERS[method]})
     # as Lightning does in a single process, it gathers nothing in evaluation
-    return AtEpoch(method, encoders, **({"learning_rate": 1e-3, "lr_patience": 3} | change)).eval()
+    objective = OBJECTIVES[method](encoders)
+    return AtEpoch(objective, **({"learning_rate": 1e-3, "lr_patience": 3} | change)).eval()
 
 
 def batch(size: int = 4) -> dict[str, torch.Tensor]:
     rng = np.random.default_rng(5)
     return {
-        "picture": torch.from_numpy(rng.integers(0, 256, (size, 8, 8, 3), np.uint8)),
-        "magnitude": torch.from_numpy((60 * rng.random((size, 8, 8))).astype(np.float16)),
-        "sound": torch.from_numpy(rng.normal(0, 0.1, (size, 40)).astype(np.float32)),
+        "frame": torch.from_numpy(rng.integers(0, 256, (size, 8, 8, 3), np.uint8)),
+        "flow": torch.from_numpy((60 * rng.random((size, 8, 8))).astype(np.float16)),
+        "audio": torch.from_numpy(rng.normal(0, 0.1, (size, 40)).astype(np.float32)),
     }
 
 
@@ -74,16 +78,16 @@ def batch(size: int = 4) -> dict[str, torch.Tensor]:
 def test_training_shows_what_inference_shows():
     """Pictures and flow reach the encoders as the models of the table prepare them, flow with its offset."""
     given = batch()
-    picture = torch.from_numpy(standardised(given["picture"].numpy()))
-    flow = torch.from_numpy(network_input(given["magnitude"].numpy()))[:, None]
+    frame = torch.from_numpy(standardised(given["frame"].numpy()))
+    flow = torch.from_numpy(network_input(given["flow"].numpy()))[:, None]
     en = training("flowgrad-en")
     en.embeddings(given)
-    torch.testing.assert_close(en.image_encoder.seen, picture)
-    torch.testing.assert_close(en.flow_encoder.seen, flow)
-    torch.testing.assert_close(en.audio_encoder.seen, given["sound"])
+    torch.testing.assert_close(en.objective.image_encoder.seen, frame)
+    torch.testing.assert_close(en.objective.flow_encoder.seen, flow)
+    torch.testing.assert_close(en.objective.audio_encoder.seen, given["audio"])
     ic = training("flowgrad-ic")
     ic.embeddings(given)
-    torch.testing.assert_close(ic.image_encoder.seen, torch.cat((picture, flow), dim=1))
+    torch.testing.assert_close(ic.objective.image_encoder.seen, torch.cat((frame, flow), dim=1))
 
 
 @pytest.mark.parametrize("method", ENCODERS)
@@ -116,7 +120,7 @@ def test_chance_counts_every_pair(method, pairs):
     assert set(module.logged) == {"held_out_loss", "held_out_chance", "held_out_retrieval"}
 
 
-def test_retrieval_is_the_share_of_pictures_that_find_their_sound():
+def test_retrieval_is_the_share_of_frames_that_find_their_sound():
     module = training()
     embeddings = {
         "image_encoder": torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.1], [0.0, 1.0]]),
@@ -147,7 +151,7 @@ def test_the_learning_rate_follows_the_held_out_loss():
 def shown(module: AtEpoch, number: int = 0, epoch: int = 0) -> torch.Tensor:
     module.epoch = epoch
     module.training_step(batch(), number)
-    return module.image_encoder.seen
+    return module.objective.image_encoder.seen
 
 
 def test_changes_follow_from_seed_epoch_and_batch():
@@ -159,15 +163,15 @@ def test_changes_follow_from_seed_epoch_and_batch():
 
 
 def test_nothing_is_changed_unasked_or_held_out():
-    plain = torch.from_numpy(standardised(batch()["picture"].numpy()))
+    plain = torch.from_numpy(standardised(batch()["frame"].numpy()))
     torch.testing.assert_close(shown(training()), plain)
     module = training(augment=True)
     module.validation_step(batch(), 0)
-    torch.testing.assert_close(module.image_encoder.seen, plain)
+    torch.testing.assert_close(module.objective.image_encoder.seen, plain)
 
 
-def changed(picture: torch.Tensor, magnitude: torch.Tensor, sound: torch.Tensor, seed: int = 0):
-    return augmented(picture, magnitude, sound, torch.Generator().manual_seed(seed))
+def changed(frame: torch.Tensor, flow: torch.Tensor, audio: torch.Tensor, seed: int = 0) -> Samples:
+    return augmented(Samples(frame, flow, audio), torch.Generator().manual_seed(seed))
 
 
 GREY, STILL, SILENT = torch.full((200, 3, 8, 8), 0.5), torch.ones(200, 1, 8, 8), torch.zeros(200, 50)
@@ -175,30 +179,30 @@ GREY, STILL, SILENT = torch.full((200, 3, 8, 8), 0.5), torch.ones(200, 1, 8, 8),
 
 def test_what_is_enlarged_moves_faster():
     """Crops have 0.6 to 1 of the side, so that a flow of 1 px becomes 1 to 1 / 0.6 px."""
-    flow = changed(GREY, STILL, SILENT)[1][:, 0, 4, 4]
+    flow = changed(GREY, STILL, SILENT).flow[:, 0, 4, 4]
     assert 1 <= flow.min() < 1.05
     assert 1.6 < flow.max() <= 1 / 0.6 + 1e-6
 
 
-def test_half_of_the_pictures_are_mirrored_and_none_is_turned_upside_down():
+def test_half_of_the_frames_are_mirrored_and_none_is_turned_upside_down():
     ramp = torch.linspace(0, 1, 8)
-    rightwards = changed(GREY, ramp.repeat(200, 1, 8, 1), SILENT)[1][:, 0]
+    rightwards = changed(GREY, ramp.repeat(200, 1, 8, 1), SILENT).flow[:, 0]
     mirrored = (rightwards[:, 4, 2] > rightwards[:, 4, 5]).float().mean()
     assert 0.4 < mirrored < 0.6
-    downwards = changed(GREY, ramp[:, None].repeat(200, 1, 1, 8), SILENT)[1][:, 0]
+    downwards = changed(GREY, ramp[:, None].repeat(200, 1, 1, 8), SILENT).flow[:, 0]
     assert (downwards[:, 5, 4] > downwards[:, 2, 4]).all()
 
 
 def test_light_varies_by_three_tenths_a_colour():
-    light = changed(GREY, STILL, SILENT)[0][:, :, 4, 4] / 0.5
+    light = changed(GREY, STILL, SILENT).frame[:, :, 4, 4] / 0.5
     assert 0.7 <= light.min() < 0.72
     assert 1.28 < light.max() <= 1.3
     assert ((light[:, 0] - light[:, 1]).abs() > 0.1).any(), "the balance of colours varies too"
 
 
-def test_pictures_stay_between_black_and_white():
-    picture = torch.stack((torch.zeros(200, 8, 8), torch.ones(200, 8, 8), torch.ones(200, 8, 8)), dim=1)
-    found = changed(picture, STILL, SILENT)[0]
+def test_frames_stay_between_black_and_white():
+    frame = torch.stack((torch.zeros(200, 8, 8), torch.ones(200, 8, 8), torch.ones(200, 8, 8)), dim=1)
+    found = changed(frame, STILL, SILENT).frame
     assert found.min() == 0
     assert found.max() == 1
 
@@ -207,7 +211,7 @@ def test_sound_is_made_duller_or_brighter_and_noisy():
     """An impulse gets a neighbour of -0.7 to 0.7; noise has up to a fifth of the sound's deviation."""
     impulse = torch.zeros(200, 400)
     impulse[:, 100] = 1
-    found = changed(GREY, STILL, impulse)[2]
+    found = changed(GREY, STILL, impulse).audio
     # of the impulse; its neighbour makes it up to 1.22 times as large
     deviation = 0.05
     noise = found[:, 200:].std(dim=1)
@@ -217,7 +221,7 @@ def test_sound_is_made_duller_or_brighter_and_noisy():
     assert found[:, 101].max() == pytest.approx(0.7, abs=0.06)
     torch.testing.assert_close(found[:, 100], torch.ones(200), atol=0.06, rtol=0)
     assert found[:, 99].abs().max() < 0.06, "what comes after sounds on, not what comes before"
-    assert not changed(GREY, STILL, SILENT)[2].any(), "silence stays silence"
+    assert not changed(GREY, STILL, SILENT).audio.any(), "silence stays silence"
 
 
 # Which samples
@@ -259,36 +263,36 @@ def test_too_few_clips_are_said():
 
 
 def sample_set(folder: Path, end: float, rate: int = 16000, every: int = 4) -> SampleSet:
-    """One clip whose pictures, flow and sound tell their own time."""
+    """One clip whose frames, flow and audio tell their own time."""
     numbers = np.arange(0, int(end * 8), every, dtype=np.int32)
     with artifacts.create(folder / "samples.h5", KIND) as output:
         group = output.clip("clip", end_s=end, source_sha256="0" * 64)
-        group.extend("sound", np.arange(round(end * rate), dtype=np.float32) / rate)
+        group.extend("audio", np.arange(round(end * rate), dtype=np.float32) / rate)
         group.append(
             frame=numbers,
-            picture=np.broadcast_to(numbers.astype(np.uint8)[:, None, None, None], (len(numbers), 2, 2, 3)),
-            magnitude=np.broadcast_to(numbers.astype(np.float16)[:, None, None], (len(numbers), 2, 2)),
+            rgb=np.broadcast_to(numbers.astype(np.uint8)[:, None, None, None], (len(numbers), 2, 2, 3)),
+            flow=np.broadcast_to(numbers.astype(np.float16)[:, None, None], (len(numbers), 2, 2)),
         )
     return SampleSet([folder / "samples.h5"])
 
 
 def test_a_sample_is_of_one_moment(tmp_path):
-    """Picture and flow of frame 20 + 4 n, and the sound from 2.5 s before it to 2.5 s after."""
+    """Pixels and flow of frame 20 + 4 n, and the sound from 2.5 s before it to 2.5 s after."""
     samples = sample_set(tmp_path, 7.0)
     assert samples.length("clip") == 5
     assert samples.sources == {"clip": "0" * 64}
     for number in range(5):
         one, frame = samples.read("clip", number), 20 + 4 * number
-        assert set(one.picture.ravel()) == set(one.magnitude.ravel()) == {frame}
-        assert one.sound.shape == (80000,)
-        assert one.sound[40000] == pytest.approx(frame / 8)
-        assert one.sound[0] == pytest.approx(frame / 8 - 2.5)
+        assert set(one.frame.ravel()) == set(one.flow.ravel()) == {frame}
+        assert one.audio.shape == (80000,)
+        assert one.audio[40000] == pytest.approx(frame / 8)
+        assert one.audio[0] == pytest.approx(frame / 8 - 2.5)
 
 
 def test_a_sample_that_the_sound_misses_by_one_is_filled(tmp_path):
     samples = sample_set(tmp_path, 5 + 1e-6)
     assert samples.length("clip") == 1
-    assert samples.read("clip", 0).sound.shape == (80000,)
+    assert samples.read("clip", 0).audio.shape == (80000,)
 
 
 def test_only_the_clips_that_are_wanted_are_there(tmp_path):

@@ -23,19 +23,26 @@ from flowgrad import artifacts, media
 from flowgrad.datasets.registry import open_dataset
 from flowgrad.errors import InputError
 from flowgrad.flow.farneback import Farneback
-from flowgrad.models.checkpoint_file import check_checkpoint
-from flowgrad.models.encoders import build_encoders
+from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.inputs import resized
+from flowgrad.models.rcgrad.layout import layout_of
+from flowgrad.models.rcgrad.objective import FlowGradEN, FlowGradIC, RCGrad
 from flowgrad.models.window import SAMPLE_RATE
 from flowgrad.plan import Plan
 from flowgrad.stages import samples as stage
 from flowgrad.training.checkpointing import save
 from flowgrad.training.data import Batches, EpochBatches, HeldOutBatches
+from flowgrad.training.learner import Learner
 from flowgrad.training.loop import Schedule, fit
-from flowgrad.training.module import ContrastiveTraining
+from flowgrad.training.objective import Objective, Start
 from flowgrad.training.samples import KIND, WINDOW, SampleSet, split, windows_of
 
 WIDTH = 16
+OBJECTIVES = {objective.name: objective for objective in (RCGrad, FlowGradIC, FlowGradEN)}
+
+
+def untrained(method: str) -> Objective:
+    return OBJECTIVES[method].started(Start("random", None, WIDTH))
 
 
 def schedule(**change) -> Schedule:
@@ -105,11 +112,11 @@ def test_a_sample_is_what_the_models_will_see(artifact, clips, samples):
     sample = samples.read("clip1", 3)
     number = 20 + 2 * 3
     picture = next(p for p in media.pictures(media.inspect(clips / "clip1.mp4")) if p.number == number)
-    np.testing.assert_array_equal(sample.picture, resized(picture.rgb()))
+    np.testing.assert_array_equal(sample.frame, resized(picture.rgb()))
     sound = sound_of(clips / "clip1.mp4", SAMPLE_RATE)
     start = round((number / 8 - 2.5) * SAMPLE_RATE)
-    np.testing.assert_array_equal(sample.sound, sound[start : start + WINDOW])
-    assert sample.magnitude.max() > 1, "the square moves"
+    np.testing.assert_array_equal(sample.audio, sound[start : start + WINDOW])
+    assert sample.flow.max() > 1, "the square moves"
 
 
 def clips_of(lengths: dict[str, float], tmp_path: Path) -> SampleSet:
@@ -180,7 +187,7 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(method, samples, tmp_pa
             if die_after and words.startswith(f"epoch {die_after} "):
                 raise KilledError
 
-        outcome = fit(method, build_encoders(method, WIDTH), samples, schedule(), folder=folder, device="cpu", say=say)
+        outcome = fit(untrained(method), samples, schedule(), folder=folder, device="cpu", say=say)
         return outcome, said
 
     whole, _ = run(tmp_path / "whole")
@@ -196,14 +203,13 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(method, samples, tmp_pa
     for key, value in whole.state.items():
         assert torch.equal(value, resumed.state[key]), key
     # the state that Lightning keeps is a checkpoint of the published layout as it stands
-    check_checkpoint(tmp_path / "whole/best.ckpt", method)
+    check_layout(tmp_path / "whole/best.ckpt", layout_of(method))
 
 
 def test_a_trained_checkpoint_makes_maps(samples, tmp_path):
     torch.manual_seed(0)
     outcome = fit(
-        "flowgrad-en",
-        build_encoders("flowgrad-en", WIDTH),
+        untrained("flowgrad-en"),
         samples,
         schedule(epochs=1),
         folder=tmp_path / "f",
@@ -213,16 +219,16 @@ def test_a_trained_checkpoint_makes_maps(samples, tmp_path):
     save({"state_dict": outcome.state}, tmp_path / "en.ckpt")
     model = flowgrad.load_model("flowgrad-en", tmp_path / "en.ckpt", protocol="paper", device="cpu")
     one = samples.read("clip0", 0)
-    maps = model(one.picture[None], one.sound[None], SAMPLE_RATE, one.magnitude[None].astype(np.float32))
+    maps = model(one.frame[None], one.audio[None], SAMPLE_RATE, one.flow[None].astype(np.float32))
     assert maps.shape == (1, 224, 224)
     assert np.isfinite(maps).all()
 
 
 def test_training_lowers_the_loss(samples, tmp_path):
     torch.manual_seed(0)
-    encoders = build_encoders("rcgrad", WIDTH)
+    objective = untrained("rcgrad")
     plan = schedule(epochs=8, passes=4, augment=False)
-    outcome = fit("rcgrad", encoders, samples, plan, folder=tmp_path / "f", device="cpu", say=lambda _: None)
+    outcome = fit(objective, samples, plan, folder=tmp_path / "f", device="cpu", say=lambda _: None)
     losses = [row["train_loss"] for row in outcome.history]
     assert losses[-1] < 0.7 * losses[0]
 
@@ -230,8 +236,7 @@ def test_training_lowers_the_loss(samples, tmp_path):
 def test_too_few_clips_are_named(samples, tmp_path):
     with pytest.raises(InputError, match=r"6 usable clips with 6 windows of 5 s, beside 2 .* training.batch_size: 64"):
         fit(
-            "rcgrad",
-            build_encoders("rcgrad", WIDTH),
+            untrained("rcgrad"),
             samples,
             schedule(batch_size=64),
             folder=tmp_path,
@@ -241,11 +246,11 @@ def test_too_few_clips_are_named(samples, tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops(samples, tmp_path):
-    encoders = build_encoders("rcgrad", WIDTH)
+    objective = untrained("rcgrad")
     with torch.no_grad():
-        encoders["image_encoder"].conv1.weight.fill_(float("inf"))
+        objective.image_encoder.conv1.weight.fill_(float("inf"))
     with pytest.raises(InputError, match=r"rcgrad: the loss is nan in epoch 1; lower training.learning_rate"):
-        fit("rcgrad", encoders, samples, schedule(), folder=tmp_path / "f", device="cpu", say=lambda _: None)
+        fit(objective, samples, schedule(), folder=tmp_path / "f", device="cpu", say=lambda _: None)
 
 
 def test_a_full_disk_loses_no_earlier_checkpoint(tmp_path):
@@ -271,13 +276,12 @@ def test_a_state_of_another_training_is_not_taken_up(samples, artifact, tmp_path
     old.mkdir(parents=True)
     shutil.copy(artifact, old / "last.ckpt")
     fit_stage.run(
-        method="rcgrad",
+        objective="flowgrad.models.rcgrad.objective:RCGrad.started",
+        layout=layout_of("rcgrad"),
         samples_in=[artifact],
         clips_in=tmp_path / "clips.csv",
         identity={"epochs": 1},
-        start="rcgrad",
-        start_file=None,
-        width=WIDTH,
+        start=Start("random", None, WIDTH),
         schedule=schedule(epochs=1),
         device="cpu",
         threads=1,
@@ -292,25 +296,25 @@ def test_a_state_of_another_training_is_not_taken_up(samples, artifact, tmp_path
 def test_the_tensors_of_a_batch(samples):
     batch = Batches(samples)[[("clip0", 0), ("clip1", 2)]]
     assert {name: tuple(value.shape) for name, value in batch.items()} == {
-        "picture": (2, 224, 224, 3),
-        "magnitude": (2, 224, 224),
-        "sound": (2, 80000),
+        "frame": (2, 224, 224, 3),
+        "flow": (2, 224, 224),
+        "audio": (2, 80000),
     }
-    assert np.array_equal(batch["picture"][1], samples.read("clip1", 2).picture)
+    assert np.array_equal(batch["frame"][1], samples.read("clip1", 2).frame)
 
 
 def test_every_epoch_draws_anew(samples, tmp_path, monkeypatch):
     """What reaches the networks in a real training differs from epoch to epoch."""
     seen: dict[int, list[torch.Tensor]] = {}
-    step = ContrastiveTraining.training_step
+    step = Learner.training_step
 
     def spy(self, batch, number):
-        seen.setdefault(self.current_epoch, []).append(batch["sound"].sum(dim=1))
+        seen.setdefault(self.current_epoch, []).append(batch["audio"].sum(dim=1))
         return step(self, batch, number)
 
-    monkeypatch.setattr(ContrastiveTraining, "training_step", spy)
-    encoders = build_encoders("rcgrad", WIDTH)
-    fit("rcgrad", encoders, samples, schedule(), folder=tmp_path / "f", device="cpu", say=lambda _: None)
+    monkeypatch.setattr(Learner, "training_step", spy)
+    objective = untrained("rcgrad")
+    fit(objective, samples, schedule(), folder=tmp_path / "f", device="cpu", say=lambda _: None)
     drawn = [torch.cat(batches) for batches in seen.values()]
     assert len(drawn) == 3
     assert not torch.equal(drawn[0], drawn[1])
@@ -320,9 +324,9 @@ def test_every_epoch_draws_anew(samples, tmp_path, monkeypatch):
 def test_a_training_that_had_ended_is_not_taken_further(samples, tmp_path):
     def run():
         torch.manual_seed(0)
-        encoders = build_encoders("rcgrad", WIDTH)
+        objective = untrained("rcgrad")
         plan = schedule(epochs=30, early_stopping_patience=1)
-        return fit("rcgrad", encoders, samples, plan, folder=tmp_path / "f", device="cpu", say=lambda _: None)
+        return fit(objective, samples, plan, folder=tmp_path / "f", device="cpu", say=lambda _: None)
 
     first = run()
     assert len(first.history) < 30
@@ -333,9 +337,9 @@ def test_a_training_that_had_ended_is_not_taken_further(samples, tmp_path):
 
 def test_weights_that_are_no_number_are_never_kept(samples, tmp_path):
     """The last step of an epoch can break what its loss does not show yet."""
-    module = ContrastiveTraining("rcgrad", build_encoders("rcgrad", WIDTH), 1e-3, 5)
+    module = Learner(untrained("rcgrad"), 1e-3, 5)
     with torch.no_grad():
-        module.image_encoder.conv1.weight.fill_(float("nan"))
+        module.objective.image_encoder.conv1.weight.fill_(float("nan"))
     with pytest.raises(InputError, match="the loss is nan"):
         module.eval().validation_step(Batches(samples)[[("clip0", 0), ("clip1", 2)]], 0)
 
@@ -346,11 +350,12 @@ def test_two_processes_share_every_batch(artifact, tmp_path):
     script.write_text(
         f"""
 from pathlib import Path
-from flowgrad.models.encoders import build_encoders
+from flowgrad.models.rcgrad.objective import RCGrad
 from flowgrad.training.loop import Schedule, fit
+from flowgrad.training.objective import Start
 from flowgrad.training.samples import SampleSet
 
-outcome = fit("rcgrad", build_encoders("rcgrad", {WIDTH}), SampleSet([Path("{artifact}")]), {schedule(epochs=2)!r},
+outcome = fit(RCGrad.started(Start("random", None, {WIDTH})), SampleSet([Path("{artifact}")]), {schedule(epochs=2)!r},
     folder=Path("{tmp_path}/state"), device="cpu", say=print, processes=2)
 print("none" if outcome is None else f"outcome of {{len(outcome.history)}} epochs")
 """
@@ -370,6 +375,6 @@ print("none" if outcome is None else f"outcome of {{len(outcome.history)}} epoch
 
 
 def test_a_batch_that_cannot_be_shared_is_named(samples, tmp_path):
-    encoders = build_encoders("rcgrad", WIDTH)
+    objective = untrained("rcgrad")
     with pytest.raises(InputError, match=r"training.batch_size: 4 cannot be shared evenly by 3 GPUs"):
-        fit("rcgrad", encoders, samples, schedule(), folder=tmp_path, device="cpu", say=lambda _: None, processes=3)
+        fit(objective, samples, schedule(), folder=tmp_path, device="cpu", say=lambda _: None, processes=3)

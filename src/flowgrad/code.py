@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,6 @@ def implementation(name: str, code: Code) -> Any:
         return code
     module, _, attribute = code.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        return operator.attrgetter(attribute)(importlib.import_module(module))
     except (ImportError, AttributeError) as error:
         raise InputError(f"{name}: {code} cannot be imported: {error}") from error

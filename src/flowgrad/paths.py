@@ -13,6 +13,10 @@ FRAMES_TABLE = f"{RESULTS}/metrics/frames.csv"
 ACCEPTED = f"{RESULTS}/.accepted"
 STREETS = f"{RESULTS}/streets"
 TRAINING = f"{RESULTS}/training"
+TRAINED_DETECTOR = f"{TRAINING}/detector/detector.pt"
+DETECTOR_LOG = f"{TRAINING}/detector/log.csv"
+TRAINING_PLAN = f"{TRAINING}/plan/clips.json"
+TRAINING_CLIPS = f"{TRAINING}/clips.csv"
 
 
 def shard_list(shard: str = "{shard}") -> str:
@@ -73,6 +77,36 @@ def sheet(protocol: str = "{protocol}", shard: str = "{shard}") -> str:
 def rendered(part: str = "{part}", shard: str = "{shard}") -> str:
     """Return the mark that the streets of a shard are rendered; ``part`` is ``labelled`` or ``unlabelled``."""
     return f"{STREETS}/{part}/{shard}.rendered"
+
+
+def training_shard(shard: str = "{shard}") -> str:
+    """Return the clips of a shard that is learnt from."""
+    return f"{TRAINING}/plan/shards/{shard}.json"
+
+
+def samples(shard: str = "{shard}") -> str:
+    """Return what training reads of a shard."""
+    return f"{TRAINING}/samples/{shard}.h5"
+
+
+def samples_status(shard: str = "{shard}") -> str:
+    """Return what became of each clip of a shard that is learnt from."""
+    return f"{TRAINING}/status/{shard}.csv"
+
+
+def checkpoint(method: str = "{method}") -> str:
+    """Return the checkpoint of a model that is trained here."""
+    return f"{TRAINING}/{method}/{method}.ckpt"
+
+
+def training_log(method: str = "{method}") -> str:
+    """Return the figures of a training, a row an epoch."""
+    return f"{TRAINING}/{method}/log.csv"
+
+
+def training_curves(method: str = "{method}") -> str:
+    """Return the plot of a training's losses."""
+    return f"{TRAINING}/{method}/loss.png"
 
 
 def log(rule: str, *wildcards: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from flowgrad.constants import FrameStorage
 from flowgrad.errors import InputError
 
 Raster = Literal["round", "truncate"]
@@ -24,6 +25,12 @@ class Part(BaseModel):
     """A part of a protocol; immutable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Detection(Part):
+    """What the detector sees."""
+
+    frame_storage: FrameStorage = Field("exact", description="frames as decoded, or after 8-bit JPEG (quality 95)")
 
 
 class Stationary(Part):
@@ -84,6 +91,7 @@ class Protocol(BaseModel):
     Attributes:
         preset: the preset of every model: ``paper`` or ``released``.
         inputs: fields of the models' presets that are changed.
+        detection: what the detector sees.
         stationary: which boxes stand still.
         ground_truth: which frames and boxes count.
         threshold: how a map becomes a mask.
@@ -94,6 +102,7 @@ class Protocol(BaseModel):
 
     preset: str = "paper"
     inputs: dict[str, Any] = Field(default_factory=dict)
+    detection: Detection = Detection()
     stationary: Stationary = Stationary()
     ground_truth: GroundTruth = GroundTruth()
     threshold: Threshold = Threshold()
@@ -114,25 +123,26 @@ class Protocol(BaseModel):
             if own:
                 parts[name] = type(part).model_validate(part.model_dump() | own)
         known = {key for part in PARTS.values() for key in part.model_fields}
-        # normalise_maps is a field of a part and of a preset
         inputs = {key: value for key, value in fields.items() if key not in known or key in BOTH}
         return self.model_copy(update={**parts, "inputs": self.inputs | inputs})
 
 
 PARTS: dict[str, type[Part]] = {
+    "detection": Detection,
     "stationary": Stationary,
     "ground_truth": GroundTruth,
     "threshold": Threshold,
     "boxes": Boxes,
 }
-BOTH = frozenset({"normalise_maps"})
-"""Fields that decide how a map is made as well as how it is scored."""
+BOTH = frozenset({"frame_storage", "normalise_maps"})
+"""Fields of a part that are fields of the models' presets, too."""
 
 PAPER = Protocol()
 """What the text of the paper says."""
 
 RELEASED = Protocol(
     preset="released",
+    detection=Detection(frame_storage="jpeg"),
     stationary=Stationary(stationary_gap=4, stationary_drop="first"),
     ground_truth=GroundTruth(ground_truth="any-visible", event_edges="open", boxes_past_edge="drop-negative"),
     threshold=Threshold(normalise_maps=False),

@@ -11,14 +11,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from flowgrad import paths
 from flowgrad.errors import InputError, first_line
 from flowgrad.spelling import did_you_mean
 
 TIMEOUT_S = 20
 SHIPPED = Path(__file__).with_name("shipped")
 """Weights that come with flowgrad; beside each the settings that made it."""
-TRAINING = Path("results/training")
-TRAINED_DETECTOR = TRAINING / "detector/detector.pt"
+TRAINED_DETECTOR = Path(paths.TRAINED_DETECTOR)
 DOWNLOADS = {
     "yolov8n.pt": (
         "https://github.com/ultralytics/assets/releases/download/v8.3.0/yolov8n.pt",
@@ -30,7 +30,7 @@ DOWNLOADS = {
 
 def trained_checkpoint(method: str) -> Path:
     """Return where training puts the checkpoint of a method."""
-    return TRAINING / method / f"{method}.ckpt"
+    return Path(paths.checkpoint(method))
 
 
 def weights_folder() -> Path:

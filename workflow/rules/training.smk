@@ -1,7 +1,7 @@
-"""Training: RCGrad, FlowGrad-IC and FlowGrad-EN from unlabelled videos, and a detector for rendered streets.
+"""Training: networks from unlabelled videos, and a detector for rendered streets.
 
 in   results/training/plan/shards/{shard}.json           the clips to learn from
-out  results/training/samples/{shard}.h5                 pictures, flow and sound, ready to be picked at random
+out  results/training/samples/{shard}.h5                 frames, flow and audio, ready to be picked at random
      results/training/clips.csv                          which clips were used, which were left out, and why
      results/training/{method}/{method}.ckpt             the checkpoint, in the published layout
      results/training/{method}/log.csv, loss.png         how it went
@@ -13,13 +13,13 @@ A training that was killed goes on from its last epoch: its state lies in result
 
 rule samples:
     input:
-        shard="results/training/plan/shards/{shard}.json",
+        shard=paths.training_shard(),
         rendered=lambda wildcards: files.rendered(RUN, "unlabelled", wildcards.shard),
     output:
-        samples="results/training/samples/{shard}.h5",
-        status="results/training/status/{shard}.csv",
+        samples=paths.samples(),
+        status=paths.samples_status(),
     log:
-        "results/logs/samples/{shard}.log",
+        paths.log("samples", "{shard}"),
     priority: 50
     conda:
         "../../envs/torch.yaml" if RUN.findings.flow else "../../envs/arrays.yaml"
@@ -33,11 +33,11 @@ rule samples:
 rule training_clips:
     input:
         statuses=lambda wildcards: RUN.training.statuses(),
-        clips="results/training/plan/clips.json",
+        clips=paths.TRAINING_PLAN,
     output:
-        clips="results/training/clips.csv",
+        clips=paths.TRAINING_CLIPS,
     log:
-        "results/logs/training_clips.log",
+        paths.log("training_clips"),
     priority: 50
     localrule: True
     conda:
@@ -49,14 +49,14 @@ rule training_clips:
 rule fit:
     input:
         samples=lambda wildcards: or_give_up(RUN.training.samples),
-        clips="results/training/clips.csv",
+        clips=paths.TRAINING_CLIPS,
         start=lambda wildcards: RUN.training.start_input(wildcards.method),
     output:
-        checkpoint="results/training/{method}/{method}.ckpt",
-        log="results/training/{method}/log.csv",
-        curves="results/training/{method}/loss.png",
+        checkpoint=paths.checkpoint(),
+        log=paths.training_log(),
+        curves=paths.training_curves(),
     log:
-        "results/logs/fit/{method}.log",
+        paths.log("fit", "{method}"),
     priority: 60
     conda:
         "../../envs/torch.yaml"
@@ -74,10 +74,10 @@ rule fit_detector:
     input:
         rendered=lambda wildcards: or_give_up(RUN.training.rendered_shards),
     output:
-        weights="results/training/detector/detector.pt",
-        log="results/training/detector/log.csv",
+        weights=paths.TRAINED_DETECTOR,
+        log=paths.DETECTOR_LOG,
     log:
-        "results/logs/fit_detector.log",
+        paths.log("fit_detector"),
     priority: 60
     conda:
         "../../envs/torch.yaml"

@@ -7,14 +7,14 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from flowgrad.config.base import GivenName, GivenPath, Strict, among, at, distinct
-from flowgrad.models.registry import trainable
+from flowgrad.models.registry import get_model, trainable
 
 MethodName = Annotated[str, among(trainable, "method {!r}")]
 MethodKey = Annotated[str, among(trainable, "key")]
 
 
 class TrainingConfig(Strict):
-    """How ``snakemake train`` trains RCGrad, FlowGrad-IC and FlowGrad-EN. The defaults are RCGrad's own."""
+    """How ``snakemake train`` trains. The defaults are RCGrad's own."""
 
     renamed: ClassVar[dict[str, str]] = {
         "shrink_after": "lr_patience",
@@ -34,9 +34,9 @@ class TrainingConfig(Strict):
     )
     init: dict[MethodKey, GivenName] = Field(
         default_factory=dict,
-        description="where a method starts: imagenet, random, rcgrad (the RCGrad of this run) or an RCGrad file",
+        description="where a method starts: imagenet, random, rcgrad (the RCGrad of this run) or a file of it",
     )
-    frames_per_second: Literal[1, 2, 4, 8] = Field(2, description="pictures a second that can be picked")
+    frames_per_second: Literal[1, 2, 4, 8] = Field(2, description="frames a second that can be picked")
     passes: int = Field(1, ge=1, le=10_000, description="times that an epoch goes through all windows of every clip")
     together: int = Field(1, ge=1, le=65_536, description="windows of one clip that stand in a batch together")
     held_out: float = Field(0.1, gt=0, lt=1, description="share of the videos that decide when training ends")
@@ -61,14 +61,16 @@ class TrainingConfig(Strict):
 
     @field_validator("init")
     @classmethod
-    def _rcgrad_starts_elsewhere(cls, value: dict[str, str]) -> dict[str, str]:
+    def _starts_elsewhere(cls, value: dict[str, str]) -> dict[str, str]:
         for method, start in value.items():
             if start == "nothing":
                 raise at(method, "nothing is called random now", value)
-        if value.get("rcgrad") == "rcgrad":
-            raise at("rcgrad", "cannot start from itself; give it imagenet, random or a file", value)
+            if start == method:
+                raise at(method, "cannot start from itself; give it imagenet, random or a file", value)
         return value
 
     def init_of(self, method: str) -> str:
         """Return where a method starts."""
-        return self.init.get(method, "imagenet" if method == "rcgrad" else "rcgrad")
+        declared = get_model(method).training
+        assert declared is not None, method
+        return self.init.get(method, declared.init)

@@ -156,6 +156,19 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Training:
+    """How a model is trained.
+
+    Attributes:
+        objective: from a :class:`flowgrad.training.objective.Start` to an ``Objective`` of that module.
+        init: where it starts unless the configuration says otherwise: ``imagenet``, ``random``, or another model.
+    """
+
+    objective: Code
+    init: str = "random"
+
+
+@dataclass(frozen=True)
 class Model:
     """A model: a row of the table. docs/models.md shows how to add one.
 
@@ -168,7 +181,7 @@ class Model:
         weights: its checkpoint, None where it needs none.
         threshold: the threshold rule of its own evaluation.
         default: whether it stands in the table where nothing else is said.
-        trainable: whether the target ``train`` can make its checkpoint.
+        training: how the target ``train`` makes its checkpoint; None where it cannot.
     """
 
     name: str
@@ -178,7 +191,7 @@ class Model:
     weights: Weights | None = None
     threshold: str = "fixed"
     default: bool = True
-    trainable: bool = False
+    training: Training | None = None
 
     def has(self, protocol: Protocol) -> bool:
         """Return whether there is a row of this model under a protocol."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flowgrad.errors import InputError, first_line
-from flowgrad.models.layout import FLAT_OR_LIGHTNING, CheckpointLayout, Containers, Layout, layout_of, unwrap
+from flowgrad.models.layout import FLAT_OR_LIGHTNING, CheckpointLayout, Containers, Layout, unwrap
 from flowgrad.torch_archive import MALFORMED, Unpickler, opaque, open_archive
 
 
@@ -86,11 +86,3 @@ def check_layout(path: Path, layout: CheckpointLayout | None) -> None:
     differences = layout.compare(held.tensors) if layout else []
     if layout and differences:
         raise InputError(f"{path}: is no {layout.name} checkpoint: {'; '.join(differences)}")
-
-
-def check_checkpoint(path: Path, method: str) -> None:
-    """Check a checkpoint of ``method`` as :func:`check_layout` does.
-
-    Raises ``InputError`` naming the file and listing missing, unexpected and misshapen keys.
-    """
-    check_layout(path, layout_of(method))

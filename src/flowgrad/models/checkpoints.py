@@ -8,21 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from flowgrad.errors import InputError, first_line
 from flowgrad.models.checkpoint_file import check_layout
-from flowgrad.models.encoders import build_encoders
-from flowgrad.models.layout import (
-    FLAT_OR_LIGHTNING,
-    PUBLISHED_WIDTH,
-    CheckpointLayout,
-    Containers,
-    Layout,
-    layout_of,
-    unwrap,
-    width_of,
-)
+from flowgrad.models.layout import FLAT_OR_LIGHTNING, CheckpointLayout, Containers, Layout, unwrap
 
 
 def read_state(path: Path, containers: Containers = FLAT_OR_LIGHTNING) -> dict[str, torch.Tensor]:
@@ -52,16 +41,3 @@ def load_state(path: Path, layout: CheckpointLayout) -> dict[str, torch.Tensor]:
 def shapes(state: Mapping[str, torch.Tensor]) -> Layout:
     """Return the shape of every tensor of a module's or a file's state."""
     return {key: tuple(value.shape) for key, value in state.items()}
-
-
-def load_encoders(path: Path, method: str) -> nn.ModuleDict:
-    """Return the encoders of a checkpoint of ``method``, at the width that the file has.
-
-    Raises ``InputError`` as :func:`load_state` does.
-    """
-    layout = layout_of(method)
-    assert layout is not None, method
-    state = load_state(path, layout)
-    encoders = build_encoders(method, width_of(shapes(state)) or PUBLISHED_WIDTH)
-    encoders.load_state_dict(state, strict=True)
-    return encoders

@@ -6,13 +6,15 @@ This module imports no torch: the workflow and ``flowgrad check`` read it in mil
 from __future__ import annotations
 
 from flowgrad.models import presets
-from flowgrad.models.base import Model, Weights
+from flowgrad.models.base import Model, Training, Weights
 from flowgrad.models.hear_the_flow.layout import LAYOUT as HTF
 from flowgrad.models.hear_the_flow.presets import PRESETS as HTF_PRESETS
-from flowgrad.models.layout import layout_of
+from flowgrad.models.rcgrad.layout import layout_of
+from flowgrad.models.rcgrad.presets import FLOWGRAD, RCGRAD
 from flowgrad.registry import Registry
 
-_RCGRAD, _HYBRID, _CONTROLS = "flowgrad.models.rcgrad", "flowgrad.models.hybrid", "flowgrad.models.controls"
+_HYBRID, _CONTROLS = "flowgrad.models.hybrid", "flowgrad.models.controls"
+_RCGRAD, _LEARNT = "flowgrad.models.rcgrad.model", "flowgrad.models.rcgrad.objective"
 _LFS = "models/ of github.com/rrrajjjj/flowgrad (Git LFS)"
 _RC_RELEASE = "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization"
 _RC_WEIGHTS = Weights("rcgrad", "rc_grad.pt", _RC_RELEASE, layout_of("rcgrad"))
@@ -23,10 +25,13 @@ _HTF_WEIGHTS = Weights("hear-the-flow", "htf_flickr.pth", "checkpoints of github
 # fmt: off
 _BUILT_IN = (
     Model("flow", f"{_HYBRID}:load_flow", presets.MOTION),
-    Model("rcgrad", f"{_RCGRAD}:RCGrad", presets.RCGRAD, weights=_RC_WEIGHTS, trainable=True),
+    Model("rcgrad", f"{_RCGRAD}:RCGrad", RCGRAD, weights=_RC_WEIGHTS,
+          training=Training(f"{_LEARNT}:RCGrad.started", "imagenet")),
     Model("flowgrad-h", f"{_HYBRID}:load_flowgrad_h", presets.PRODUCT),
-    Model("flowgrad-ic", f"{_RCGRAD}:FlowGradIC", presets.FLOWGRAD, weights=_IC_WEIGHTS, trainable=True),
-    Model("flowgrad-en", f"{_RCGRAD}:FlowGradEN", presets.FLOWGRAD, weights=_EN_WEIGHTS, trainable=True),
+    Model("flowgrad-ic", f"{_RCGRAD}:FlowGradIC", FLOWGRAD, weights=_IC_WEIGHTS,
+          training=Training(f"{_LEARNT}:FlowGradIC.started", "rcgrad")),
+    Model("flowgrad-en", f"{_RCGRAD}:FlowGradEN", FLOWGRAD, weights=_EN_WEIGHTS,
+          training=Training(f"{_LEARNT}:FlowGradEN.started", "rcgrad")),
     Model("hear-the-flow", "flowgrad.models.hear_the_flow.model:load", HTF_PRESETS, weights=_HTF_WEIGHTS,
           threshold="median", default=False),
     Model("yolo-baseline", presets=presets.ALL_BOXES, gives="boxes"),
@@ -49,7 +54,7 @@ def checkpoint_names() -> list[str]:
 
 def trainable() -> list[str]:
     """Return the models that can be trained here."""
-    return [model.name for model in MODELS.values() if model.trainable]
+    return [model.name for model in MODELS.values() if model.training is not None]
 
 
 def get_model(name: str) -> Model:

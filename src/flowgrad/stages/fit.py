@@ -1,4 +1,4 @@
-"""Stage ``fit``: the checkpoint of one method from samples, its log and its curves."""
+"""Stage ``fit``: the checkpoint of one model from samples, its log and its curves."""
 
 from __future__ import annotations
 
@@ -9,39 +9,34 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import torch
-from torch import nn
 
 from flowgrad import artifacts
-from flowgrad.errors import InputError
+from flowgrad.code import Code, implementation
 from flowgrad.figures.curves import curves
-from flowgrad.models.checkpoint_file import check_checkpoint
-from flowgrad.models.checkpoints import load_encoders, read_state
-from flowgrad.models.encoders import build_encoders
+from flowgrad.models.checkpoint_file import check_layout
+from flowgrad.models.layout import CheckpointLayout
 from flowgrad.schemas import TRAINING_CLIPS, USED
 from flowgrad.shard import file_sha256
 from flowgrad.training.checkpointing import save
 from flowgrad.training.loop import Schedule, fit
-from flowgrad.training.objectives import start_from_imagenet, start_from_rcgrad
+from flowgrad.training.objective import Objective, Start
 from flowgrad.training.samples import SampleSet
 
 log = logging.getLogger(__name__)
-
-Start = Literal["imagenet", "random", "rcgrad"]
 
 
 def run(
     *,
     identity: Mapping[str, Any],
-    method: str,
+    objective: Code,
+    layout: CheckpointLayout | None,
     samples_in: Sequence[Path],
     clips_in: Path,
     start: Start,
-    start_file: Path | None,
-    width: int,
     schedule: Schedule,
     device: str,
     threads: int,
@@ -51,17 +46,16 @@ def run(
     log_out: Path,
     curves_out: Path,
 ) -> None:
-    """Train one method.
+    """Train one model.
 
     Args:
         identity: everything that decides the outcome besides samples and start, JSON-ready: what was left unfinished
             with another identity is not taken up.
-        method: ``rcgrad``, ``flowgrad-ic`` or ``flowgrad-en``.
+        objective: of the model: from where it starts to a :class:`flowgrad.training.objective.Objective`.
+        layout: of its checkpoint.
         samples_in: what stage ``samples`` wrote.
         clips_in: what rule ``training_clips`` wrote.
-        start: what ``start_file`` holds: an ImageNet ResNet-18, or RCGrad's encoders.
-        start_file: None for new weights.
-        width: channels of the encoders' first stage.
+        start: where it starts.
         schedule: how.
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: CPU threads.
@@ -81,21 +75,20 @@ def run(
     clips = artifacts.read_table(clips_in, TRAINING_CLIPS)
     samples = SampleSet(samples_in, only=clips["video"][clips["status"] == USED])
     torch.manual_seed(schedule.seed)
-    encoders = started(method, start, start_file, width)
+    learnt: Objective = implementation("training", objective)(start)
 
     def say(words: str) -> None:
         log.info("%s", words)
-        print(f"{method}: {words}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"{learnt.name}: {words}", file=sys.stderr, flush=True)  # noqa: T201
 
     say(f"{len(samples.clips)} clips, {len(clips) - len(samples.clips)} left out ({clips_in})")
     # other code, settings, clips or start: another training, which must not go on from this one's state
     shapes = {clip: samples.length(clip) for clip in samples.clips}
-    facts = [identity, samples.sources, shapes, start_file and file_sha256(start_file)]
+    facts = [identity, samples.sources, shapes, start.file and file_sha256(start.file)]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
     states = checkpoint_out.parent / "state"
     outcome = fit(
-        method,
-        encoders,
+        learnt,
         samples,
         schedule,
         folder=states / digest,
@@ -107,14 +100,12 @@ def run(
     )
     if outcome is None:  # another process of this training writes
         return
-    # Lightning, whose layout the published files have, counts from 0
-    content = outcome.state if method == "rcgrad" else {"state_dict": outcome.state, "epoch": outcome.best_epoch - 1}
-    save(content, checkpoint_out)
-    check_checkpoint(checkpoint_out, method)
+    save(learnt.content(outcome.state, outcome.best_epoch), checkpoint_out)
+    check_layout(checkpoint_out, layout)
     history = pd.DataFrame(outcome.history)
     artifacts.write_table(log_out, history)
     with artifacts.replacing(curves_out) as temporary:
-        curves(history, outcome.best_epoch, method, temporary)
+        curves(history, outcome.best_epoch, learnt.name, temporary)
     shutil.rmtree(states)
     say(f"keeps epoch {outcome.best_epoch}")
     kept = outcome.history[outcome.best_epoch - 1]
@@ -123,17 +114,3 @@ def run(
             f"which is no better than chance on held-out videos ({kept['held_out_loss']:.3f}, chance"
             f" {kept['held_out_chance']:.3f}): nothing was learnt that holds for other videos"
         )
-
-
-def started(method: str, start: Start, file: Path | None, width: int) -> nn.ModuleDict:
-    """Return the encoders of a method where training starts.
-
-    Raises ``InputError`` naming the file that does not fit.
-    """
-    if file is None:
-        return build_encoders(method, width)
-    try:
-        rcgrad = start_from_imagenet(read_state(file)) if start == "imagenet" else load_encoders(file, "rcgrad")
-        return start_from_rcgrad(method, rcgrad, width)
-    except InputError as error:
-        raise InputError(f"training.init.{method}: {file}: {error}") from error

@@ -105,13 +105,13 @@ def _clip(
     sound_end = _sound(media.inspect(root / clip.sound) if clip.sound else recording, group)
     report = media.DecodeReport()
     numbers: list[int] = []
-    for number, picture, magnitude in _pairs(recording, report, every, sound_end, name, estimator):
+    for number, rgb, flow in _pairs(recording, report, every, sound_end, name, estimator):
         numbers.append(number)
         group.append(
             chunk=1,
             frame=np.array([number], np.int32),
-            picture=picture[None],
-            magnitude=magnitude[None],
+            rgb=rgb[None],
+            flow=flow[None],
         )
     end = min(sound_end, report.frames / FRAMES_PER_SECOND)
     usable = sum(has_whole_window(number, end) for number in numbers)
@@ -124,7 +124,7 @@ def _clip(
 def _pairs(
     recording: media.Recording, report: media.DecodeReport, every: int, end: float, name: str, estimator: FlowEstimator
 ) -> Iterator[tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.float16]]]:
-    """Yield number, picture, and flow to its successor of every ``every``-th frame that has a whole window."""
+    """Yield number, frame, and flow to its successor of every ``every``-th frame that has a whole window."""
     waiting = None
     for picture in media.pictures(recording, report):
         wanted = picture.number % every == 0 and has_whole_window(picture.number, end)
@@ -141,7 +141,7 @@ def _sound(recording: media.Recording, group: artifacts.ClipWriter) -> float:
     """Write a clip's sound and return its length in seconds; raises ``MediaError`` where there is none."""
     samples, peak = 0, 0.0
     for block in (blocks[SAMPLE_RATE] for blocks in media.sound(recording, [SAMPLE_RATE])):
-        group.extend("sound", block, chunk=1 << 14, compress=False)
+        group.extend("audio", block, chunk=1 << 14, compress=False)
         samples += block.size
         peak = max(peak, float(np.abs(block).max(initial=0)))
     if peak == 0:

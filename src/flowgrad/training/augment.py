@@ -9,8 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from flowgrad.training.objective import Samples
+
 SMALLEST_CROP = 0.6
-"""Side of the part of a picture that is shown, as a share of the side."""
+"""Side of the part of a frame that is shown, as a share of the side."""
 LIGHT = 0.3
 """Brightness, contrast and the balance of colours vary by this share."""
 TILT = 0.7
@@ -19,36 +21,34 @@ LOUDEST_NOISE = 0.2
 """Noise is added with up to this share of the sound's deviation."""
 
 
-def augmented(
-    picture: Tensor, magnitude: Tensor, sound: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
+def augmented(samples: Samples, generator: torch.Generator) -> Samples:
     """Return a batch in which every sample is cropped, mirrored, lit and filtered in a way of its own.
 
     Args:
-        picture: (N, 3, S, S) float in [0, 1].
-        magnitude: (N, 1, S, S) float, cropped and mirrored as the picture; what is enlarged moves faster.
-        sound: (N, T) float; mono, so that mirroring does not concern it.
+        samples: the flow is cropped and mirrored as the frame is, and what is enlarged moves faster; the audio is mono,
+            so that mirroring does not concern it.
         generator: on the CPU; the same state gives the same changes.
     """
-    count = len(picture)
+    frame, flow, audio = samples.frame, samples.flow, samples.audio
+    count = len(frame)
 
     def drawn(low: float, high: float, *shape: int) -> Tensor:
-        return (low + (high - low) * torch.rand(count, *shape, generator=generator)).to(picture.device)
+        return (low + (high - low) * torch.rand(count, *shape, generator=generator)).to(frame.device)
 
     side = drawn(SMALLEST_CROP, 1)
     mirror = torch.sign(drawn(-1, 1))
-    place = torch.zeros(count, 2, 3, device=picture.device)
+    place = torch.zeros(count, 2, 3, device=frame.device)
     place[:, 0, 0], place[:, 1, 1] = side * mirror, side
     place[:, :, 2] = (1 - side)[:, None] * drawn(-1, 1, 2)
-    grid = F.affine_grid(place, list(picture.shape), align_corners=False)
-    both = F.grid_sample(torch.cat((picture, magnitude), dim=1), grid, padding_mode="reflection", align_corners=False)
-    picture, magnitude = both[:, :3], both[:, 3:] / side.view(-1, 1, 1, 1)
+    grid = F.affine_grid(place, list(frame.shape), align_corners=False)
+    both = F.grid_sample(torch.cat((frame, flow), dim=1), grid, padding_mode="reflection", align_corners=False)
+    frame, flow = both[:, :3], both[:, 3:] / side.view(-1, 1, 1, 1)
 
-    mean = picture.mean(dim=(2, 3), keepdim=True)
-    picture = (picture - mean) * drawn(1 - LIGHT, 1 + LIGHT, 1, 1, 1) + mean * drawn(1 - LIGHT, 1 + LIGHT, 3, 1, 1)
+    mean = frame.mean(dim=(2, 3), keepdim=True)
+    frame = (frame - mean) * drawn(1 - LIGHT, 1 + LIGHT, 1, 1, 1) + mean * drawn(1 - LIGHT, 1 + LIGHT, 3, 1, 1)
 
     dull = drawn(-TILT, TILT, 1)
-    sound = torch.cat((sound[:, :1], sound[:, 1:] + dull * sound[:, :-1]), dim=1)
-    noise = torch.randn(sound.shape, generator=generator).to(sound.device)
-    sound = sound + noise * sound.std(dim=1, keepdim=True) * drawn(0, LOUDEST_NOISE, 1)
-    return picture.clamp(0, 1), magnitude, sound
+    audio = torch.cat((audio[:, :1], audio[:, 1:] + dull * audio[:, :-1]), dim=1)
+    noise = torch.randn(audio.shape, generator=generator).to(audio.device)
+    audio = audio + noise * audio.std(dim=1, keepdim=True) * drawn(0, LOUDEST_NOISE, 1)
+    return Samples(frame.clamp(0, 1), flow, audio)

@@ -19,7 +19,7 @@ Batch = dict[str, Tensor]
 class Batches(Dataset[Batch]):
     """Batches by the keys of their samples.
 
-    As tensors: ``picture`` (N, 224, 224, 3) uint8, ``magnitude`` (N, 224, 224) float16, ``sound`` (N, 80000) float32.
+    As tensors: ``frame`` (N, 224, 224, 3) uint8, ``flow`` (N, 224, 224) float16, ``audio`` (N, 80000) float32.
     """
 
     def __init__(self, samples: SampleSet):

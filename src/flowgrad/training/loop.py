@@ -1,4 +1,4 @@
-"""Lightning's loop around one method: held-out videos decide when it ends and which epoch is kept."""
+"""Lightning's loop around one objective: held-out videos decide when it ends and which epoch is kept."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import lightning as L
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
-from torch import nn
 
 from flowgrad.errors import InputError
 from flowgrad.training.checkpointing import AtomicCheckpoints
 from flowgrad.training.data import EpochBatches, HeldOutBatches, loader
-from flowgrad.training.module import ContrastiveTraining
+from flowgrad.training.learner import Learner
+from flowgrad.training.objective import Objective
 from flowgrad.training.samples import SampleSet, split, too_few
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ MEASURED = ("train_loss", "held_out_loss", "held_out_chance", "held_out_retrieva
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a method is trained; the fields are those of ``training`` in the configuration."""
+    """How a model is trained; the fields are those of ``training`` in the configuration."""
 
     seed: int
     held_out: float
@@ -55,7 +55,7 @@ class Outcome:
         state: tensors of the best epoch, by the keys of the published checkpoints.
         best_epoch: its number, from 1.
         history: a row an epoch: epoch, train_loss, held_out_loss, held_out_chance (the loss where nothing is told
-            apart), held_out_retrieval (share of held-out pictures whose own sound is the nearest of its batch),
+            apart), held_out_retrieval (share of held-out frames whose own sound is the nearest of its batch),
             learning_rate, samples_per_s.
     """
 
@@ -105,8 +105,7 @@ class History(L.Callback):
 
 
 def fit(
-    method: str,
-    encoders: nn.ModuleDict,
+    objective: Objective,
     samples: SampleSet,
     schedule: Schedule,
     *,
@@ -116,11 +115,10 @@ def fit(
     processes: int = 1,
     bar: bool = False,
 ) -> Outcome | None:
-    """Train one method until held-out videos say that it is enough.
+    """Train one model until held-out videos say that it is enough.
 
     Args:
-        method: ``rcgrad``, ``flowgrad-ic`` or ``flowgrad-en``.
-        encoders: where they start.
+        objective: the networks where they start, and the loss.
         samples: what is learnt from; some of its clips are held out.
         schedule: how.
         folder: keeps ``last.ckpt`` and ``best.ckpt``; where the former is there, training goes on after its epoch.
@@ -193,9 +191,9 @@ def fit(
         say(f"goes on from {last}")
     if rows is None:
         trainer.fit(
-            ContrastiveTraining(
-                method, encoders, schedule.learning_rate, schedule.lr_patience, schedule.augment, schedule.seed
-            ).to(memory_format=torch.channels_last),
+            Learner(objective, schedule.learning_rate, schedule.lr_patience, schedule.augment, schedule.seed).to(
+                memory_format=torch.channels_last
+            ),
             loader(samples, batches, workers, pinned),
             loader(samples, checks, workers, pinned),
             ckpt_path=last if last.is_file() else None,

@@ -1,7 +1,7 @@
 """The samples artifact: what training reads of a clip, ready to be picked at random.
 
-A sample is a picture, the flow from it to its successor, and the 5 s of sound around it (RCGrad: "random 5 s at
-16 kHz, frame at its centre"; FlowGrad, section 2.2, adds the flow). Pictures and flow are stretched to 224x224 as at
+A sample is a frame, the flow from it to its successor, and the 5 s of audio around it (RCGrad: "random 5 s at
+16 kHz, frame at its centre"; FlowGrad, section 2.2, adds the flow). Frames and flow are stretched to 224x224 as at
 inference, so that what is learnt is what is asked later. A chunk holds one frame: a random sample is three short reads,
 1.5 ms in all.
 """
@@ -23,7 +23,7 @@ from flowgrad.models.window import SAMPLE_RATE, SECONDS
 
 KIND = "samples"
 WINDOW = round(SAMPLE_RATE * SECONDS)
-"""Sound of a sample, samples."""
+"""Audio of a sample, samples."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Sample:
     """What the networks are shown together.
 
     Attributes:
-        picture: (224, 224, 3) uint8 RGB.
-        magnitude: (224, 224) float16, flow in native pixels per 1/8 s.
-        sound: (80000,) float32, mono.
+        frame: (224, 224, 3) uint8 RGB.
+        flow: (224, 224) float16, its magnitude in native pixels per 1/8 s.
+        audio: (80000,) float32, mono.
     """
 
-    picture: npt.NDArray[np.uint8]
-    magnitude: npt.NDArray[np.float16]
-    sound: npt.NDArray[np.float32]
+    frame: npt.NDArray[np.uint8]
+    flow: npt.NDArray[np.float16]
+    audio: npt.NDArray[np.float32]
 
 
 def has_whole_window(frame: int, end: float) -> bool:
@@ -124,11 +124,11 @@ class SampleSet:
         row = int(self._rows[clip][number])
         start = round((int(self._frames[clip][row]) / FRAMES_PER_SECOND - SECONDS / 2) * SAMPLE_RATE)
         artifact = self._artifact(self._files[clip])
-        sound = artifact.read(clip, "sound", slice(start, start + WINDOW))
+        audio = artifact.read(clip, "audio", slice(start, start + WINDOW))
         # rounding can ask for a sample more than there is
-        sound = np.pad(sound, (0, WINDOW - len(sound)))
+        audio = np.pad(audio, (0, WINDOW - len(audio)))
         one = slice(row, row + 1)
-        return Sample(artifact.read(clip, "picture", one)[0], artifact.read(clip, "magnitude", one)[0], sound)
+        return Sample(artifact.read(clip, "rgb", one)[0], artifact.read(clip, "flow", one)[0], audio)
 
     def _artifact(self, path: Path) -> artifacts.ArtifactReader:
         if self._process != os.getpid():

@@ -43,17 +43,8 @@ def all_maps(run: Run) -> list[str]:
 
 
 def boxes(run: Run, protocol: str, shard: str) -> str:
-    """Return the table of all boxes on the frames that a protocol looks at.
-
-    A protocol keeps one storage of frames: what its models say, or as decoded where they leave it open.
-    """
-    return paths.boxes(storage(run, protocol), shard)
-
-
-def storage(run: Run, protocol: str) -> str:
-    """Return how a protocol keeps the frames that the detector sees: as RCGrad's preset says."""
-    frames = get_model("rcgrad").needs(run.protocols[protocol]).frames
-    return frames.storage if frames is not None else "exact"
+    """Return the table of all boxes on the frames that the detector sees under a protocol."""
+    return paths.boxes(run.protocols[protocol].detection.frame_storage, shard)
 
 
 def frame_readers(run: Run, shard: str) -> list[str]:

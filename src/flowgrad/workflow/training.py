@@ -7,28 +7,40 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from flowgrad import artifacts, weights
+from flowgrad import artifacts, paths, weights
+from flowgrad.code import module_of
 from flowgrad.config import TRAINED, Config
 from flowgrad.datasets.base import Dataset
-from flowgrad.datasets.streets import ROOT as STREETS_ROOT
 from flowgrad.datasets.streets import Streets
 from flowgrad.datasets.unlabelled import Unannotated
 from flowgrad.datasets.videos import Videos
 from flowgrad.errors import InputError
-from flowgrad.models.registry import get_model
+from flowgrad.models.base import Training, Weights
+from flowgrad.models.registry import get_model, trainable
 from flowgrad.models.window import SECONDS
 from flowgrad.plan import Plan
 from flowgrad.provenance import code_digest
 from flowgrad.shard import PlannedClip, file_sha256, read_shard
 from flowgrad.training.samples import split, too_few, windows_of
-from flowgrad.weights import TRAINING, trained_checkpoint
+from flowgrad.weights import trained_checkpoint
 
 IMAGENET = "resnet18-f37072fd.pth"
 FIT = "flowgrad.stages.fit"
 FIT_DETECTOR = "flowgrad.stages.fit_detector"
-STARTS = ("imagenet", "random", "rcgrad")
-"""Words that can stand for a file to start from."""
 NOT_SCHEDULE = {"detector_epochs", "root", "methods", "init", "threads", "gpus", "frames_per_second"}
+
+
+def starts(method: str) -> list[str]:
+    """Return the words that can stand for a file to start from: another model is one that is trained here."""
+    models = {declared(other).init for other in trainable()} & set(trainable()) - {method}
+    return ["imagenet", "random", *sorted(models)]
+
+
+def declared(method: str) -> Training:
+    """Return how a model is trained."""
+    training = get_model(method).training
+    assert training is not None, method
+    return training
 
 
 def start_file(config: Config, method: str) -> Path | None:
@@ -39,29 +51,38 @@ def start_file(config: Config, method: str) -> Path | None:
     start = config.training.init_of(method)
     if start == "random":
         return None
-    if start == "rcgrad":
-        given = config.checkpoints.get("rcgrad")
-        found = None if given == TRAINED else weights.find(given or _published("rcgrad"))
+    if start in starts(method) and start in trainable():
+        given = config.checkpoints.get(start)
+        found = None if given == TRAINED else weights.find(given or _published(start))
         if found is not None:
             return found
-        if given == TRAINED or (given is None and "rcgrad" in config.training.methods):
-            return trained_checkpoint("rcgrad")
+        if given == TRAINED or (given is None and start in config.training.methods):
+            return trained_checkpoint(start)
         raise InputError(
-            f"training.init.{method}: no RCGrad to start from; set checkpoints.rcgrad to a file or to {TRAINED}"
+            f"training.init.{method}: no {start} to start from; set checkpoints.{start} to a file or to {TRAINED}"
         )
     name = IMAGENET if start == "imagenet" else start
     found = weights.find(name)
     if found is None:
-        known = [start for start in STARTS if start != method]
-        raise InputError(weights.absent(f"training.init.{method}", name, words=known) + "; or set it to random")
+        absent = weights.absent(f"training.init.{method}", name, words=starts(method))
+        raise InputError(f"{absent}; or set it to random")
     return found
 
 
 def _published(method: str) -> str:
     """Return the published file of a method."""
-    weights = get_model(method).weights
-    assert weights is not None, method
-    return weights.file
+    return _weights(method).file
+
+
+def _weights(method: str) -> Weights:
+    found = get_model(method).weights
+    assert found is not None, method
+    return found
+
+
+def _made_here(path: Path) -> bool:
+    """Return whether a training of this run makes a checkpoint."""
+    return path in {trained_checkpoint(method) for method in trainable()}
 
 
 def training_dataset(config: Config) -> Dataset:
@@ -131,7 +152,7 @@ class TrainingRun:
 
     @cached_property
     def _planned(self) -> Plan:
-        plan = Plan(TRAINING)
+        plan = Plan(Path(paths.TRAINING))
         if self.update:
             problems = training_problems(self.config)
             if problems:
@@ -149,7 +170,7 @@ class TrainingRun:
     @property
     def clips_file(self) -> Path:
         """Return the list of the clips that there are, and of those among them that are annotated in the dataset."""
-        return TRAINING / "plan/clips.json"
+        return Path(paths.TRAINING_PLAN)
 
     def _labelled_clips(self, plan: Plan) -> list[str]:
         """Return the clips that nothing may learn from: an annotated clip's own file, or another of its name."""
@@ -165,42 +186,45 @@ class TrainingRun:
 
     def samples(self) -> list[str]:
         """Return the samples artifacts."""
-        return [f"{TRAINING}/samples/{shard}.h5" for shard in self.planned().shards()]
+        return [paths.samples(shard) for shard in self.planned().shards()]
 
     def statuses(self) -> list[str]:
         """Return the tables of what became of each clip."""
-        return [f"{TRAINING}/status/{shard}.csv" for shard in self.planned().shards()]
+        return [paths.samples_status(shard) for shard in self.planned().shards()]
 
     # rules fit and fit_detector
 
     def start_input(self, method: str) -> list[str]:
         """Return the file that a method starts from, where this run makes it."""
         start = start_file(self.config, method)
-        return [str(start)] if start == trained_checkpoint("rcgrad") else []
+        return [str(start)] if start is not None and _made_here(start) else []
 
     def train_params(self, method: str) -> dict[str, Any]:
         """Return what a checkpoint depends on besides the samples."""
         settings = self.config.training.model_dump(mode="json", exclude=NOT_SCHEDULE)
         start = start_file(self.config, method)
-        made_here = start is None or start == trained_checkpoint("rcgrad")
-        known = str(start) if start is None or made_here else file_sha256(start)
-        named = self.config.training.init_of(method)
         # a file by what it holds: its path can be written in many ways
-        kind = named if named in STARTS else "file"
-        return {"code": code_digest(FIT), "start": [kind, known]} | settings
+        known = str(start) if start is None or _made_here(start) else file_sha256(start)
+        named = self.config.training.init_of(method)
+        kind = named if named in starts(method) else "file"
+        code = code_digest(FIT, module_of(declared(method).objective))
+        return {"code": code, "start": [kind, known]} | settings
 
     def fit_settings(self, method: str) -> dict[str, Any]:
         """Return the arguments of stage ``fit`` that say what is trained and how."""
         from flowgrad.training.loop import Schedule
+        from flowgrad.training.objective import Start
 
-        training = self.config.training
-        start = training.init_of(method)
+        training, model = self.config.training, declared(method)
+        kind = training.init_of(method)
+        if kind not in starts(method):
+            # a file of one's own
+            kind = model.init if model.init in trainable() else method
         return {
             "identity": self.train_params(method),
-            "method": method,
-            "start": "imagenet" if start == "imagenet" else "rcgrad",
-            "start_file": start_file(self.config, method),
-            "width": training.width,
+            "objective": model.objective,
+            "layout": _weights(method).layout,
+            "start": Start(kind, start_file(self.config, method), training.width),
             "schedule": Schedule(**training.model_dump(exclude={*NOT_SCHEDULE, "width"})),
         }
 
@@ -212,7 +236,7 @@ class TrainingRun:
 
     def rendered_shards(self) -> list[str]:
         """Return the marks of the rendered videos that a detector is trained from."""
-        return [f"{STREETS_ROOT}/unlabelled/{shard}.rendered" for shard in self.planned().shards()]
+        return [paths.rendered("unlabelled", shard) for shard in self.planned().shards()]
 
     def detector_params(self) -> dict[str, Any]:
         """Return what the trained detector depends on besides the videos."""

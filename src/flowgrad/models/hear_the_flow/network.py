@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from flowgrad.models.encoders import Encoder
 from flowgrad.models.hear_the_flow.layout import PUBLISHED_ATTENTION
 from flowgrad.models.layout import GROWTH, PUBLISHED_WIDTH
+from flowgrad.models.resnet import Encoder
 
 
 class FlowAttention(nn.Module):

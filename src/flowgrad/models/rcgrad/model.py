@@ -12,13 +12,12 @@ from torch import Tensor
 
 from flowgrad.flow.magnitude import network_input
 from flowgrad.models.base import Batch, Maps, Runtime
-from flowgrad.models.cam import clean, localization_map
-from flowgrad.models.checkpoints import load_encoders
-from flowgrad.models.encoders import use_clip_statistics
 from flowgrad.models.inputs import standardised
+from flowgrad.models.rcgrad.cam import clean, localization_map
+from flowgrad.models.rcgrad.encoders import load_encoders, use_clip_statistics
 
 if TYPE_CHECKING:
-    from flowgrad.models import presets
+    from flowgrad.models.rcgrad import presets
 
 
 class RCGrad:

@@ -1,31 +1,27 @@
-"""The networks as Lightning trains them; the attribute names are those of the published checkpoints."""
+"""An objective as Lightning trains it."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import lightning as L
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from flowgrad.errors import InputError
-from flowgrad.flow.magnitude import INPUT_OFFSET, INPUT_SCALE
-from flowgrad.models.inputs import PIXEL_DEVIATION, PIXEL_MEAN
 from flowgrad.training.augment import augmented
 from flowgrad.training.data import Batch
-from flowgrad.training.objectives import PAIRS, InfoNCE
+from flowgrad.training.objective import Objective, Samples
 
 SMALLEST_LEARNING_RATE = 1e-6
 SHRINK = 0.1
 
 
-class ContrastiveTraining(L.LightningModule):
-    """Trains the encoders of one method.
+class Learner(L.LightningModule):
+    """Trains one model.
 
     Args:
-        method: ``rcgrad``, ``flowgrad-ic`` or ``flowgrad-en``.
-        encoders: where they start, by the names of the published checkpoints.
+        objective: the networks where they start, and the loss.
         learning_rate: of Adam.
         lr_patience: epochs without a better held-out loss after which the learning rate shrinks to a tenth.
         augment: change batches at random (:mod:`flowgrad.training.augment`).
@@ -34,51 +30,38 @@ class ContrastiveTraining(L.LightningModule):
 
     def __init__(
         self,
-        method: str,
-        encoders: nn.ModuleDict,
+        objective: Objective,
         learning_rate: float,
         lr_patience: int,
         augment: bool = False,
         seed: int = 0,
     ):
         super().__init__()
-        self.method, self.augment, self.seed = method, augment, seed
+        self.objective, self.augment, self.seed = objective, augment, seed
         self.learning_rate, self.lr_patience = learning_rate, lr_patience
-        for name, encoder in encoders.items():
-            self.add_module(name, encoder)
-        self.loss_fn = InfoNCE()
+
+    # the state that Lightning keeps has the keys of the published checkpoints
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Name the tensors as the objective does; Lightning calls this."""
+        checkpoint["state_dict"] = self.objective.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Name the tensors as this module does; Lightning calls this."""
+        checkpoint["state_dict"] = {f"objective.{key}": value for key, value in checkpoint["state_dict"].items()}
 
     def embeddings(self, batch: Batch, draws: torch.Generator | None = None) -> dict[str, Tensor]:
-        """Return what each encoder makes of a batch, (N, 8 width) each; ``draws`` says how it is changed before."""
-        sound = batch["sound"]
-        picture = batch["picture"].permute(0, 3, 1, 2).float() / 255
-        magnitude = batch["magnitude"].unsqueeze(1).float()
+        """Return what the networks make of a batch; ``draws`` says how it is changed before."""
+        samples = Samples(
+            batch["frame"].permute(0, 3, 1, 2).float() / 255, batch["flow"].unsqueeze(1).float(), batch["audio"]
+        )
         if draws is not None:
-            picture, magnitude, sound = augmented(picture, magnitude, sound, draws)
-        mean, deviation = (sound.new_tensor(values).view(1, 3, 1, 1) for values in (PIXEL_MEAN, PIXEL_DEVIATION))
-        picture = (picture - mean) / deviation
-        flow = (magnitude + INPUT_OFFSET) / INPUT_SCALE
-        if self.method == "flowgrad-ic":
-            picture = torch.cat((picture, flow), dim=1)
-        found = {
-            "image_encoder": self._encoded("image_encoder", picture),
-            "audio_encoder": self.audio_encoder(sound),  # type: ignore[operator]
-        }
-        if self.method == "flowgrad-en":
-            found["flow_encoder"] = self._encoded("flow_encoder", flow)
+            samples = augmented(samples, draws)
+        found = self.objective.embeddings(samples)
         if self.training and self.trainer.world_size > 1:
             # every process contrasts with the whole batch, not with its own part alone
             found = {name: _joined(self.all_gather(value, sync_grads=True)) for name, value in found.items()}
         return found
-
-    def _encoded(self, name: str, x: Tensor) -> Tensor:
-        encoder = getattr(self, name)
-        return encoder(x.contiguous(memory_format=torch.channels_last)).mean(dim=(2, 3))  # type: ignore[no-any-return]
-
-    def _loss(self, batch: Batch, draws: torch.Generator | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        found = self.embeddings(batch, draws)
-        losses = [self.loss_fn(found[first], found[second]) for first, second in PAIRS[self.method]]
-        return torch.stack(losses).sum(), found
 
     def training_step(self, batch: Batch, number: int) -> Tensor:
         """Return the loss of a batch; Lightning calls this."""
@@ -88,28 +71,29 @@ class ContrastiveTraining(L.LightningModule):
             draws = torch.Generator().manual_seed(
                 hash((self.seed, self.current_epoch, number, self.global_rank)) % 2**63
             )
-        loss, _ = self._loss(batch, draws)
+        loss = self.objective.loss(self.embeddings(batch, draws))
         self._check(loss)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["sound"]))
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["audio"]))
         return loss
 
     def _check(self, loss: Tensor) -> None:
         if not torch.isfinite(loss):
             raise InputError(
-                f"{self.method}: the loss is {loss.item()} in epoch {self.current_epoch + 1}; lower"
+                f"{self.objective.name}: the loss is {loss.item()} in epoch {self.current_epoch + 1}; lower"
                 f" training.learning_rate (now {self.learning_rate:g}), or set training.precision to float32"
             )
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Measure a held-out batch; Lightning calls this."""
-        loss, found = self._loss(batch)
+        found = self.embeddings(batch)
+        loss = self.objective.loss(found)
         self._check(loss)
-        logits = self.loss_fn.logits(found["image_encoder"], found["audio_encoder"])
+        logits = self.objective.logits(found)
         hit = (logits.argmax(dim=1) == torch.arange(len(logits), device=logits.device)).float().mean()
         size = len(logits)
         self.log("held_out_loss", loss, on_epoch=True, batch_size=size, sync_dist=True)
-        # what encoders would have that tell nothing apart; it grows with the batch, and so the loss with it
-        chance = loss.new_tensor(math.log(size) * len(PAIRS[self.method]))
+        # it grows with the batch, and so does the loss
+        chance = loss.new_tensor(self.objective.chance(size))
         self.log("held_out_chance", chance, on_epoch=True, batch_size=size, sync_dist=True)
         # beside 1 / size, what guessing gives
         self.log("held_out_retrieval", hit, on_epoch=True, batch_size=size, sync_dist=True)

@@ -1,0 +1,174 @@
+"""What RCGrad, FlowGrad-IC and FlowGrad-EN learn: contrasts between frame, flow and sound; and where weights start.
+
+RCGrad (Wu et al., Interspeech 2022): symmetric InfoNCE between frame and sound, with a learnt scale. FlowGrad
+(section 2.2): IC has the same loss with flow as a fourth channel, EN the sum of the three pairwise losses. The papers
+leave the rest of IC and EN open; docs/training.md lists what stands in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from flowgrad.errors import InputError
+from flowgrad.flow.magnitude import INPUT_OFFSET, INPUT_SCALE
+from flowgrad.models.checkpoints import read_state
+from flowgrad.models.inputs import PIXEL_DEVIATION, PIXEL_MEAN
+from flowgrad.models.rcgrad.encoders import build_encoders, load_encoders
+from flowgrad.training.objective import InfoNCE, Objective, Samples, Start
+
+
+class RCGrad(Objective):
+    """Frame against sound.
+
+    Args:
+        encoders: where they start, by the names of the published checkpoints.
+    """
+
+    name = "rcgrad"
+    pairs: ClassVar[tuple[tuple[str, str], ...]] = (("image_encoder", "audio_encoder"),)
+    """The encoders that are compared."""
+
+    def __init__(self, encoders: nn.ModuleDict):
+        super().__init__()
+        for name, encoder in encoders.items():
+            self.add_module(name, encoder)
+        self.loss_fn = InfoNCE()
+
+    @classmethod
+    def started(cls, start: Start) -> RCGrad:
+        """Return the objective at its start.
+
+        Raises ``InputError`` naming the file where it does not fit.
+        """
+        if start.file is None:
+            return cls(build_encoders(cls.name, start.width))
+        try:
+            imagenet = start.kind == "imagenet"
+            rcgrad = _from_imagenet(read_state(start.file)) if imagenet else load_encoders(start.file, RCGrad.name)
+            found = len(rcgrad["image_encoder"].state_dict()["conv1.weight"])
+            if found != start.width:
+                raise InputError(
+                    f"has width {found}, and training.width is {start.width}; use another start, or random"
+                )
+            return cls(cls._from_rcgrad(rcgrad, start.width))
+        except InputError as error:
+            raise InputError(f"training.init.{cls.name}: {start.file}: {error}") from error
+
+    @classmethod
+    def _from_rcgrad(cls, rcgrad: nn.ModuleDict, width: int) -> nn.ModuleDict:
+        """Return the encoders, started from those of RCGrad, which may themselves be returned."""
+        return rcgrad
+
+    def embeddings(self, samples: Samples) -> dict[str, Tensor]:
+        """Return the embeddings (N, 8 width) by the name of their encoder."""
+        return {
+            "image_encoder": self._encoded("image_encoder", _standardised(samples.frame)),
+            "audio_encoder": self.audio_encoder(samples.audio),  # type: ignore[operator]
+        }
+
+    def _encoded(self, name: str, x: Tensor) -> Tensor:
+        encoder: Any = getattr(self, name)
+        return encoder(x.contiguous(memory_format=torch.channels_last)).mean(dim=(2, 3))  # type: ignore[no-any-return]
+
+    def loss(self, found: Mapping[str, Tensor]) -> Tensor:
+        """Return the sum of InfoNCE over the pairs."""
+        return torch.stack([self.loss_fn(found[first], found[second]) for first, second in self.pairs]).sum()
+
+    def chance(self, size: int) -> float:
+        """Return what the loss is where all similarities are equal."""
+        return math.log(size) * len(self.pairs)
+
+    def logits(self, found: Mapping[str, Tensor]) -> Tensor:
+        """Return the similarities of frames and sounds."""
+        return self.loss_fn.logits(found["image_encoder"], found["audio_encoder"])
+
+
+class _Lightning(RCGrad):
+    """FlowGrad's published files have Lightning's layout."""
+
+    def content(self, state: Mapping[str, Tensor], epoch: int) -> dict[str, Any]:
+        """Return the tensors and their epoch; Lightning counts from 0."""
+        return {"state_dict": dict(state), "epoch": epoch - 1}
+
+
+class FlowGradIC(_Lightning):
+    """Frame with flow against sound."""
+
+    name = "flowgrad-ic"
+
+    @classmethod
+    def _from_rcgrad(cls, rcgrad: nn.ModuleDict, width: int) -> nn.ModuleDict:
+        """The fourth channel of the first convolution is the mean of the three that see colours (released code)."""
+        encoders = build_encoders(cls.name, width)
+        encoders["audio_encoder"].load_state_dict(rcgrad["audio_encoder"].state_dict())
+        colours, mean, rest = _first_convolution(rcgrad)
+        encoders["image_encoder"].load_state_dict(rest | {"conv1_flow.weight": torch.cat((colours, mean), dim=1)})
+        return encoders
+
+    def embeddings(self, samples: Samples) -> dict[str, Tensor]:
+        """Return the embeddings (N, 8 width) by the name of their encoder."""
+        seen = torch.cat((_standardised(samples.frame), _scaled(samples.flow)), dim=1)
+        return {
+            "image_encoder": self._encoded("image_encoder", seen),
+            "audio_encoder": self.audio_encoder(samples.audio),  # type: ignore[operator]
+        }
+
+
+class FlowGradEN(_Lightning):
+    """Frame, flow and sound, each against each."""
+
+    name = "flowgrad-en"
+    pairs = (
+        ("image_encoder", "audio_encoder"),
+        ("image_encoder", "flow_encoder"),
+        ("flow_encoder", "audio_encoder"),
+    )
+
+    @classmethod
+    def _from_rcgrad(cls, rcgrad: nn.ModuleDict, width: int) -> nn.ModuleDict:
+        """The flow encoder is a copy of the image encoder whose first convolution is its mean (released code)."""
+        encoders = build_encoders(cls.name, width)
+        for name in ("image_encoder", "audio_encoder"):
+            encoders[name].load_state_dict(rcgrad[name].state_dict())
+        _, mean, rest = _first_convolution(rcgrad)
+        encoders["flow_encoder"].load_state_dict(rest | {"conv1_flow.weight": mean})
+        return encoders
+
+    def embeddings(self, samples: Samples) -> dict[str, Tensor]:
+        """Return the embeddings (N, 8 width) by the name of their encoder."""
+        return super().embeddings(samples) | {"flow_encoder": self._encoded("flow_encoder", _scaled(samples.flow))}
+
+
+def _standardised(frame: Tensor) -> Tensor:
+    mean, deviation = (frame.new_tensor(values).view(1, 3, 1, 1) for values in (PIXEL_MEAN, PIXEL_DEVIATION))
+    return (frame - mean) / deviation
+
+
+def _scaled(flow: Tensor) -> Tensor:
+    return (flow + INPUT_OFFSET) / INPUT_SCALE
+
+
+def _first_convolution(rcgrad: nn.ModuleDict) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Return the first convolution of the image encoder, its mean over the colours, and the encoder's other tensors."""
+    image = rcgrad["image_encoder"].state_dict()
+    colours = image.pop("conv1.weight")
+    return colours, colours.mean(dim=1, keepdim=True), image
+
+
+def _from_imagenet(state: dict[str, Tensor]) -> nn.ModuleDict:
+    """Return RCGrad's encoders at published width: the image encoder from an ImageNet ResNet-18, the audio one new.
+
+    Raises ``InputError`` where the file is no such ResNet-18.
+    """
+    encoders = build_encoders(RCGrad.name)
+    needed = encoders["image_encoder"].state_dict()
+    missing = [key for key, value in needed.items() if key not in state or state[key].shape != value.shape]
+    if missing:
+        raise InputError(f"is no ResNet-18: {missing[0]} is missing or of another shape")
+    encoders["image_encoder"].load_state_dict({key: state[key] for key in needed})
+    return encoders

@@ -1,0 +1,48 @@
+"""The network that the families share: a ResNet-18 without classifier."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, conv1x1
+
+from flowgrad.models.layout import GROWTH, PUBLISHED_WIDTH
+
+
+class Encoder(nn.Module):
+    """A ResNet-18 without classifier.
+
+    Args:
+        channels: input channels.
+        first: name of the first convolution in the checkpoint (``conv1``, or ``conv1_flow``).
+        dense: keep stride 1 in the last stage, so that 224x224 gives a 14x14 grid instead of 7x7.
+        width: channels of the first stage; the last has eight times as many.
+    """
+
+    def __init__(self, channels: int, first: str = "conv1", dense: bool = True, width: int = PUBLISHED_WIDTH):
+        super().__init__()
+        self.add_module(first, nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False))
+        self._first = first
+        self.bn1 = nn.BatchNorm2d(width)
+        one, two, three, four = (growth * width for growth in GROWTH)
+        self.layer1 = _stage(width, one, stride=1)
+        self.layer2 = _stage(one, two, stride=2)
+        self.layer3 = _stage(two, three, stride=2)
+        self.layer4 = _stage(three, four, stride=1 if dense else 2)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the last stage's activations (N, 8 width, h, w), all >= 0, of an input (N, channels, H, W)."""
+        x = F.relu(self.bn1(getattr(self, self._first)(x)))
+        x = F.max_pool2d(x, 3, stride=2, padding=1)
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return x
+
+
+def _stage(before: int, after: int, stride: int) -> nn.Sequential:
+    shortcut = None
+    if before != after:
+        shortcut = nn.Sequential(conv1x1(before, after, stride), nn.BatchNorm2d(after))
+    return nn.Sequential(BasicBlock(before, after, stride, shortcut), BasicBlock(after, after))

@@ -1,0 +1,153 @@
+"""What a model, metric or estimator declares or gives wrongly: one sentence, before any job where it can be known."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY
+from test_generated import moving_square
+
+from flowgrad.check import check
+from flowgrad.code import module_of, named
+from flowgrad.config import ConfigurationError, parse
+from flowgrad.errors import InputError
+from flowgrad.flow.base import estimated
+from flowgrad.last_run import rows_of
+from flowgrad.models.base import Batch, localized
+from flowgrad.provenance import code_digest, modules_behind
+
+MODEL = """
+from flowgrad.models.base import FlowSpec, Model, Needs, Settings
+class S(Settings):
+    def needs(self): return Needs({needs})
+M = Model("{name}", len, {{"paper": S()}}, {more})
+"""
+
+
+def problems(tmp_path: Path, text: str, **config: object) -> list[str]:
+    # a name of its own: a module that is read once is not read again
+    plugin = tmp_path / f"plugin_{tmp_path.name.replace('-', '_')}.py"
+    plugin.write_text(text)
+    root = moving_square(tmp_path / "data", "apple")
+    base = {"plugins": [str(plugin)], "dataset": {"root": str(root)}, "protocols": ["paper"]}
+    return check(parse(base | config)).problems
+
+
+@pytest.mark.parametrize(
+    ("needs", "more", "words"),
+    [
+        ("flow=FlowSpec()", "threshold='nowhere'", "unknown threshold rule 'nowhere': use one of fixed, median"),
+        ("flow=FlowSpec('curl')", "", "flow form: unknown 'curl'; known: magnitude, "),
+        ("", "", "it makes maps and needs nothing to make them from"),
+        ("maps_of='rcgard'", "", "unknown model 'rcgard'; did you mean rcgrad?"),
+    ],
+)
+def test_what_a_model_declares_wrongly(tmp_path, needs, more, words):
+    name = f"declares-{abs(hash((needs, more)))}"
+    found = problems(tmp_path, MODEL.format(needs=needs, more=more, name=name), models=["flow", name])
+    assert len(found) == 1
+    assert found[0].startswith(f"models: {name}: ")
+    assert words in found[0]
+    assert found[0].endswith("; mend its Model")
+
+
+def test_models_that_start_from_each_other(tmp_path):
+    text = MODEL.format(needs="maps_of='loop-b'", more="", name="loop-a")
+    text += MODEL.format(needs="maps_of='loop-a'", more="", name="loop-b").replace("M =", "N =")
+    found = problems(tmp_path, text, models=["flow", "loop-a"])
+    assert found == ["models: loop-a: it starts from maps that start from its own; mend its Model"]
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "words"),
+    [
+        ("status", "('mine',)", r"metrics: metric 'status': frames\.csv has a column 'status' already; rename it"),
+        ("own", "('auc',)", r"metrics: metric 'own': summary\.csv has a column 'auc' already; rename it"),
+        ("more", "('frames',)", r"metrics: metric 'more': summary\.csv has a column 'frames' already; rename it"),
+    ],
+)
+def test_a_column_that_is_there_already(tmp_path, name, columns, words):
+    text = f"from flowgrad.evaluation.base import Metric\nM = Metric('{name}', len, {columns}, dict)\n"
+    with pytest.raises(ConfigurationError, match=words):
+        problems(tmp_path, text, metrics=["ciou", name])
+
+
+def test_a_plugin_may_import_what_is_registered(tmp_path):
+    text = "from flowgrad.evaluation.consensus_iou import CIOU\nfrom flowgrad.evaluation.base import Metric\n"
+    assert problems(tmp_path, text + "M = Metric('imports', len, ('imports',), dict)\n", models=["flow"]) == []
+
+
+@pytest.mark.parametrize(
+    ("maps", "words"),
+    [
+        (np.zeros((2, 224, 225)), r"model mine: expected maps \(2, 224, 224\), it gives \(2, 224, 225\)"),
+        (np.full((2, 224, 224), np.nan), "model mine: expected finite maps within 65504, it gives others; scale them"),
+        (np.full((2, 224, 224), -70000.0), "model mine: expected finite maps within 65504"),
+    ],
+)
+def test_maps_that_cannot_be_kept(maps, words):
+    with pytest.raises(InputError, match=words):
+        localized("mine", lambda _: maps, Batch(), 2)
+
+
+def test_flow_of_another_shape():
+    class Wrong:
+        def flow(self, first, second):
+            return np.zeros((48, 64, 2), np.float32)
+
+    with pytest.raises(InputError, match=r"estimator mine: expected flow \(2, 48, 64\), it gives \(48, 64, 2\)"):
+        estimated("mine", Wrong(), None, None, (64, 48))
+
+
+def test_an_entry_point_that_breaks_is_named(tmp_path):
+    """Whatever its module raises."""
+    info = tmp_path / "site/broken-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[flowgrad.models]\nbad = broken:MODEL\n")
+    (tmp_path / "site/broken.py").write_text("1 / 0\n")
+    config = tmp_path / "config.yaml"
+    config.write_text(f"dataset: {{root: {moving_square(tmp_path / 'data', 'apple')}}}\nmodels: [flow]\n")
+    environment = os.environ | {"PYTHONPATH": f"{REPOSITORY / 'src'}:{tmp_path / 'site'}"}
+    command = [str(Path(sys.executable).with_name("flowgrad")), "check", "--configfile", str(config)]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert "entry point bad = broken:MODEL of broken cannot be imported: division by zero; mend or uninstall it" in said
+    assert "Traceback" not in said
+
+
+def test_the_digest_follows_relative_imports(tmp_path, monkeypatch):
+    """A package of one's own is as a whole behind what it computes."""
+    package = tmp_path / "kin"
+    (package / "inner").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "inner/__init__.py").write_text("")
+    (package / "inner/model.py").write_text("from . import near\nfrom ..far import thing\n")
+    (package / "inner/near.py").write_text("x = 1\n")
+    (package / "far.py").write_text("def thing(): return 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert modules_behind("kin.inner.model") == ["kin.far", "kin.inner", "kin.inner.model", "kin.inner.near"]
+    assert len(code_digest("kin.inner.model")) == 16
+
+
+def test_a_partial_is_what_it_calls_and_with_what():
+    one, other = (functools.partial(estimated, number) for number in "ab")
+    assert module_of(one) == "flowgrad.flow.base"
+    assert named(one).startswith("flowgrad.flow.base:estimated")
+    assert named(one) != named(other)
+    assert named("a.b:c") == "a.b:c"
+
+
+def test_rows_of_an_earlier_version(tmp_path):
+    (tmp_path / "plan").mkdir()
+    (tmp_path / "plan/rows.json").write_text(json.dumps({"maps": []}))
+    with pytest.raises(InputError, match="is of an earlier version of flowgrad; run it again in another folder"):
+        rows_of(tmp_path)
