@@ -15,11 +15,11 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 from snakemake.utils import min_version
 
 from flowgrad import paths
-from flowgrad.ending import MISTAKE, give_up, no_target, or_give_up
 from flowgrad.errors import InputError
 from flowgrad.flow.forms import KINDS
 from flowgrad.models.registry import trainable
 from flowgrad.workflow import depends, files, work
+from flowgrad.workflow.ending import MISTAKE, give_up, no_target, or_give_up
 from flowgrad.workflow.run import begin_run, job_run, share_package_with_jobs
 
 min_version("9.19")

@@ -63,7 +63,7 @@ def test_words_redo_nothing(clone):
     edit(clone, "stages/score.py", '"""Score one shard.', '"""Score one shard, in other words.')
     edit(clone, "media/video.py", '"""The pictures of a recording', '"""All the pictures of a recording')
     edit(clone, "protocols.py", 'description="boxes that overlap', 'description="vehicles that overlap')
-    edit(clone, "models/presets.py", 'description="frames as decoded', 'description="frames as they are')
+    edit(clone, "models/rcgrad/presets.py", 'description="frames as decoded', 'description="frames as they are')
     assert nothing_to_do(clone)
 
 
@@ -114,3 +114,16 @@ def test_no_registry_and_no_reader_stands_behind_a_stage(stage):
         assert not name.startswith("flowgrad.config"), name
         assert name == f"flowgrad.stages.{stage}" or not name.startswith("flowgrad.stages."), "stages import no stage"
     assert "flowgrad.protocols" not in behind, "a stage gets its parts by value"
+
+
+LOWER = ("media", "flow", "models", "detection", "evaluation", "datasets", "training", "figures", "synthetic")
+UPPER = ("cli", "config", "workflow", "stages", "check")
+
+
+@pytest.mark.parametrize("package", LOWER)
+def test_what_stages_call_knows_nothing_of_what_is_above(package):
+    """docs/architecture.md says so."""
+    for path in sorted((REPOSITORY / "src/flowgrad" / package).rglob("*.py")):
+        module = ".".join(path.relative_to(REPOSITORY / "src").with_suffix("").parts).removesuffix(".__init__")
+        above = [name for name in modules_behind(module) if name.split(".")[1:2] and name.split(".")[1] in UPPER]
+        assert above == [], module

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowgrad.cluster import alone
+from flowgrad.workflow.cluster import alone
 
 
 def test_a_run_sees_the_locks_of_another(tmp_path):

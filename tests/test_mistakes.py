@@ -366,8 +366,8 @@ def test_why_jobs_failed_is_read_from_their_logs(tmp_path):
 
 def test_a_slurm_that_is_down_is_no_matter_of_a_local_run(tmp_path, monkeypatch, capsys):
     """It is installed and gives no answer: nothing is said, unless jobs are to be submitted to it."""
-    from flowgrad.cluster import end_leftovers
     from flowgrad.errors import InputError
+    from flowgrad.workflow.cluster import end_leftovers
 
     squeue = tmp_path / "squeue"
     squeue.write_text("#!/bin/sh\nfor line in one two three; do echo squeue: error: $line >&2; done; exit 1\n")

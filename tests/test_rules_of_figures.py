@@ -48,12 +48,14 @@ def start_of_window(time: float) -> int:
 
 PARTS = {
     "paper": {
+        "detection": {"frame_storage": "exact"},
         "stationary": {"stationary_iou": 0.95, "stationary_gap": 1, "stationary_drop": "both"},
         "ground_truth": {"ground_truth": "sounding", "event_edges": "closed", "boxes_past_edge": "clip"},
         "threshold": {"threshold": "own", "map_threshold": 0.5, "normalise_maps": True},
         "boxes": {"box_raster": "round", "topline_successor": "any", "no_detections": "zero"},
     },
     "released": {
+        "detection": {"frame_storage": "jpeg"},
         "stationary": {"stationary_iou": 0.95, "stationary_gap": 4, "stationary_drop": "first"},
         "ground_truth": {
             "ground_truth": "any-visible",

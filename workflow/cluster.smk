@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from flowgrad import artifacts
-from flowgrad.cluster import alone, end_leftovers
+from flowgrad.workflow.cluster import alone, end_leftovers
 
 
 # of use only with --software-deployment-method apptainer (docs/cluster.md)

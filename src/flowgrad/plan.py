@@ -109,9 +109,11 @@ class Plan:
         for shard, known in members.items():
             path = self.annotation_file(shard)
             # a removed clip keeps what was known of it: nothing is redone because it went
-            before = artifacts.read_json(path) if path.is_file() else {}
-            kept = {name: value for name, value in before.items() if name not in planned and name in assigned}
-            artifacts.write_json(path, kept | known)
+            before = artifacts.read_json(path) if path.is_file() else None
+            earlier = (before or {}).items()
+            kept = {name: value for name, value in earlier if name not in planned and name in assigned}
+            if before != kept | known:
+                artifacts.write_json(path, kept | known)
 
     def _write_clips(
         self,
@@ -185,7 +187,7 @@ class FingerprintCache:
     """SHA-256 of files, remembered by path, size and modification time."""
 
     def __init__(self, path: Path):
-        self._path = path
+        self._path, self._changed = path, False
         self._known: dict[str, list[Any]] = artifacts.read_json(path) if path.is_file() else {}
 
     def digest(self, path: Path) -> str:
@@ -197,8 +199,10 @@ class FingerprintCache:
             return str(known[2])
         digest = file_sha256(path)
         self._known[str(path)] = [*stamp, digest]
+        self._changed = True
         return digest
 
     def save(self) -> None:
         """Write the cache where it changed."""
-        artifacts.write_json(self._path, self._known)
+        if self._changed:
+            artifacts.write_json(self._path, self._known)

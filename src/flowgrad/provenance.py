@@ -10,7 +10,7 @@ import ast
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -89,26 +89,36 @@ def _source(module: str) -> bytes | None:
     return path.read_bytes() if path is not None else None
 
 
-class _Wordless(ast.NodeTransformer):
-    """Takes out what is said to people: texts that stand alone, and descriptions."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            return None
-        return self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        node.keywords = [keyword for keyword in node.keywords if keyword.arg not in WORDS]
-        return self.generic_visit(node)
-
-
-def meaning(code: ast.Module) -> str:
+def meaning(code: ast.AST) -> str:
     """Return what code does, as text that comments, docstrings, descriptions and layout do not change.
 
     >>> meaning(ast.parse("x = 1  # one")) == meaning(ast.parse("'A number.'\\nx = 1"))
     True
     """
-    return ast.dump(_Wordless().visit(code))
+    parts: list[str] = []
+    _write(code, parts.append)
+    return "".join(parts)
+
+
+def _write(node: ast.AST, say: Callable[[str], None]) -> None:
+    """Say a node and what is below it, but for what is said to people: texts that stand alone, and descriptions."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        return
+    say(f"{type(node).__name__}(")
+    for name in node._fields:
+        value = getattr(node, name, None)
+        # what is empty is left out: a later Python knows more fields
+        if value is None or value == []:
+            continue
+        say(f"{name}=")
+        for one in value if isinstance(value, list) else [value]:
+            if not isinstance(one, ast.AST):
+                say(repr(one))
+            elif not (isinstance(one, ast.keyword) and one.arg in WORDS):
+                _write(one, say)
+            say(",")
+    # None is a value, too
+    say("None)" if isinstance(node, ast.Constant) and node.value is None else ")")
 
 
 def modules_behind(*roots: str) -> list[str]:
@@ -124,7 +134,6 @@ def modules_behind(*roots: str) -> list[str]:
 
 @cache
 def _digest(module: str) -> bytes:
-    _imports(module)  # before the tree loses its words
     return hashlib.sha256(meaning(_tree(module)).encode()).digest()
 
 

@@ -32,6 +32,6 @@ rule street_annotations:
     conda:
         "../../envs/arrays.yaml"
     params:
-        depends=depends.streets(RUN),
+        depends=lambda wildcards: depends.streets(RUN),
     script:
         "../../scripts/street_annotations.py"

@@ -25,7 +25,7 @@ rule samples:
         "../../envs/torch.yaml" if RUN.findings.flow else "../../envs/arrays.yaml"
     threads: 1
     params:
-        depends=depends.samples(RUN),
+        depends=lambda wildcards: depends.samples(RUN),
     script:
         "../../scripts/samples.py"
 

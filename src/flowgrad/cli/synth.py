@@ -88,7 +88,7 @@ def street_settings(given: Mapping[str, Any]) -> StreetSettings:
     """
     from pydantic import ValidationError
 
-    from flowgrad.faults import faults
+    from flowgrad.config.faults import faults
     from flowgrad.synthetic.settings import StreetSettings
 
     values = dict(given)

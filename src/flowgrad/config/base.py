@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from flowgrad.config.faults import SAID
 from flowgrad.expansion import expanded
-from flowgrad.faults import SAID
 from flowgrad.spelling import did_you_mean
 
 TRAINED = "trained"

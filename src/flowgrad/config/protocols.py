@@ -8,8 +8,8 @@ from pydantic import AfterValidator, ConfigDict, Field, create_model, field_vali
 from pydantic.fields import FieldInfo
 
 from flowgrad.config.base import Strict, unknown
+from flowgrad.config.kinds import KeysOf
 from flowgrad.evaluation.registry import OWN, THRESHOLDS
-from flowgrad.kinds import KeysOf
 from flowgrad.models.registry import MODELS
 from flowgrad.protocols import BUILT_IN, PARTS, Protocol
 

@@ -12,6 +12,8 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from flowgrad.config.base import TRAINED, GivenName, GivenPath, Strict, among, at, distinct, unknown
 from flowgrad.config.dataset import DatasetConfig, StreetsConfig
 from flowgrad.config.detector import DetectorConfig
+from flowgrad.config.faults import Fault, faults, misfits
+from flowgrad.config.flow import FlowConfig
 from flowgrad.config.protocols import CustomProtocol, OwnName
 from flowgrad.config.training import TrainingConfig
 from flowgrad.datasets.base import Dataset
@@ -20,8 +22,6 @@ from flowgrad.datasets.streets import Streets
 from flowgrad.errors import InputError
 from flowgrad.evaluation.consensus_iou import CIOU
 from flowgrad.evaluation.registry import METRICS
-from flowgrad.faults import Fault, faults, misfits
-from flowgrad.flow.registry import ESTIMATORS
 from flowgrad.models.registry import DEFAULT_MODELS, MODELS, checkpoint_names, trainable
 from flowgrad.plugins import load_files
 from flowgrad.protocols import BUILT_IN, Protocol
@@ -31,19 +31,7 @@ DEMO = Path(__file__).with_name("demo.yaml")
 
 ModelName = Annotated[str, among(lambda: MODELS, "model {!r}")]
 MetricName = Annotated[str, among(lambda: METRICS, "metric {!r}")]
-EstimatorName = Annotated[str, among(lambda: ESTIMATORS, "flow estimator {!r}")]
 CheckpointKey = Annotated[str, among(checkpoint_names, "key")]
-
-
-class FlowConfig(Strict):
-    """How optical flow is estimated."""
-
-    estimator: EstimatorName = Field(
-        "farneback", description="farneback (FlowGrad's and Hear The Flow's), dis, raft-small, or one of your own"
-    )
-    weights: GivenPath | None = Field(
-        None, description="weights of the estimator; without it the published name in the weights folder"
-    )
 
 
 class Config(Strict):

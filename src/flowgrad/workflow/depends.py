@@ -58,10 +58,9 @@ def flow(run: Run) -> dict[str, Any]:
 
 def heatmaps(run: Run, row: Row) -> dict[str, Any]:
     """Return what the maps of a row depend on; the engine asks for every shard."""
-    known: dict[tuple[str, str], dict[str, Any]] = run.noted
-    if (row.name, row.protocol) not in known:
-        known[row.name, row.protocol] = _heatmaps(run, row)
-    return known[row.name, row.protocol]
+    if ("heatmaps", row.name, row.protocol) not in run.noted:
+        run.noted["heatmaps", row.name, row.protocol] = _heatmaps(run, row)
+    return run.noted["heatmaps", row.name, row.protocol]
 
 
 def _heatmaps(run: Run, row: Row) -> dict[str, Any]:
@@ -133,12 +132,13 @@ def score(run: Run) -> dict[str, Any]:
 
 def sheet(run: Run, protocol: str, shard: str) -> dict[str, Any]:
     """Return what the sheet of a shard under a protocol depends on besides maps, detections and scores."""
-    rows = [row for row in run.table if row.protocol == protocol]
-    return {
-        "code": code_digest(SHEETS, *_judges(run, rows)),
-        "count": run.config.pictures,
-        "clips": run.clips.get(shard, []),
-    } | _judged(run, rows)
+    if ("sheet", protocol) not in run.noted:
+        rows = [row for row in run.table if row.protocol == protocol]
+        run.noted["sheet", protocol] = {
+            "code": code_digest(SHEETS, *_judges(run, rows)),
+            "count": run.config.pictures,
+        } | _judged(run, rows)
+    return run.noted["sheet", protocol] | {"clips": run.clips.get(shard, [])}
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -155,7 +155,7 @@ class Run:
         )
 
     @cached_property
-    def noted(self) -> dict[tuple[str, str], dict[str, Any]]:
+    def noted(self) -> dict[tuple[str, ...], dict[str, Any]]:
         """Return what rows depend on, as far as somebody asked (:func:`flowgrad.workflow.depends.heatmaps`)."""
         return {}
 

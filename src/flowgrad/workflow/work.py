@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from flowgrad import paths, selection
+from flowgrad import paths
 from flowgrad.config import TRAINED
 from flowgrad.datasets.stored import read_annotations
 from flowgrad.decoding import Recipe
@@ -16,6 +16,7 @@ from flowgrad.flow.registry import ESTIMATORS
 from flowgrad.frame_cache import FrameCache
 from flowgrad.models.rows import Row
 from flowgrad.shard import file_sha256
+from flowgrad.workflow import selection
 from flowgrad.workflow.run import Run
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from flowgrad.kinds import Kind
+from flowgrad.config.kinds import Kind
 from flowgrad.spelling import nearest
 
 Place = tuple[str, ...]
