@@ -19,7 +19,7 @@ from flowgrad.schemas import BOXES
 log = logging.getLogger(__name__)
 
 FRAMES_AT_ONCE = 16
-"""Not sized to a GPU as the heatmaps' batches are: pictures come at native size, and weights of any size are taken."""
+"""Not sized to a GPU as the heatmaps' batches are: frames come at native size, and weights of any size are taken."""
 
 
 def run(*, frames_in: Path, out: Path, detector: Detector, storage: FrameStorage) -> None:
@@ -41,10 +41,9 @@ def run(*, frames_in: Path, out: Path, detector: Detector, storage: FrameStorage
             before = len(rows)
             for start in range(0, len(numbers), FRAMES_AT_ONCE):
                 batch = numbers[start : start + FRAMES_AT_ONCE]
-                # a picture that stays on display is looked at once
+                # a frame that stays on display is looked at once
                 firsts = [at for at, number in enumerate(batch) if at == 0 or not reader.same(number, batch[at - 1])]
-                pictures = [frames.stored(reader.rgb(batch[at]), storage) for at in firsts]
-                seen = detector.detect(pictures)
+                seen = detector.detect([frames.stored(reader.rgb(batch[at]), storage) for at in firsts])
                 times = frames.times(source, clip, batch)
                 for at, number in enumerate(batch):
                     found = seen[bisect_right(firsts, at) - 1]

@@ -145,7 +145,7 @@ class _Sources:
     ) -> Iterator[tuple[list[int], npt.NDArray[np.float64], Batch]]:
         """Yield frame numbers, their times in s, and what the model is given, in batches."""
         first = self._readers[0]
-        pictures = frames.FrameReader(self.decoded, clip) if self.decoded and self.needs.frames else None
+        reader = frames.FrameReader(self.decoded, clip) if self.decoded and self.needs.frames else None
         for start in range(0, len(numbers), size):
             batch = numbers[start : start + size]
             times = first.rows(clip, "time_s", batch) if self.decoded is None else frames.times(first, clip, batch)
@@ -153,7 +153,7 @@ class _Sources:
                 batch,
                 times,
                 Batch(
-                    frames=_seen(pictures, batch, self.needs.frames) if pictures and self.needs.frames else None,
+                    frames=_seen(reader, batch, self.needs.frames) if reader and self.needs.frames else None,
                     audio=self._windows(clip, times, self.needs.audio) if self.needs.audio else None,
                     flow=self.flow.rows(clip, self.needs.flow.form, batch) if self.flow and self.needs.flow else None,
                     maps=self.maps.rows(clip, "maps", batch) if self.maps else None,
@@ -175,6 +175,6 @@ class _Sources:
         return stored_audio(windows, spec.bits)
 
 
-def _seen(pictures: frames.FrameReader, numbers: list[int], spec: FrameSpec) -> npt.NDArray[np.uint8]:
+def _seen(reader: frames.FrameReader, numbers: list[int], spec: FrameSpec) -> npt.NDArray[np.uint8]:
     """Return frames as a model sees them, (N, size, size, 3) uint8."""
-    return np.stack([resized(frames.stored(pictures.rgb(number), spec.storage), spec.size) for number in numbers])
+    return np.stack([resized(frames.stored(reader.rgb(number), spec.storage), spec.size) for number in numbers])

@@ -23,7 +23,7 @@ class AudioEncoder(Encoder):
         super().__init__(channels=1, dense=False, width=width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return embeddings (N, 8 width) of sound (N, S)."""
+        """Return embeddings (N, 8 width) of audio (N, S)."""
         return super().forward(log_spectrogram(x)).mean(dim=(2, 3))
 
 
@@ -47,16 +47,16 @@ def load_encoders(path: Path, method: str) -> nn.ModuleDict:
     return encoders
 
 
-def log_spectrogram(sound: Tensor) -> Tensor:
-    """Return the standardised log power spectrogram (N, 1, 257, 1 + S // 353) of sound (N, S).
+def log_spectrogram(audio: Tensor) -> Tensor:
+    """Return the standardised log power spectrogram (N, 1, 257, 1 + S // 353) of audio (N, S).
 
     Hann window and transform of 512 samples, hop 353, centred, ``log(power + 1e-7)``, then zero mean and unit
     deviation per sample. (The released code standardises over the whole batch, which it always runs with one sample;
     per sample is the same there and does not depend on the batch.) Always float32.
     """
-    sound = sound.float()
-    window = torch.hann_window(WINDOW, device=sound.device)
-    spectrum = torch.stft(sound, WINDOW, HOP, window=window, center=True, pad_mode="reflect", return_complex=True)
+    audio = audio.float()
+    window = torch.hann_window(WINDOW, device=audio.device)
+    spectrum = torch.stft(audio, WINDOW, HOP, window=window, center=True, pad_mode="reflect", return_complex=True)
     log_power = torch.log(spectrum.abs().square() + 1e-7)
     mean = log_power.mean(dim=(1, 2), keepdim=True)
     deviation = log_power.std(dim=(1, 2), keepdim=True)

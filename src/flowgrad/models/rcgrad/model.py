@@ -56,7 +56,7 @@ class RCGrad:
 
     def _batch(
         self,
-        pictures: npt.NDArray[np.float32],
+        frames: npt.NDArray[np.float32],
         windows: npt.NDArray[np.float32],
         motion: npt.NDArray[np.float32] | None,
     ) -> npt.NDArray[np.float32]:
@@ -64,7 +64,7 @@ class RCGrad:
             torch.inference_mode(),
             torch.autocast(self.device.type, dtype=self._dtype, enabled=self._dtype is not None),
         ):
-            image = self._on_device(pictures)
+            image = self._on_device(frames)
             flow = None if motion is None else self._on_device(motion[:, None])
             embedding = self._encoders["audio_encoder"](self._on_device(windows))
             maps = clean(self._maps(image, flow, embedding))
