@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import json
 import os
@@ -21,7 +22,7 @@ from flowgrad.errors import InputError
 from flowgrad.flow.base import estimated
 from flowgrad.last_run import rows_of
 from flowgrad.models.base import Batch, localized
-from flowgrad.provenance import code_digest, modules_behind
+from flowgrad.provenance import code_digest, meaning, modules_behind
 
 MODEL = """
 from flowgrad.models.base import FlowSpec, Model, Needs, Settings
@@ -151,3 +152,36 @@ def test_rows_of_an_earlier_version(tmp_path):
     (tmp_path / "plan/rows.json").write_text(json.dumps({"maps": []}))
     with pytest.raises(InputError, match="is of an earlier version of flowgrad; run it again in another folder"):
         rows_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("def f():\n    return 1", 'def f():\n    "What it does."\n    # how\n    return (1)'),
+        ("class A:\n    x: int = 1", 'class A:\n    x: int = 1\n    """Said below."""\n'),
+        ("Field(1, description='one')", "Field(1)"),
+    ],
+)
+def test_words_are_no_code(one, other):
+    assert meaning(ast.parse(one)) == meaning(ast.parse(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("f(None)", "f()"),
+        ("x = None", "x = 0"),
+        ("x = 'a'", "x = 'b'"),
+        ("f(a, b)", "f(b, a)"),
+        ("a < b", "a <= b"),
+        ("a[1:]", "a[:1]"),
+        ("{**a}", "{a: a}"),
+        ("match x:\n    case None: pass", "match x:\n    case True: pass"),
+        ("x = (1,)", "x = [1]"),
+        ("f(description)", "f()"),
+        ("x = 1", "x = 1.0"),
+        ("def f(a, *, b=1): pass", "def f(a, b=1): pass"),
+    ],
+)
+def test_code_is_no_words(one, other):
+    assert meaning(ast.parse(one)) != meaning(ast.parse(other))

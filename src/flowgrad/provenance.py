@@ -101,9 +101,6 @@ def meaning(code: ast.AST) -> str:
 
 
 def _write(node: ast.AST, say: Callable[[str], None]) -> None:
-    """Say a node and what is below it, but for what is said to people: texts that stand alone, and descriptions."""
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-        return
     say(f"{type(node).__name__}(")
     for name in node._fields:
         value = getattr(node, name, None)
@@ -113,12 +110,19 @@ def _write(node: ast.AST, say: Callable[[str], None]) -> None:
         say(f"{name}=")
         for one in value if isinstance(value, list) else [value]:
             if not isinstance(one, ast.AST):
-                say(repr(one))
-            elif not (isinstance(one, ast.keyword) and one.arg in WORDS):
+                say(f"{one!r},")
+            elif not _is_words(one):
                 _write(one, say)
-            say(",")
+                say(",")
     # None is a value, too
     say("None)" if isinstance(node, ast.Constant) and node.value is None else ")")
+
+
+def _is_words(node: ast.AST) -> bool:
+    """Return whether people alone read it: a text that stands alone, or a description."""
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return isinstance(node, ast.keyword) and node.arg in WORDS
 
 
 def modules_behind(*roots: str) -> list[str]:
