@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).parent
 WORDS = frozenset({"description", "examples"})
@@ -104,21 +105,22 @@ def _write(node: ast.AST, say: Callable[[str], None]) -> None:
     say(f"{type(node).__name__}(")
     for name in node._fields:
         value = getattr(node, name, None)
+        values = value if isinstance(value, list) else [value] if value is not None else []
+        values = [one for one in values if not _is_words(one)]
         # what is empty is left out: a later Python knows more fields
-        if value is None or value == []:
-            continue
-        say(f"{name}=")
-        for one in value if isinstance(value, list) else [value]:
-            if not isinstance(one, ast.AST):
-                say(f"{one!r},")
-            elif not _is_words(one):
+        if values:
+            say(f"{name}=")
+        for one in values:
+            if isinstance(one, ast.AST):
                 _write(one, say)
-                say(",")
+            else:
+                say(repr(one))
+            say(",")
     # None is a value, too
     say("None)" if isinstance(node, ast.Constant) and node.value is None else ")")
 
 
-def _is_words(node: ast.AST) -> bool:
+def _is_words(node: Any) -> bool:
     """Return whether people alone read it: a text that stands alone, or a description."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
