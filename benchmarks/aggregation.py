@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from flowgrad.models.registry import DEFAULT_MODELS
-from flowgrad.schemas import SCORES, STATUS
+from flowgrad.schemas.scores import SCORES
+from flowgrad.schemas.status import STATUS
 
 PROTOCOLS = ("paper", "released")
 FRAMES = 80

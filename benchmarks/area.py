@@ -18,7 +18,7 @@ from flowgrad.datasets.stored import read_annotations
 from flowgrad.evaluation.scaling import normalise
 from flowgrad.evaluation.truth import scored_items, truth_mask
 from flowgrad.protocols import Protocol, get_protocol
-from flowgrad.schemas import HEATMAPS
+from flowgrad.schemas.heatmaps import HEATMAPS
 
 
 def shares(results: Path, maps: Path, protocol: Protocol) -> list[tuple[float, float, float]]:

@@ -31,7 +31,9 @@ from pathlib import Path
 import yaml
 
 from flowgrad.evaluation.consensus_iou import CIOU
-from flowgrad.schemas import CLIPS, SCORES, STATUS
+from flowgrad.schemas.clips import CLIPS
+from flowgrad.schemas.scores import SCORES
+from flowgrad.schemas.status import STATUS
 from flowgrad.stages.tables import summary_columns
 
 REPOSITORY = Path(__file__).parent.parent

@@ -108,10 +108,15 @@ def test_code_redoes_what_it_computes(clone):
 def test_no_registry_and_no_reader_stands_behind_a_stage(stage):
     behind = modules_behind(f"flowgrad.stages.{stage}")
     assert f"flowgrad.stages.{stage}" in behind
+    tables = {name for name in behind if name.startswith("flowgrad.schemas.")}
+    assert "flowgrad.schemas.clips" not in tables or stage == "tables", (
+        "a new column in clips.csv redoes no other stage"
+    )
     for name in behind:
         assert not name.endswith("registry") or name == "flowgrad.registry", name
         assert name not in ("flowgrad.plugins", "flowgrad.datasets.urbansas", "flowgrad.datasets.videos"), name
         assert not name.startswith("flowgrad.config"), name
+        assert name not in ("flowgrad.media.describe", "flowgrad.media.clip"), "what is said to people"
         assert name == f"flowgrad.stages.{stage}" or not name.startswith("flowgrad.stages."), "stages import no stage"
     assert "flowgrad.protocols" not in behind, "a stage gets its parts by value"
 

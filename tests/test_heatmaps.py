@@ -12,7 +12,7 @@ from flowgrad import artifacts, frames, media
 from flowgrad.errors import InputError
 from flowgrad.models.base import Model, Weights
 from flowgrad.models.rcgrad.presets import RCGRAD, RCGrad
-from flowgrad.schemas import HEATMAPS
+from flowgrad.schemas.heatmaps import HEATMAPS
 from flowgrad.stages import heatmaps
 
 HEARD: list[np.ndarray] = []

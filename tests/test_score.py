@@ -16,7 +16,9 @@ from flowgrad.evaluation.thresholds import FIXED
 from flowgrad.models.registry import MODELS
 from flowgrad.models.rows import Row
 from flowgrad.protocols import PAPER, RELEASED, Protocol
-from flowgrad.schemas import DETECTIONS, HEATMAPS, STATUS
+from flowgrad.schemas.boxes import DETECTIONS
+from flowgrad.schemas.heatmaps import HEATMAPS
+from flowgrad.schemas.status import STATUS
 from flowgrad.stages import score
 
 SIDE = 224

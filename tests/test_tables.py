@@ -17,7 +17,8 @@ from flowgrad.errors import InputError
 from flowgrad.evaluation.consensus_iou import CIOU
 from flowgrad.evaluation.statistics import clip_bootstrap
 from flowgrad.protocols import BUILT_IN
-from flowgrad.schemas import NO_ANNOTATIONS, NO_VIDEO, SCORES
+from flowgrad.schemas.plan import NO_ANNOTATIONS, NO_VIDEO
+from flowgrad.schemas.scores import SCORES
 from flowgrad.stages.tables import check_accepted, frame_columns, run_clips, run_summary
 
 MODELS, PROTOCOLS = ("flow", "rcgrad"), ("paper", "released")

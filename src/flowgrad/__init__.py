@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flowgrad.evaluation.scoring import score
-    from flowgrad.media import read_clip
+    from flowgrad.media.clip import read_clip
     from flowgrad.models.loading import load_model
     from flowgrad.results import open_results
 
@@ -16,7 +16,7 @@ __all__ = ["load_model", "open_results", "read_clip", "score"]
 _HOMES = {
     "load_model": "flowgrad.models.loading",
     "open_results": "flowgrad.results",
-    "read_clip": "flowgrad.media",
+    "read_clip": "flowgrad.media.clip",
     "score": "flowgrad.evaluation.scoring",
 }
 

@@ -23,8 +23,8 @@ from typing import Any
 
 from flowgrad import artifacts
 from flowgrad.datasets.base import Annotations, Clip, Dataset
-from flowgrad.schemas import NO_ANNOTATIONS, NO_VIDEO
-from flowgrad.schemas import PLAN as COLUMNS
+from flowgrad.schemas.plan import NO_ANNOTATIONS, NO_VIDEO
+from flowgrad.schemas.plan import PLAN as COLUMNS
 from flowgrad.shard import PlannedClip, file_sha256, gone_file, read_shard
 
 HASHING_THREADS = 4

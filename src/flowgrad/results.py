@@ -21,7 +21,8 @@ from flowgrad.models.registry import MODELS
 from flowgrad.origin import origin_of
 from flowgrad.plan import Plan
 from flowgrad.protocols import BUILT_IN
-from flowgrad.schemas import HEATMAPS, PLAN
+from flowgrad.schemas.heatmaps import HEATMAPS
+from flowgrad.schemas.plan import PLAN
 from flowgrad.shard import read_shard
 from flowgrad.spelling import did_you_mean
 

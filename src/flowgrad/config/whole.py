@@ -25,7 +25,8 @@ from flowgrad.evaluation.registry import METRICS
 from flowgrad.models.registry import DEFAULT_MODELS, MODELS, checkpoint_names, trainable
 from flowgrad.plugins import load_files
 from flowgrad.protocols import BUILT_IN, Protocol
-from flowgrad.schemas import ITEM, SUMMARY
+from flowgrad.schemas.scores import ITEM
+from flowgrad.schemas.summary import SUMMARY
 
 DEMO = Path(__file__).with_name("demo.yaml")
 

@@ -1,28 +1,22 @@
 """Decoding with PyAV: what a file holds, its pictures by timestamp and its sound in step with them."""
 
 from flowgrad.media.audio import SoundReport, sound
-from flowgrad.media.clip import ClipContent, Frames, read_clip
 from flowgrad.media.container import open_media
-from flowgrad.media.describe import describe
 from flowgrad.media.reasons import Reason, reasons
 from flowgrad.media.recording import Recording, Track, inspect
 from flowgrad.media.still import still
 from flowgrad.media.video import DecodeReport, Picture, pictures
 
 __all__ = [
-    "ClipContent",
     "DecodeReport",
-    "Frames",
     "Picture",
     "Reason",
     "Recording",
     "SoundReport",
     "Track",
-    "describe",
     "inspect",
     "open_media",
     "pictures",
-    "read_clip",
     "reasons",
     "sound",
     "still",

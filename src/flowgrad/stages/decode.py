@@ -8,7 +8,7 @@ from pathlib import Path
 from flowgrad import artifacts
 from flowgrad.decoding import Recipe
 from flowgrad.frame_cache import FrameCache
-from flowgrad.schemas import STATUS
+from flowgrad.schemas.status import STATUS
 
 
 def run(*, cache: FrameCache, shard: str, recipe: Recipe, status_out: Path) -> None:

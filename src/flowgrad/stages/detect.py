@@ -14,7 +14,7 @@ import pandas as pd
 from flowgrad import artifacts, frames
 from flowgrad.constants import FrameStorage
 from flowgrad.detection import Detector, moving
-from flowgrad.schemas import BOXES
+from flowgrad.schemas.boxes import BOXES
 
 log = logging.getLogger(__name__)
 

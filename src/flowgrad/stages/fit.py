@@ -19,7 +19,7 @@ from flowgrad.code import Code, implementation
 from flowgrad.figures.curves import curves
 from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.layout import CheckpointLayout
-from flowgrad.schemas import TRAINING_CLIPS, USED
+from flowgrad.schemas.training_clips import TRAINING_CLIPS, USED
 from flowgrad.shard import file_sha256
 from flowgrad.training.checkpointing import save
 from flowgrad.training.loop import Schedule, fit

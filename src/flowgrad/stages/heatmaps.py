@@ -16,7 +16,7 @@ from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.flow.forms import ARTIFACT as FLOW
 from flowgrad.models.base import AudioSpec, Batch, FrameSpec, Model, Needs, Precision, Runtime, Settings, localized
 from flowgrad.models.inputs import resized, stored_audio, window_length, window_start
-from flowgrad.schemas import HEATMAPS
+from flowgrad.schemas.heatmaps import HEATMAPS
 
 log = logging.getLogger(__name__)
 

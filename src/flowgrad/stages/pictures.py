@@ -30,7 +30,10 @@ from flowgrad.figures.boxes import Boxes, with_boxes
 from flowgrad.figures.overlay import overlay
 from flowgrad.figures.sheet import Cell, fitted, sheet
 from flowgrad.models.rows import Row
-from flowgrad.schemas import DETECTIONS, HEATMAPS, SCORES, STATUS
+from flowgrad.schemas.boxes import DETECTIONS
+from flowgrad.schemas.heatmaps import HEATMAPS
+from flowgrad.schemas.scores import SCORES
+from flowgrad.schemas.status import STATUS
 from flowgrad.shard import PlannedClip, read_shard
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from flowgrad.flow.base import FlowEstimator, estimated
 from flowgrad.flow.magnitude import length, map_magnitude
 from flowgrad.models.inputs import resized
 from flowgrad.models.window import SAMPLE_RATE, SECONDS
-from flowgrad.schemas import LEFT_OUT, TRAINING_CLIPS, USED
+from flowgrad.schemas.training_clips import LEFT_OUT, TRAINING_CLIPS, USED
 from flowgrad.shard import PlannedClip, read_shard
 from flowgrad.training.samples import KIND, has_whole_window
 

@@ -28,7 +28,10 @@ from flowgrad.evaluation.ground_truth import rasterise
 from flowgrad.evaluation.scaling import normalise
 from flowgrad.evaluation.truth import Rectangle, scored_items, truth_mask
 from flowgrad.models.rows import Row
-from flowgrad.schemas import DETECTIONS, HEATMAPS, SCORES, STATUS
+from flowgrad.schemas.boxes import DETECTIONS
+from flowgrad.schemas.heatmaps import HEATMAPS
+from flowgrad.schemas.scores import SCORES
+from flowgrad.schemas.status import STATUS
 
 if TYPE_CHECKING:
     from flowgrad.protocols import Protocol

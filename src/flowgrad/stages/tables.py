@@ -27,7 +27,11 @@ from flowgrad.evaluation.base import Metric
 from flowgrad.evaluation.ground_truth import box_faults
 from flowgrad.evaluation.truth import scored_frames
 from flowgrad.evaluation.unscored import why_unscored
-from flowgrad.schemas import CLIPS, COUNTED, ITEM, NO_ANNOTATIONS, PLAN, SCORES, STATUS
+from flowgrad.schemas.clips import CLIPS
+from flowgrad.schemas.plan import NO_ANNOTATIONS, PLAN
+from flowgrad.schemas.scores import ITEM, SCORES
+from flowgrad.schemas.status import STATUS
+from flowgrad.schemas.summary import COUNTED
 
 if TYPE_CHECKING:
     from flowgrad.protocols import GroundTruth

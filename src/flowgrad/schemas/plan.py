@@ -1,0 +1,9 @@
+"""The table of the plan: which clip is in which shard."""
+
+from __future__ import annotations
+
+PLAN = {"video": "str", "shard": "str", "reason": "str"}
+
+NO_VIDEO = "annotated, but there is no video file"
+NO_ANNOTATIONS = "no annotations: left out of a labelled dataset"
+"""Reasons in the plan."""

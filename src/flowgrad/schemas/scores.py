@@ -1,0 +1,8 @@
+"""The scores, and what the tables of scores have in common."""
+
+from __future__ import annotations
+
+ITEM = {"model": "str", "protocol": "str", "video": "str", "frame": "int64", "time_s": "float64"}
+"""What a score belongs to."""
+SCORES = ITEM | {"metric": "str", "value": "float64", "status": "str"}
+"""Long: a row for every model, protocol, item and metric."""
