@@ -109,9 +109,7 @@ def test_no_registry_and_no_reader_stands_behind_a_stage(stage):
     behind = modules_behind(f"flowgrad.stages.{stage}")
     assert f"flowgrad.stages.{stage}" in behind
     tables = {name for name in behind if name.startswith("flowgrad.schemas.")}
-    assert "flowgrad.schemas.clips" not in tables or stage == "tables", (
-        "a new column of clips.csv redoes no other"
-    )
+    assert "flowgrad.schemas.clips" not in tables or stage == "tables", "a new column of clips.csv redoes no other"
     for name in behind:
         assert not name.endswith("registry") or name == "flowgrad.registry", name
         assert name not in ("flowgrad.plugins", "flowgrad.datasets.urbansas", "flowgrad.datasets.videos"), name
