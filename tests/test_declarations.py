@@ -80,6 +80,50 @@ def test_a_column_that_is_there_already(tmp_path, name, columns, words):
         problems(tmp_path, text, metrics=["ciou", name])
 
 
+@pytest.mark.parametrize(
+    ("columns", "summary", "words"),
+    [
+        (
+            "('share',)",
+            "lambda clips: {'x': 1.0}",
+            "metrics: metric lossy: expected figures ('share',), it gives ('x',)",
+        ),
+        ("('share',)", "lambda clips: None", "metrics: metric lossy: expected figures ('share',), it gives None"),
+        (
+            "('share',)",
+            "lambda clips: 1 / 0",
+            "metrics: metric lossy: its summary fails: ZeroDivisionError: division by zero",
+        ),
+    ],
+)
+def test_a_summary_that_fails_is_found_before_it_costs_the_table(tmp_path, columns, summary, words):
+    text = f"from flowgrad.evaluation.base import Metric\nM = Metric('lossy', len, {columns}, {summary})\n"
+    assert problems(tmp_path, text, models=["flow"], metrics=["ciou", "lossy"]) == [words]
+
+
+def test_columns_that_are_one_text(tmp_path):
+    text = "from flowgrad.evaluation.base import Metric\nM = Metric('share', len, ('share'), dict)\n"
+    with pytest.raises(ConfigurationError, match=r"plugins: .*\.py: metric share: columns: expected \('share',\)"):
+        problems(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("presets", "needs", "words"),
+    [
+        ("[S()]", "Needs()", r"model mine: presets: expected \{name: Settings\}, got \[S\(\)\]"),
+        ("{'paper': S}", "Needs()", r"model mine: preset paper: expected an object of a class of Settings, got <class"),
+        ("{'paper': S()}", "Need()", "its needs\\(\\) fails: NameError: name 'Need' is not defined"),
+        ("{'paper': S()}", "None", r"its needs\(\) gives None, expected Needs\(\.\.\.\)"),
+        ("{'paper': S()}", "Needs(flow='signed')", r"preset paper: flow: expected FlowSpec\(\.\.\.\), got 'signed'"),
+    ],
+)
+def test_presets_that_are_none(tmp_path, presets, needs, words):
+    text = "from flowgrad.models.base import FlowSpec, Model, Needs, Settings\nclass S(Settings):\n"
+    text += f"    def needs(self): return {needs}\nM = Model('mine', len, {presets})\n"
+    with pytest.raises(ConfigurationError, match=r"plugins: .*\.py: .*" + words):
+        problems(tmp_path, text)
+
+
 def test_a_plugin_may_import_what_is_registered(tmp_path):
     text = "from flowgrad.evaluation.consensus_iou import CIOU\nfrom flowgrad.evaluation.base import Metric\n"
     assert problems(tmp_path, text + "M = Metric('imports', len, ('imports',), dict)\n", models=["flow"]) == []
@@ -89,7 +133,7 @@ def test_a_plugin_may_import_what_is_registered(tmp_path):
     ("maps", "words"),
     [
         (np.zeros((2, 224, 225)), r"model mine: expected maps \(2, 224, 224\), it gives \(2, 224, 225\)"),
-        (np.full((2, 224, 224), np.nan), "model mine: expected finite maps within 65504, it gives others; scale them"),
+        (np.full((2, 224, 224), np.nan), "model mine: expected finite maps within 65504, it gives NaN, or larger ones"),
         (np.full((2, 224, 224), -70000.0), "model mine: expected finite maps within 65504"),
     ],
 )

@@ -341,7 +341,9 @@ def test_why_jobs_failed_is_read_from_their_logs(tmp_path):
     logs = {
         "flow/00001": begun + end.format("INFO", "ok seconds=1.0"),
         "flow/00002": begun + end.format("ERROR", "failed reason=results: no space left; make room"),
-        "heatmaps/paper/rcgrad/00001": begun + end.format("ERROR", "failed") + "Traceback ...\nRuntimeError: odd\n",
+        "heatmaps/paper/rcgrad/00001": begun
+        + end.format("ERROR", "failed error=RuntimeError: odd")
+        + "Traceback ...\nRuntimeError: odd\nmore\n\n",
         "decode/00001": begun,
         "slurm/rule_decode/1": begun,
         "old/00001": begun,

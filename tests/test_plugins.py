@@ -201,7 +201,8 @@ def test_another_estimator_has_a_place_of_its_own(workflow, installed, tmp_path)
             "model mine: expected maps (23, 224, 224), it gives (23, 5, 224)",
         ),
         (
-            "from flowgrad.evaluation.base import Metric\nM = Metric('mine', lambda p, t: p.maps, ('mine',), dict)\n",
+            "from flowgrad.evaluation.base import Metric\n"
+            "M = Metric('mine', lambda p, t: p.maps, ('mine',), lambda clips: {'mine': 0.0})\n",
             {"metrics": ["ciou", "mine"]},
             "metric mine: expected values (5,), it gives (5, 224, 224)",
         ),

@@ -16,7 +16,7 @@ from flowgrad.detection.labels import vehicle_labels
 from flowgrad.detection.weights_file import open_weights
 from flowgrad.errors import InputError, MediaError
 from flowgrad.evaluation.outlook import outlook, past_the_end
-from flowgrad.evaluation.registry import THRESHOLDS
+from flowgrad.evaluation.registry import METRICS, THRESHOLDS
 from flowgrad.flow.forms import kind_of
 from flowgrad.flow.registry import ESTIMATORS
 from flowgrad.models.base import Model, Weights
@@ -118,6 +118,7 @@ def check(
         _check_dataset(config, findings)
         _check_origin(config, results, findings)
     _check_models(_well_declared(config, findings), config, findings, failures or {})
+    _check_metrics(config, findings)
     _check_pairs(config, findings)
     _check_flow(config, findings)
     if dataset:
@@ -184,6 +185,18 @@ def _check_declared(model: Model) -> None:
             kind_of(needs.flow.form)
         if model.gives == "maps" and not (needs.decoded or needs.flow or needs.maps_of):
             raise InputError("it makes maps and needs nothing to make them from")
+
+
+def _check_metrics(config: Config, findings: Findings) -> None:
+    """Try the summary of metrics of one's own: where it fails in the run, the table of all others is lost."""
+    import numpy as np
+
+    for name in config.metrics:
+        if name not in METRICS.built_in:
+            try:
+                METRICS[name].figures([np.array([0.25, 0.5]), np.array([1.0])])
+            except InputError as error:
+                findings.problems.append(f"metrics: {error}")
 
 
 def _check_pairs(config: Config, findings: Findings) -> None:

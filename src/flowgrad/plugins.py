@@ -52,6 +52,9 @@ def _load(path: Path) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
+    except InputError as error:
+        del sys.modules[name]
+        raise InputError(f"{where}: {error}") from error
     except Exception as error:
         del sys.modules[name]
         raise InputError(f"{where}: {type(error).__name__}: {first_line(error)}") from error

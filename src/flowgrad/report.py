@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flowgrad.evaluation.consensus_iou import CIOU
 from flowgrad.results import open_results
+from flowgrad.schemas.summary import SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +30,8 @@ SLURM = "slurm"
 
 
 def summary_text(summary: pd.DataFrame) -> str:
-    """Return the summary as an aligned text, the columns of the paper's table first."""
-    table = summary[list(SHOWN)]
+    """Return the summary as an aligned text: the columns of the paper's table, then those of other metrics."""
+    table = summary[[*SHOWN, *(name for name in summary if name not in (*SHOWN, *SUMMARY, *CIOU.columns))]]
     return str(table.to_string(index=False, float_format=lambda value: f"{value:.3f}", na_rep="-"))
 
 
@@ -86,5 +88,5 @@ def _failure(log: Path) -> Iterator[str]:
         yield "ended without a word, as a job does that is killed or has no more memory"
     elif ends and "status=failed reason=" in ends[-1]:
         yield ends[-1].partition("reason=")[2]
-    elif ends and "status=failed" in ends[-1]:
-        yield lines[-1].strip()
+    elif ends and "status=failed error=" in ends[-1]:
+        yield ends[-1].partition("error=")[2]

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flowgrad.errors import InputError
+
 Values = npt.NDArray[np.float64]
 Masks = npt.NDArray[np.bool_]
 
@@ -41,6 +43,25 @@ class Metric:
     item: Callable[[Prediction, npt.NDArray[np.float32]], Values]
     columns: tuple[str, ...]
     summarise: Callable[[Sequence[Values]], Mapping[str, float]]
+
+    def __post_init__(self) -> None:
+        """Raise ``InputError`` where the columns are one text."""
+        if isinstance(self.columns, str):
+            raise InputError(f"metric {self.name}: columns: expected ({self.columns!r},), got {self.columns!r}")
+
+    def figures(self, clips: Sequence[Values]) -> Mapping[str, float]:
+        """Return the figures of some clips.
+
+        Raises ``InputError`` where its summary fails, or gives others than it declares.
+        """
+        try:
+            made = self.summarise(clips)
+        except Exception as error:
+            raise InputError(f"metric {self.name}: its summary fails: {type(error).__name__}: {error}") from error
+        if not isinstance(made, Mapping) or made.keys() != set(self.columns):
+            given = tuple(made) if isinstance(made, Mapping) else made
+            raise InputError(f"metric {self.name}: expected figures {self.columns}, it gives {given}")
+        return made
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ def localized(name: str, localize: Localize, batch: Batch, count: int) -> Maps:
         raise InputError(f"model {name}: expected maps {(count, MAP_SIZE, MAP_SIZE)}, it gives {maps.shape}")
     # what is not finite is not within the bound
     if not (np.abs(maps) <= LARGEST).all():
-        raise InputError(f"model {name}: expected finite maps within {LARGEST:.0f}, it gives others; scale them")
+        raise InputError(f"model {name}: expected finite maps within {LARGEST:.0f}, it gives NaN, or larger ones")
     return maps
 
 
@@ -207,6 +207,25 @@ class Model:
         preset = self.presets[protocol.preset]
         changed = {key: value for key, value in protocol.inputs.items() if key in type(preset).model_fields}
         return type(preset).model_validate(preset.model_dump() | changed) if changed else preset
+
+    def __post_init__(self) -> None:
+        """Raise ``InputError`` where what it declares is nothing of the kind."""
+        if not isinstance(self.presets, Mapping):
+            raise InputError(f"model {self.name}: presets: expected {{name: Settings}}, got {self.presets!r}")
+        for name, preset in self.presets.items():
+            where = f"model {self.name}: preset {name}"
+            if not isinstance(preset, Settings):
+                raise InputError(f"{where}: expected an object of a class of Settings, got {preset!r}")
+            try:
+                needs = preset.needs()
+            except Exception as error:
+                raise InputError(f"{where}: its needs() fails: {type(error).__name__}: {error}") from error
+            if not isinstance(needs, Needs):
+                raise InputError(f"{where}: its needs() gives {needs!r}, expected Needs(...)")
+            for part, kind in (("frames", FrameSpec), ("audio", AudioSpec), ("flow", FlowSpec)):
+                value = getattr(needs, part)
+                if value is not None and not isinstance(value, kind):
+                    raise InputError(f"{where}: {part}: expected {kind.__name__}(...), got {value!r}")
 
     def needs(self, protocol: Protocol) -> Needs:
         """Return what it looks at under a protocol."""

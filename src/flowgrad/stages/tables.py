@@ -160,10 +160,7 @@ def _figures(clips: Sequence[npt.NDArray[np.float64]], metrics: Sequence[Metric]
             count = sum(map(len, some))
             figures |= {"frames": count, "skipped": sum(map(len, clips)) - count, "clips": len(some)}
         if some:
-            made = metric.summarise(some)
-            if made.keys() != set(metric.columns):
-                raise InputError(f"metric {metric.name}: expected figures {metric.columns}, it gives {tuple(made)}")
-            figures |= made
+            figures |= metric.figures(some)
     return figures
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flowgrad import artifacts
-from flowgrad.errors import InputError
+from flowgrad.errors import InputError, first_line
 from flowgrad.workflow.run import Run, job_run
 
 
@@ -43,8 +43,8 @@ def job(snakemake: Any) -> Iterator[Run]:
         log.error("status=failed reason=%s", error)
         print(f"{snakemake.rule}: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from error
-    except BaseException:
-        log.exception("status=failed")
+    except BaseException as error:
+        log.exception("status=failed error=%s: %s", type(error).__name__, first_line(error))
         raise
     took, worked = time.monotonic() - start, sum(os.times()[:4])
     log.info("status=ok seconds=%.1f processor_seconds=%.1f memory_mb=%d", took, worked, _peak_memory())
