@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from flowgrad import weights
 from flowgrad.config import TRAINED, Config, ConfigurationError, DetectorConfig, is_demo, parse, with_demo, without
 from flowgrad.datasets.base import Dataset
@@ -169,8 +171,6 @@ def _well_declared(config: Config, findings: Findings) -> list[str]:
                 _check_declared(model)
         except InputError as error:
             findings.problems.append(f"models: {name}: {error}; mend its Model")
-        except RecursionError:
-            findings.problems.append(f"models: {name}: it starts from maps that start from its own; mend its Model")
         else:
             usable.append(name)
     return usable
@@ -189,8 +189,6 @@ def _check_declared(model: Model) -> None:
 
 def _check_metrics(config: Config, findings: Findings) -> None:
     """Try the summary of metrics of one's own: where it fails in the run, the table of all others is lost."""
-    import numpy as np
-
     for name in config.metrics:
         if name not in METRICS.built_in:
             try:

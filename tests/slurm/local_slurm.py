@@ -157,6 +157,21 @@ def _is_up(home: Path) -> bool:
     return process.exists() and process.read_text().strip() == "slurmctld"
 
 
+def _end_jobs(environment: dict[str, str]) -> None:
+    """End all jobs, those too that a failed test left frozen: without its daemons nobody would."""
+    whose = ["--me", "--noheader", "--states=RUNNING,COMPLETING"]
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        left = subprocess.run(
+            ["squeue", *whose, "--format=%i"], env=environment, capture_output=True, text=True, check=False
+        )
+        if left.returncode != 0 or not left.stdout.strip():
+            return
+        for extra in (["--full", "--signal=KILL"], []):
+            subprocess.run(["scancel", "--quiet", "--me", *extra], env=environment, capture_output=True, check=False)
+        time.sleep(0.5)
+
+
 @contextmanager
 def local_slurm(scripts: Path, home: Path) -> Iterator[Slurm]:
     """Bring up a SLURM whose state lies in ``home``, and take it down again."""
@@ -176,4 +191,5 @@ def local_slurm(scripts: Path, home: Path) -> Iterator[Slurm]:
         assert up.returncode == 0, up.stdout + up.stderr
         yield Slurm(scripts, environment)
     finally:
+        _end_jobs(environment)
         subprocess.run(["bash", scripts / "slurm-down.sh", "purge"], env=environment, check=False)

@@ -5,6 +5,7 @@ This module imports no torch: the workflow and ``flowgrad check`` read it in mil
 
 from __future__ import annotations
 
+from flowgrad.errors import InputError
 from flowgrad.models import presets
 from flowgrad.models.base import Model, Training, Weights
 from flowgrad.models.hear_the_flow.layout import LAYOUT as HTF
@@ -62,12 +63,18 @@ def get_model(name: str) -> Model:
     return MODELS.get_known(name)
 
 
-def required(names: list[str]) -> list[Model]:
-    """Return the models that must run for ``names``: themselves and what they start from, each once."""
+def required(names: list[str], above: tuple[str, ...] = ()) -> list[Model]:
+    """Return the models that must run for ``names``: themselves and what they start from, each once.
+
+    ``above`` are those that start from ``names``. Raises ``InputError`` where one starts from itself in the end.
+    """
     wanted: dict[str, Model] = {}
     for name in names:
+        if name in above:
+            raise InputError("it starts from maps that start from its own")
         model = get_model(name)
-        wanted |= {start.name: start for start in required(model.parents) if start.name not in wanted}
+        starts = required(model.parents, (*above, name))
+        wanted |= {start.name: start for start in starts if start.name not in wanted}
         wanted[name] = model
     return list(wanted.values())
 
