@@ -2,8 +2,8 @@
 
 The FlowGrad paper and the code released with it disagree in many places. A protocol names every such difference that
 can change a figure, so that the two can be run side by side (docs/protocols.md explains each field). ``PAPER`` follows
-the text of the paper (sections 2 and 3); ``RELEASED`` follows the released code, faults included. A third is written
-in the configuration under ``custom_protocols``.
+the text of the paper (sections 2 and 3); ``RELEASED`` follows the released code, faults included; ``ROBUST`` is what we
+recommend. More are written in the configuration under ``custom_protocols``.
 
 What a model sees is said beside the model, in a preset of the protocol's name (``flowgrad.models.base``). A stage is
 given the parts that it reads, by value: what it does not read cannot redo it.
@@ -89,7 +89,7 @@ class Protocol(BaseModel):
     """One way to prepare inputs and to score maps; immutable.
 
     Attributes:
-        preset: the preset of every model: ``paper`` or ``released``.
+        preset: the preset of every model: ``paper``, ``released`` or ``robust``.
         inputs: fields of the models' presets that are changed.
         detection: what the detector sees.
         stationary: which boxes stand still.
@@ -150,7 +150,10 @@ RELEASED = Protocol(
 )
 """What the released code computes, known faults included."""
 
-BUILT_IN: dict[str, Protocol] = {"paper": PAPER, "released": RELEASED}
+ROBUST = Protocol(preset="robust")
+"""What we recommend: scored as under ``PAPER``; what models see is chosen by its effect (docs/protocols.md)."""
+
+BUILT_IN: dict[str, Protocol] = {"paper": PAPER, "released": RELEASED, "robust": ROBUST}
 
 
 def get_protocol(protocol: str | Protocol) -> Protocol:

@@ -44,7 +44,7 @@ OwnName = Annotated[str, AfterValidator(_free)]
 class CustomProtocol(Strict):
     """A protocol of one's own: a built-in one with some fields changed."""
 
-    based_on: Literal["paper", "released"] = "paper"
+    based_on: Literal["paper", "released", "robust"] = "paper"
     change: Annotated[dict[str, Any], KeysOf(changeable, RENAMED)] = Field(
         default_factory=dict, description="fields of docs/protocols.md and their values"
     )

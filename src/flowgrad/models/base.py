@@ -118,6 +118,9 @@ class Runtime:
     precision: Precision = "float32"
 
 
+PRESETS = ("paper", "released", "robust")
+"""The presets that the built-in protocols ask for."""
+
 Localize = Callable[[Batch], Maps]
 """A loaded model: a batch in, (N, 224, 224) float32 maps out."""
 LARGEST = float(np.finfo(np.float16).max)
@@ -186,7 +189,7 @@ class Model:
 
     name: str
     load: Code | None = None
-    presets: Mapping[str, Settings] = field(default_factory=lambda: {"paper": Settings(), "released": Settings()})
+    presets: Mapping[str, Settings] = field(default_factory=lambda: dict.fromkeys(PRESETS, Settings()))
     gives: Literal["maps", "boxes"] = "maps"
     weights: Weights | None = None
     threshold: str = "fixed"

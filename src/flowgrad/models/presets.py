@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from flowgrad.models.base import FlowSpec, Needs, Settings
+from flowgrad.models.base import PRESETS, FlowSpec, Needs, Settings
 
 FlowStorage = Literal["float16", "jpeg"]
 FORM = {"float16": "magnitude", "jpeg": "magnitude_jpeg"}
@@ -56,7 +56,15 @@ class MovingBoxes(Settings):
         return Needs(boxes="moving")
 
 
-MOTION = {"paper": Motion(), "released": Motion(flow_storage="jpeg", normalise_maps=False)}
-PRODUCT = {"paper": Product(), "released": Product(flow_storage="jpeg", flow_in_product="raw")}
-ALL_BOXES = {"paper": AllBoxes(), "released": AllBoxes()}
-MOVING_BOXES = {"paper": MovingBoxes(), "released": MovingBoxes()}
+MOTION = {
+    "paper": Motion(),
+    "released": Motion(flow_storage="jpeg", normalise_maps=False),
+    "robust": Motion(),
+}
+PRODUCT = {
+    "paper": Product(),
+    "released": Product(flow_storage="jpeg", flow_in_product="raw"),
+    "robust": Product(),
+}
+ALL_BOXES: dict[str, Settings] = dict.fromkeys(PRESETS, AllBoxes())
+MOVING_BOXES: dict[str, Settings] = dict.fromkeys(PRESETS, MovingBoxes())

@@ -24,4 +24,4 @@ class HearTheFlow(Settings):
         return Needs(frames=FrameSpec(), audio=AudioSpec(SAMPLE_RATE, SECONDS), flow=FlowSpec(form))
 
 
-PRESETS = {"paper": HearTheFlow(), "released": HearTheFlow(flow_storage="jpeg")}
+PRESETS = {"paper": HearTheFlow(), "released": HearTheFlow(flow_storage="jpeg"), "robust": HearTheFlow()}

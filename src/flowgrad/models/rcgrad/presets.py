@@ -57,10 +57,12 @@ _RELEASED_AUDIO = {"sample_rate": 22050, "audio_seconds": 1.0, "audio_bits": "16
 RCGRAD = {
     "paper": RCGrad(),
     "released": RCGrad.model_validate({**_RELEASED_AUDIO, "frame_storage": "jpeg"}),
+    "robust": RCGrad(),
 }
 FLOWGRAD = {
     "paper": FlowGrad(),
     "released": FlowGrad.model_validate(
         {**_RELEASED_AUDIO, "frame_storage": "jpeg", "flow_storage": "jpeg", "flow_input": "wrap"}
     ),
+    "robust": FlowGrad(),
 }
