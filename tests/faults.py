@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from cosmic_ray.ast import ast_nodes, get_ast
@@ -34,17 +35,17 @@ TESTS: dict[str, tuple[str, ...]] = {
     "evaluation/outlook.py": ("rules_of_figures", "annotations"),
     "evaluation/unscored.py": ("annotations", "tables"),
     "evaluation/": (*FIGURES, "score", "tables"),
-    "flow/": ("flow", "rules_of_figures"),
-    "models/inputs.py": FIGURES,
-    "models/rows.py": ("score",),
+    "flow/": ("flow", "rules_of_figures", "rules_of_inputs"),
+    "models/inputs.py": ("rules_of_inputs", "rules_of_figures", "heatmaps"),
+    "models/rows.py": ("rules_of_inputs", "score"),
     "detection/stationary.py": FIGURES,
     "detection/labels.py": FIGURES,
     "plan.py": ("plan",),
     "artifacts.py": ("artifacts",),
     "protocols.py": FIGURES,
-    "stages/score.py": ("score",),
+    "stages/score.py": ("score", "rules_of_stages"),
     "stages/tables.py": ("tables",),
-    "stages/heatmaps.py": ("heatmaps",),
+    "stages/heatmaps.py": ("heatmaps", "rules_of_stages"),
     "training/objective.py": ("objectives", "rules_of_training"),
     "training/learner.py": ("objectives", "rules_of_training"),
     "models/rcgrad/objective.py": ("objectives", "rules_of_training"),
@@ -56,6 +57,13 @@ OPERATORS = re.compile(
     r"|ReplaceComparisonOperator_(Lt_LtE|LtE_Lt|Gt_GtE|GtE_Gt|Eq_NotEq|NotEq_Eq|Is_IsNot|IsNot_Is)"
     r"|ReplaceBinaryOperator_(Add_Sub|Sub_Add|Mul_Div|Div_Mul|FloorDiv_Div|BitAnd_BitOr)|ReplaceUnaryOperator_Delete_\w+)"
 )
+UNSEEN = re.compile(
+    # what only type checkers and readers of a signature see
+    r"TYPE_CHECKING|@dataclass\(|^\s*(def |\*,)"
+    # lengths that are equal anyway; the size of files, not what is in them
+    r"|strict=|compress"
+)
+"""Lines whose faults no test can see in what the program does."""
 LONGEST_S = 300
 """A fault that makes tests run longer is noticed."""
 
@@ -72,6 +80,13 @@ class Fault:
         """Return the module without and with the fault."""
         before = (REPOSITORY / PACKAGE / self.module).read_text(encoding="utf-8")
         return before, mutate_code(before, get_operator(self.operator)(), self.number)
+
+    @property
+    def unseen(self) -> bool:
+        """Return whether it lies where no test can see it."""
+        before, after = (text.splitlines() for text in self.code())
+        changed = [line for line, other in zip(before, after, strict=False) if line != other]
+        return all(UNSEEN.search(line) for line in changed)
 
     def __str__(self) -> str:
         before, after = (text.splitlines() for text in self.code())
@@ -93,13 +108,18 @@ def faults(only: str) -> Iterator[Fault]:
             yield from (Fault(module, name, number) for number in range(count))
 
 
-def passes(tree: Path, tests: tuple[str, ...]) -> bool:
-    """Return whether these tests pass on a copy of the tree."""
+def passes(tree: Path, tests: tuple[str, ...], *modules: str) -> bool:
+    """Return whether these tests, and the examples of these modules, pass on a copy of the tree."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
     environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(
-            [*command, *(f"tests/test_{name}.py" for name in tests)],
+            [
+                *command,
+                "--doctest-modules",
+                *(f"{PACKAGE}/{module}" for module in modules),
+                *(f"tests/test_{name}.py" for name in tests),
+            ],
             cwd=tree,
             env=environment,
             capture_output=True,
@@ -118,7 +138,8 @@ def is_noticed(fault: Fault, trees: queue.SimpleQueue[Path]) -> bool:
     path = tree / PACKAGE / fault.module
     try:
         path.write_text(after, encoding="utf-8")
-        return not passes(tree, next(tests for place, tests in TESTS.items() if fault.module.startswith(place)))
+        tests = next(tests for place, tests in TESTS.items() if fault.module.startswith(place))
+        return not passes(tree, tests, fault.module)
     finally:
         path.write_text(before, encoding="utf-8")
         trees.put(tree)
@@ -135,7 +156,8 @@ def main() -> None:
     every = list(faults(given.only))
     if not every:
         parser.error(f"--only {given.only}: no such module has fast tests; use one of {', '.join(TESTS)}")
-    chosen = random.Random(given.seed).sample(every, min(given.sample, len(every)))
+    random.Random(given.seed).shuffle(every)
+    chosen = list(islice((fault for fault in every if not fault.unseen), given.sample))
     with tempfile.TemporaryDirectory(prefix="flowgrad-faults-") as folder, ThreadPoolExecutor(given.workers) as pool:
         trees: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for number in range(given.workers):
