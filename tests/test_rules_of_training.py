@@ -11,13 +11,15 @@ import torch
 from torch import nn
 
 from flowgrad import artifacts
+from flowgrad.errors import InputError
 from flowgrad.flow.magnitude import network_input
 from flowgrad.models.inputs import standardised
-from flowgrad.models.rcgrad.objective import FlowGradEN, FlowGradIC, RCGrad
+from flowgrad.models.rcgrad.encoders import build_encoders
+from flowgrad.models.rcgrad.objective import FlowGradEN, FlowGradIC, RCGrad, _from_imagenet
 from flowgrad.training.augment import augmented
 from flowgrad.training.checkpointing import save
 from flowgrad.training.data import EpochBatches, HeldOutBatches
-from flowgrad.training.learner import Learner
+from flowgrad.training.learner import Learner, _joined
 from flowgrad.training.loop import _rows_if_ended
 from flowgrad.training.objective import InfoNCE, Samples
 from flowgrad.training.samples import KIND, SampleSet, has_whole_window, split, too_few, windows_of
@@ -129,6 +131,55 @@ def test_retrieval_is_the_share_of_frames_that_find_their_sound():
     module.embeddings = lambda *_: embeddings
     module.validation_step(batch(4), 0)
     assert module.logged["held_out_retrieval"] == 0.5
+
+
+def test_three_of_four_frames_that_find_their_sound():
+    module = training()
+    frames = torch.eye(4)
+    frames[3] = frames[0]
+    module.embeddings = lambda *_: {"image_encoder": frames, "audio_encoder": torch.eye(4)}
+    module.validation_step(batch(4), 0)
+    assert module.logged["held_out_retrieval"] == 0.75
+
+
+def test_what_processes_gather_is_one_batch_in_their_order():
+    parts = torch.arange(12.0).view(2, 3, 2)
+    assert _joined(parts).tolist() == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9], [10, 11]]
+
+
+def test_a_loss_that_is_no_number_ends_the_training_with_advice():
+    module = training()
+    for loss in (float("nan"), float("inf")):
+        with pytest.raises(InputError, match=r"rcgrad: the loss is (nan|inf) in epoch 1; lower training.learning_rate"):
+            module._check(torch.tensor(loss))
+    module._check(torch.tensor(3.0))
+
+
+def test_published_files_of_flowgrad_count_epochs_from_0():
+    state = {"a": torch.zeros(1)}
+    assert training("rcgrad").objective.content(state, 3) == state
+    for method in ("flowgrad-ic", "flowgrad-en"):
+        assert training(method).objective.content(state, 3) == {"state_dict": state, "epoch": 2}
+
+
+def test_tensors_have_the_names_of_the_published_files_in_a_checkpoint():
+    module, checkpoint = training(), {}
+    module.on_save_checkpoint(checkpoint)
+    names = set(checkpoint["state_dict"])
+    assert "image_encoder.layer.weight" in names
+    module.on_load_checkpoint(checkpoint)
+    assert set(checkpoint["state_dict"]) == {f"objective.{name}" for name in names} == set(module.state_dict())
+
+
+def test_the_one_tensor_that_an_imagenet_network_lacks_is_named():
+    state = build_encoders("rcgrad")["image_encoder"].state_dict()
+    short = {key: value for key, value in state.items() if key != "bn1.bias"}
+    with pytest.raises(InputError, match="is no ResNet-18: bn1.bias is missing or of another shape"):
+        _from_imagenet(short)
+    with pytest.raises(InputError, match=r"ResNet-18: conv1.weight is missing or of another shape"):
+        _from_imagenet(state | {"conv1.weight": state["conv1.weight"][:2]})
+    found = _from_imagenet(state | {"fc.weight": torch.zeros(3)})
+    torch.testing.assert_close(found["image_encoder"].state_dict()["conv1.weight"], state["conv1.weight"])
 
 
 def test_the_learning_rate_follows_the_held_out_loss():

@@ -20,6 +20,8 @@ MILLISECOND = 1e-3
 REASONS_NAMED = 3
 SLACK_S = 1.0
 """An annotation this much past the end of a clip is no rounding."""
+MANY = 10
+"""An annotation at so many times a clip's length may be in milliseconds."""
 
 Known = Mapping[str, Annotations]
 
@@ -129,7 +131,9 @@ def past_the_end(annotated: Known, lengths: Mapping[str, float]) -> str | None:
         f"annotated past the end: {len(late)} of {_count(len(lengths), 'clip')} looked at, for example {name}, which"
     )
     words += f" lasts {lengths[name]:.4g} s and is annotated at {time:.6g} s"
-    milliseconds = all(time * MILLISECOND <= lengths[name] + SLACK_S for name, time in late.items())
+    milliseconds = all(
+        MANY * lengths[name] <= time <= (lengths[name] + SLACK_S) / MILLISECOND for name, time in late.items()
+    )
     return words + ("; the times look like milliseconds" if milliseconds else "")
 
 
