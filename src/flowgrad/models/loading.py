@@ -138,11 +138,11 @@ def load_model(
         batch_size: frames that pass through the encoders at once; ``auto``: 16 on a CPU, by free memory on a GPU.
 
     Returns:
-        A callable ``model(frames, audio, sample_rate, flow, background) -> maps``: frames (N, H, W, 3) uint8 RGB
-        at any size, audio (N, S) float32 around each frame at ``sample_rate`` Hz, flow in native pixels: magnitudes (N, 224, 224),
-        or for a model that needs the direction (N, 2, 224, 224), x then y; background (N, 224, 224) uint8, grey levels
-        (:func:`flowgrad.flow.background.difference`); maps (N, 224, 224) float32. What a model does not need may be
-        None.
+        A callable ``model(frames, audio, sample_rate, flow, background) -> maps``. Frames are (N, H, W, 3) uint8 RGB
+        at any size, audio is (N, S) float32 around each frame at ``sample_rate`` Hz. Flow is in native pixels:
+        magnitudes (N, 224, 224), or for a model that needs the direction (N, 2, 224, 224), x then y. Background is
+        (N, 224, 224) uint8, grey levels (:func:`flowgrad.flow.background.difference`). Maps are (N, 224, 224) float32.
+        What a model does not need may be None.
 
     Raises:
         InputError: model or protocol is unknown, makes no maps, or its checkpoint is absent or does not fit.
