@@ -48,7 +48,8 @@ def _laid(
     """Return another picture moved onto this one; what it does not show is taken from this one."""
     import cv2
 
-    if _hardly_moves(matrix):
+    # below half a pixel interpolation would only blur
+    if _farthest(matrix) < 0.5:
         return other
     size = picture.shape[1], picture.shape[0]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -57,10 +58,15 @@ def _laid(
     )
 
 
-def _hardly_moves(matrix: npt.NDArray[np.float64]) -> bool:
-    """Return whether no corner moves by half a pixel: then interpolation would only blur."""
+def overlaps(matrix: npt.NDArray[np.float64]) -> bool:
+    """Return whether most of one picture is in the other: no corner moves by more than a quarter of the width."""
+    return bool(_farthest(matrix) <= MAP_SIZE / 4)
+
+
+def _farthest(matrix: npt.NDArray[np.float64]) -> float:
+    """Return how far a displacement moves a corner of the picture at most, pixels."""
     corners = np.array([[0, 0, 1], [MAP_SIZE, 0, 1], [0, MAP_SIZE, 1], [MAP_SIZE, MAP_SIZE, 1]], float)
-    return bool(np.abs(corners @ matrix[:2].T - corners[:, :2]).max() < 0.5)
+    return float(np.abs(corners @ matrix[:2].T - corners[:, :2]).max())
 
 
 def _is_same_scene(picture: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> bool:

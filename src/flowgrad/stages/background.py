@@ -14,7 +14,7 @@ import numpy.typing as npt
 from flowgrad import artifacts, frames
 from flowgrad.artifacts import CHUNK_FRAMES
 from flowgrad.constants import FRAMES_PER_SECOND, MAP_SIZE
-from flowgrad.flow.background import difference
+from flowgrad.flow.background import difference, overlaps
 from flowgrad.flow.camera import camera_motion, displacement
 from flowgrad.flow.forms import ARTIFACT as FLOW
 from flowgrad.flow.windows import COUNT, REACH, compared
@@ -74,26 +74,26 @@ class _Clip:
         for kept in (self._pictures, self._steps):
             for old in [key for key in kept if key < number - REACH]:
                 del kept[old]
-        last = int(self._reader.frames[-1])
-        moved = dict(self._moved(number, last))
-        others = [other for other in compared(number, int(self._reader.frames[0]), last) if other in moved]
+        moved = dict(self._moved(number))
+        others = compared(number, min(moved), max(moved))
         pictures = [self._picture(other) for other in others]
         return difference(self._picture(number), pictures, [moved[other] for other in others])
 
-    def _moved(self, number: int, last: int) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
-        """Yield each frame within reach and where this one's points are in it; a gap ends the chain."""
+    def _moved(self, number: int) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
+        """Yield the frames that show the same place, and where this one's points are in each.
+
+        A gap ends the chain of displacements, and so does a camera that has moved on.
+        """
         yield number, np.eye(3)
         matrix: Any = np.eye(3)
-        for other in range(number, min(number + REACH, last)):
-            if other not in self._pairs:
+        for other in range(number, number + REACH):
+            if other not in self._pairs or not overlaps(matrix := self._step(other) @ matrix):
                 break
-            matrix = self._step(other) @ matrix
             yield other + 1, matrix
         matrix = np.eye(3)
-        for other in range(number - 1, max(number - REACH, 0) - 1, -1):
-            if other not in self._pairs:
+        for other in range(number - 1, number - REACH - 1, -1):
+            if other not in self._pairs or not overlaps(matrix := np.linalg.inv(self._step(other)) @ matrix):
                 break
-            matrix = np.linalg.inv(self._step(other)) @ matrix
             yield other, matrix
 
     def _step(self, number: int) -> npt.NDArray[np.float64]:
