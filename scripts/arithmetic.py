@@ -14,6 +14,7 @@ with job(snakemake) as run:
         heatmaps.run(
             **work.model(run, row, depends.get("weights", "")),
             flow_in=Path(inputs["flow"]) if "flow" in inputs else None,
+            background_in=Path(inputs["background"]) if "background" in inputs else None,
             maps_in=Path(inputs["maps"]) if "maps" in inputs else None,
             wanted=work.wanted(run, shard, protocol),
             out=Path(out),

@@ -15,6 +15,7 @@ with job(snakemake) as run:
             **work.model(run, row, snakemake.params.depends.get("weights", "")),
             frames_in=frames,
             flow_in=Path(inputs["flow"]) if "flow" in inputs else None,
+            background_in=Path(inputs["background"]) if "background" in inputs else None,
             maps_in=Path(inputs["maps"]) if "maps" in inputs else None,
             wanted=work.wanted(run, shard, protocol),
             out=Path(snakemake.output.maps),

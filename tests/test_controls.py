@@ -58,7 +58,7 @@ def test_rows_that_look_at_nothing(workflow, tmp_path):
 
 
 def test_they_are_no_models_that_run_by_themselves():
-    assert len(DEFAULT_MODELS) == 7
+    assert len(DEFAULT_MODELS) == 9
     assert not {"whole-frame", "centre-box"} & set(DEFAULT_MODELS)
     with pytest.raises(InputError, match="whole-frame is a control"):
         flowgrad.load_model("whole-frame")

@@ -26,7 +26,10 @@ SMALL = {
     "clips_per_job": 5,
     "pictures": 1,
 }
-SEVEN = ["flow", "flowgrad-en", "flowgrad-h", "flowgrad-ic", "rcgrad", "yolo-baseline", "yolo-topline"]
+NINE = [
+    "flow", "flowgrad-en", "flowgrad-h", "flowgrad-ic", "motion", "rcgrad", "rcgrad-motion", "yolo-baseline",
+    "yolo-topline",
+]  # fmt: skip
 
 
 def test_no_dataset_is_the_demo():
@@ -90,7 +93,7 @@ def test_all_rows_come_from_nothing_but_this_repository(small_demo, capsys):
     assert process.returncode == 0, output
     assert "no dataset is configured: this is the demo" in output
     summary = pd.read_csv(small_demo / "results/metrics/summary.csv")
-    assert sorted(set(summary["model"])) == SEVEN
+    assert sorted(set(summary["model"])) == NINE
     assert len(summary) == 14
     assert (summary["frames"] + summary["skipped"] > 0).all()
     assert "2 clips: 2 ok" in output

@@ -49,6 +49,11 @@ def flow(estimator: str = "{estimator}", kind: str = "{kind}", shard: str = "{sh
     return f"{RESULTS}/flow/{estimator}/{kind}/{shard}.h5"
 
 
+def background(estimator: str = "{estimator}", shard: str = "{shard}") -> str:
+    """Return how far the frames of a shard differ from their background; its flow says how the camera moved."""
+    return f"{RESULTS}/background/{estimator}/{shard}.h5"
+
+
 def heatmaps(protocol: str = "{protocol}", model: str = "{model}", shard: str = "{shard}") -> str:
     """Return the maps of a model under a protocol."""
     return f"{RESULTS}/heatmaps/{protocol}/{model}/{shard}.h5"

@@ -23,6 +23,8 @@ from flowgrad.constants import MAP_SIZE
 from flowgrad.errors import InputError
 
 Kind = Literal["magnitude", "signed"]
+Scale = Literal["linear", "root", "percentile"]
+"""What a model may ask of magnitudes (:func:`flowgrad.flow.prepared.compressed`)."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ARTIFACT = "flow"
 DTYPES: dict[Kind, dict[str, Any]] = {

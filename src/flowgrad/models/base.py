@@ -12,8 +12,10 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from flowgrad.code import Code, implementation, module_of
-from flowgrad.constants import MAP_SIZE, FrameStorage
+from flowgrad.constants import FRAMES_PER_SECOND, MAP_SIZE, FrameStorage
 from flowgrad.errors import InputError
+from flowgrad.flow.forms import Scale, kind_of
+from flowgrad.flow.windows import LONGEST_S, REACH, pairs_around
 
 if TYPE_CHECKING:
     from flowgrad.models.layout import CheckpointLayout
@@ -46,9 +48,42 @@ class AudioSpec:
 
 @dataclass(frozen=True)
 class FlowSpec:
-    """The flow from the frame to its successor, in a form of :mod:`flowgrad.flow.forms`."""
+    """The flow from the frame to its successor, in a form of :mod:`flowgrad.flow.forms`, or what is made of it.
+
+    Attributes:
+        form: as it is kept.
+        magnitude: a signed form is given as the length of its vectors, so as what is kept as a magnitude always is.
+            What follows is done to magnitudes alone (:mod:`flowgrad.flow.prepared`).
+        seconds: the mean of all pairs in so much time about the frame; 0.125 is the frame's own pair.
+        camera: the motion of the whole picture is kept or removed; the latter needs a signed form.
+        unit: pixels of the source, or of the map.
+        scale: as it is, its square root, or clipped at the frame's 95th percentile.
+        smoothing: deviation of a Gaussian, pixels of the map.
+    """
 
     form: str = "magnitude"
+    magnitude: bool = False
+    seconds: float = 1 / FRAMES_PER_SECOND
+    camera: Literal["kept", "removed"] = "kept"
+    unit: Literal["source", "map"] = "source"
+    scale: Scale = "linear"
+    smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raise ``InputError`` where these do not go together."""
+        signed = kind_of(self.form) == "signed"
+        if self.camera == "removed" and not (signed and self.magnitude):
+            raise InputError("flow: camera removed needs a signed form and magnitude=True")
+        plain = (self.unit, self.scale, self.smoothing, round(self.seconds * FRAMES_PER_SECOND))
+        if signed and not self.magnitude and plain != ("source", "linear", 0, 1):
+            raise InputError("flow: seconds, unit, scale and smoothing of a signed form need magnitude=True")
+        if not 0 < self.seconds <= LONGEST_S:
+            raise InputError(f"flow: expected seconds in 0..{LONGEST_S}, got {self.seconds}")
+
+    @property
+    def given(self) -> str:
+        """Return the form whose shape the model is given."""
+        return "magnitude" if self.magnitude else self.form
 
 
 @dataclass(frozen=True)
@@ -59,6 +94,7 @@ class Needs:
         frames: the frame.
         audio: the sound around it.
         flow: the motion that begins there; a still that has none is not applicable.
+        background: how far the frame differs from what its place looks like most of the time; needs motion, too.
         maps_of: another model whose maps it starts from.
         boxes: detected boxes, ``all`` or the ``moving`` ones; the latter need motion, too.
     """
@@ -66,6 +102,7 @@ class Needs:
     frames: FrameSpec | None = None
     audio: AudioSpec | None = None
     flow: FlowSpec | None = None
+    background: bool = False
     maps_of: str | None = None
     boxes: Literal["all", "moving"] | None = None
 
@@ -75,9 +112,15 @@ class Needs:
         return self.frames is not None or self.audio is not None
 
     @property
+    def reach(self) -> int:
+        """Return how many frames before and after its own one it looks at."""
+        pairs = pairs_around(0, self.flow.seconds) if self.flow is not None else range(1)
+        return max(-pairs.start, pairs.stop, REACH if self.background else 0)
+
+    @property
     def motion(self) -> bool:
         """Return whether it needs a successor."""
-        return self.flow is not None or self.boxes == "moving"
+        return self.flow is not None or self.background or self.boxes == "moving"
 
 
 class Settings(BaseModel):
@@ -100,13 +143,15 @@ class Batch:
     Attributes:
         frames: (N, size, size, 3) uint8 RGB.
         audio: (N, samples) float32 at the rate that it declares.
-        flow: (N, 224, 224) or (N, 2, 224, 224), by its form; native pixels per 1/8 s.
+        flow: (N, 224, 224) or (N, 2, 224, 224), by its form; pixels per 1/8 s, of the source unless its needs say else.
+        background: (N, 224, 224) uint8, the difference to the background in grey levels.
         maps: (N, 224, 224) float32, of the model that it starts from.
     """
 
     frames: npt.NDArray[np.uint8] | None = None
     audio: npt.NDArray[np.float32] | None = None
     flow: npt.NDArray[Any] | None = None
+    background: npt.NDArray[np.uint8] | None = None
     maps: Maps | None = None
 
 

@@ -9,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from flowgrad.constants import MAP_SIZE
+from flowgrad.constants import FRAMES_PER_SECOND, MAP_SIZE
 from flowgrad.errors import InputError
 from flowgrad.flow.forms import shape_of
+from flowgrad.flow.prepared import given as prepared_flow
 from flowgrad.models.base import Batch, Localize, Maps, Model, Needs, Precision, Runtime, localized
 from flowgrad.models.device import resolve_batch_size, resolve_device
 from flowgrad.models.inputs import fitted_audio, resized
@@ -37,14 +38,15 @@ class LocalizationModel:
         audio: npt.NDArray[np.float32] | None = None,
         sample_rate: int | None = None,
         flow: npt.NDArray[Any] | None = None,
+        background: npt.NDArray[np.uint8] | None = None,
     ) -> Maps:
         """Localize the sound in each frame; see :func:`load_model` for shapes.
 
         Raises ``ValueError`` where an input is missing or has the wrong shape; the message says what was expected.
         """
-        given = _prepared(self.name, self._needs, frames, audio, sample_rate, flow)
+        given = _prepared(self.name, self._needs, frames, audio, sample_rate, flow, background)
         if self._start is not None:
-            given = replace(given, maps=self._start(frames, audio, sample_rate, flow))
+            given = replace(given, maps=self._start(frames, audio, sample_rate, flow, background))
         arrays = {name: value for name, value in vars(given).items() if value is not None}
         count = _common_length(arrays)
         maps = np.empty((count, MAP_SIZE, MAP_SIZE), np.float32)
@@ -74,6 +76,7 @@ def _prepared(
     audio: npt.NDArray[np.float32] | None,
     sample_rate: int | None,
     flow: npt.NDArray[Any] | None,
+    background: npt.NDArray[np.uint8] | None,
 ) -> Batch:
     """Return what a model needs of what was given, checked; frames keep their size."""
     seen: npt.NDArray[np.uint8] | None = None
@@ -89,11 +92,30 @@ def _prepared(
             raise ValueError(f"{name} needs audio (N, S) and its sample_rate")
         heard = fitted_audio(np.asarray(audio), sample_rate, needs.audio.sample_rate, needs.audio.seconds)
     if needs.flow is not None:
-        shape = shape_of(needs.flow.form)
-        if flow is None or np.shape(flow)[1:] != shape:
-            got = "none" if flow is None else np.shape(flow)
-            raise ValueError(f"flow: {name} needs (N, {', '.join(map(str, shape))}), got {got}")
-    return Batch(frames=seen, audio=heard, flow=flow if needs.flow is not None else None)
+        flow = _expected("flow", name, flow, shape_of(needs.flow.form))
+        width = MAP_SIZE
+        if needs.flow.unit == "map":
+            if frames is None:
+                raise ValueError(f"frames: {name} needs them, too: their width says what a pixel of flow is")
+            width = np.shape(frames)[2]
+        # who calls has averaged over time already, if they want it
+        every = range(len(flow))
+        flow = prepared_flow(flow, every, every, replace(needs.flow, seconds=1 / FRAMES_PER_SECOND), width)
+    if needs.background:
+        background = _expected("background", name, background, (MAP_SIZE, MAP_SIZE))
+    return Batch(
+        frames=seen,
+        audio=heard,
+        flow=flow if needs.flow is not None else None,
+        background=background if needs.background else None,
+    )
+
+
+def _expected(what: str, name: str, array: npt.NDArray[Any] | None, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    if array is None or np.shape(array)[1:] != shape:
+        got = "none" if array is None else np.shape(array)
+        raise ValueError(f"{what}: {name} needs (N, {', '.join(map(str, shape))}), got {got}")
+    return np.asarray(array)
 
 
 def load_model(
@@ -116,10 +138,11 @@ def load_model(
         batch_size: frames that pass through the encoders at once; ``auto``: 16 on a CPU, by free memory on a GPU.
 
     Returns:
-        A callable ``model(frames, audio, sample_rate, flow) -> maps``: frames (N, H, W, 3) uint8 RGB at any size,
-        audio (N, S) float32 around each frame at ``sample_rate`` Hz, flow in native pixels: magnitudes (N, 224, 224),
-        or for a model that needs the direction (N, 2, 224, 224), x then y; maps (N, 224, 224) float32. What a model
-        does not need may be None.
+        A callable ``model(frames, audio, sample_rate, flow, background) -> maps``. Frames are (N, H, W, 3) uint8 RGB
+        at any size, audio is (N, S) float32 around each frame at ``sample_rate`` Hz. Flow is in native pixels:
+        magnitudes (N, 224, 224), or for a model that needs the direction (N, 2, 224, 224), x then y. Background is
+        (N, 224, 224) uint8, grey levels (:func:`flowgrad.flow.background.difference`). Maps are (N, 224, 224) float32.
+        What a model does not need may be None.
 
     Raises:
         InputError: model or protocol is unknown, makes no maps, or its checkpoint is absent or does not fit.

@@ -15,6 +15,7 @@ from flowgrad.models.rcgrad.presets import FLOWGRAD, RCGRAD
 from flowgrad.registry import Registry
 
 _HYBRID, _CONTROLS = "flowgrad.models.hybrid", "flowgrad.models.controls"
+_MOTION = "flowgrad.models.motion"
 _RCGRAD, _LEARNT = "flowgrad.models.rcgrad.model", "flowgrad.models.rcgrad.objective"
 _LFS = "models/ of github.com/rrrajjjj/flowgrad (Git LFS)"
 _RC_RELEASE = "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization"
@@ -35,6 +36,8 @@ _BUILT_IN = (
           training=Training(f"{_LEARNT}:FlowGradEN.started", "rcgrad")),
     Model("hear-the-flow", "flowgrad.models.hear_the_flow.model:load", HTF_PRESETS, weights=_HTF_WEIGHTS,
           threshold="median", default=False),
+    Model("motion", f"{_MOTION}:load_motion", presets.ROBUST_MOTION),
+    Model("rcgrad-motion", f"{_MOTION}:load_times_motion", presets.times_motion("rcgrad")),
     Model("yolo-baseline", presets=presets.ALL_BOXES, gives="boxes"),
     Model("yolo-topline", presets=presets.MOVING_BOXES, gives="boxes"),
     Model("whole-frame", f"{_CONTROLS}:whole_frame", gives="boxes", default=False),

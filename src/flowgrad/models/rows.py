@@ -40,6 +40,11 @@ class Row:
         return any(needs.flow is not None for needs in self._all)
 
     @property
+    def reach(self) -> int:
+        """Return how many frames before and after its own one it looks at."""
+        return max(needs.reach for needs in self._all)
+
+    @property
     def kinds(self) -> set[str]:
         """Return the kinds of flow artifact that it reads."""
         return {kind_of(needs.flow.form) for needs in self._all if needs.flow is not None}

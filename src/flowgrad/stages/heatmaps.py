@@ -14,8 +14,22 @@ import numpy.typing as npt
 from flowgrad import artifacts, frames
 from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.flow.forms import ARTIFACT as FLOW
-from flowgrad.models.base import AudioSpec, Batch, FrameSpec, Model, Needs, Precision, Runtime, Settings, localized
+from flowgrad.flow.prepared import given
+from flowgrad.flow.windows import pairs_around
+from flowgrad.models.base import (
+    AudioSpec,
+    Batch,
+    FlowSpec,
+    FrameSpec,
+    Model,
+    Needs,
+    Precision,
+    Runtime,
+    Settings,
+    localized,
+)
 from flowgrad.models.inputs import resized, stored_audio, window_length, window_start
+from flowgrad.schemas.background import BACKGROUND
 from flowgrad.schemas.heatmaps import HEATMAPS
 
 log = logging.getLogger(__name__)
@@ -32,6 +46,7 @@ def run(
     out: Path,
     frames_in: Path | None = None,
     flow_in: Path | None = None,
+    background_in: Path | None = None,
     maps_in: Path | None = None,
     wanted: Mapping[str, Collection[int]] | None = None,
     checkpoint: Path | None = None,
@@ -51,6 +66,7 @@ def run(
             that cannot be had (no successor, no sound) has no row, a clip without any no group.
         frames_in: frames artifact, for models that look at frames or listen.
         flow_in: flow artifact, for models that use flow.
+        background_in: background artifact, for models that use it.
         maps_in: the maps that a model starts from.
         wanted: the frames to compute by clip; None computes all.
         checkpoint: weights, where the model has any.
@@ -74,7 +90,13 @@ def run(
         def opened(path: Path | None, kind: str) -> artifacts.ArtifactReader | None:
             return stack.enter_context(artifacts.open_artifact(path, kind)) if path else None
 
-        sources = _Sources(needs, opened(frames_in, frames.KIND), opened(flow_in, FLOW), opened(maps_in, HEATMAPS))
+        sources = _Sources(
+            needs,
+            decoded=opened(frames_in, frames.KIND),
+            flow=opened(flow_in, FLOW),
+            background=opened(background_in, BACKGROUND),
+            maps=opened(maps_in, HEATMAPS),
+        )
         runtime, at_once = Runtime(), WITHOUT_NETWORK
         if needs.decoded or checkpoint is not None:
             import torch
@@ -99,25 +121,26 @@ def run(
             if not numbers:
                 continue
             group = output.clip(clip, **sources.fingerprints(clip))
-            for batch, times, given in sources.batches(clip, numbers, at_once):
-                maps = localized(model.name, localize, given, len(batch))
+            for batch, times, inputs in sources.batches(clip, numbers, at_once):
+                maps = localized(model.name, localize, inputs, len(batch))
                 group.append(frame=np.array(batch, np.int32), time_s=times, maps=maps.astype(np.float16))
             log.info("%s: %d maps", clip, len(numbers))
 
 
 class _Sources:
-    """What a model reads: frames and audio, flow, another model's maps."""
+    """What a model reads: frames and audio, flow, background, another model's maps."""
 
     def __init__(
         self,
         needs: Needs,
         decoded: artifacts.ArtifactReader | None,
         flow: artifacts.ArtifactReader | None,
+        background: artifacts.ArtifactReader | None,
         maps: artifacts.ArtifactReader | None,
     ):
         self.needs = needs
-        self.decoded, self.flow, self.maps = decoded, flow, maps
-        self._readers = [reader for reader in (decoded, flow, maps) if reader is not None]
+        self.decoded, self.flow, self.background, self.maps = decoded, flow, background, maps
+        self._readers = [reader for reader in (decoded, flow, background, maps) if reader is not None]
 
     def clips(self) -> list[str]:
         """Return the clips that every source holds and that have sound where the model listens."""
@@ -155,7 +178,8 @@ class _Sources:
                 Batch(
                     frames=_seen(reader, batch, self.needs.frames) if reader and self.needs.frames else None,
                     audio=self._windows(clip, times, self.needs.audio) if self.needs.audio else None,
-                    flow=self.flow.rows(clip, self.needs.flow.form, batch) if self.flow and self.needs.flow else None,
+                    flow=_flow(self.flow, clip, batch, self.needs.flow) if self.flow and self.needs.flow else None,
+                    background=self.background.rows(clip, "difference", batch) if self.background else None,
                     maps=self.maps.rows(clip, "maps", batch) if self.maps else None,
                 ),
             )
@@ -173,6 +197,14 @@ class _Sources:
             if low < high:
                 windows[row, low - start : high - start] = self.decoded.read(clip, name, slice(low, high))
         return stored_audio(windows, spec.bits)
+
+
+def _flow(reader: artifacts.ArtifactReader, clip: str, numbers: list[int], spec: FlowSpec) -> npt.NDArray[Any]:
+    """Return the flow of each frame as a model asks for it; pairs that there are not are left out of a mean."""
+    there = set(reader.read(clip, "frame").tolist())
+    pairs = sorted({pair for number in numbers for pair in pairs_around(number, spec.seconds)} & there)
+    width = int(reader.attributes(clip)["source_width"])
+    return given(reader.rows(clip, spec.form, pairs), pairs, numbers, spec, width)
 
 
 def _seen(reader: frames.FrameReader, numbers: list[int], spec: FrameSpec) -> npt.NDArray[np.uint8]:

@@ -18,6 +18,7 @@ from flowgrad.workflow.run import Run
 
 DECODING = ("flowgrad.stages.decode", "flowgrad.decoding")
 FLOW = "flowgrad.stages.flow"
+BACKGROUND = "flowgrad.stages.background"
 HEATMAPS = "flowgrad.stages.heatmaps"
 DETECT = ("flowgrad.stages.detect", "flowgrad.detection.yolo")
 SCORE = "flowgrad.stages.score"
@@ -40,7 +41,7 @@ def selection(run: Run) -> dict[str, Any]:
         rules.ground_truth.model_dump() | rules.stationary.model_dump(exclude={"stationary_iou"})
         for rules in run.protocols.values()
     ]
-    return {"frames": sorted({tuple(sorted(some.items())) for some in fields})}
+    return {"frames": sorted({tuple(sorted(some.items())) for some in fields}), "reach": run.reach}
 
 
 def estimator(run: Run) -> dict[str, Any]:
@@ -54,6 +55,11 @@ def estimator(run: Run) -> dict[str, Any]:
 def flow(run: Run) -> dict[str, Any]:
     """Return what flow depends on."""
     return {"code": code_digest(FLOW, *DECODING)} | estimator(run) | selection(run)
+
+
+def background(run: Run) -> dict[str, Any]:
+    """Return what the difference to the background depends on."""
+    return {"code": code_digest(BACKGROUND, *DECODING), "flow": flow(run)} | selection(run)
 
 
 def heatmaps(run: Run, row: Row) -> dict[str, Any]:
@@ -78,6 +84,8 @@ def _heatmaps(run: Run, row: Row) -> dict[str, Any]:
     }
     if row.needs.flow is not None:
         params |= {"flow": flow(run)}
+    if row.needs.background:
+        params |= {"background": background(run)}
     if model.weights is not None:
         params |= {"weights": run.weights_sha256.get(model.weights.key, TRAINED)}
     if row.needs.decoded or model.weights is not None:

@@ -26,6 +26,8 @@ def heatmaps(run: Run, row: Row, shard: str) -> dict[str, str]:
         inputs["checkpoint"] = str(run.findings.checkpoints[weights.key])
     if row.needs.flow is not None:
         inputs["flow"] = paths.flow(run.config.flow.estimator, kind_of(row.needs.flow.form), shard)
+    if row.needs.background:
+        inputs["background"] = paths.background(run.config.flow.estimator, shard)
     if row.needs.maps_of:
         inputs["maps"] = paths.heatmaps(row.protocol, row.needs.maps_of, shard)
     return inputs
@@ -51,6 +53,8 @@ def frame_readers(run: Run, shard: str) -> list[str]:
     """Return the files that are made from the frames of a shard: once they are there, it is released."""
     readers = [paths.heatmaps(row.protocol, row.name, shard) for row in run.networks if row.needs.decoded]
     readers += [paths.flow(run.config.flow.estimator, kind, shard) for kind in run.flow_kinds]
+    if run.compares:
+        readers.append(paths.background(run.config.flow.estimator, shard))
     if run.detects:
         readers += sorted({boxes(run, protocol, shard) for protocol in run.protocols})
     return readers

@@ -123,6 +123,16 @@ class Run:
         return [kind for kind in KINDS if any(kind in row.kinds for row in self.map_rows)]
 
     @property
+    def compares(self) -> bool:
+        """Return whether any row needs the background."""
+        return any(row.needs.background for row in self.map_rows)
+
+    @property
+    def reach(self) -> int:
+        """Return how many frames before and after its own one any row looks at, its start included."""
+        return max((row.reach for row in self.map_rows), default=0)
+
+    @property
     def listens(self) -> bool:
         """Return whether any row needs sound."""
         return any(row.listens for row in self.table)

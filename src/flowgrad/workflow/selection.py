@@ -19,12 +19,15 @@ def scored(annotations: Mapping[str, Annotations], rules: GroundTruth) -> Frames
     return {clip: set(scored_frames(known, rules)) for clip, known in annotations.items()}
 
 
-def with_neighbours(annotations: Mapping[str, Annotations], protocols: Iterable[Protocol]) -> Frames:
-    """Return the frames that must be decoded: the scored ones, their successors (flow), and what detection compares."""
+def with_neighbours(annotations: Mapping[str, Annotations], protocols: Iterable[Protocol], reach: int = 0) -> Frames:
+    """Return the frames that must be decoded: the scored ones, their successors (flow), and what detection compares.
+
+    ``reach``: so many frames before and after each are looked at, too.
+    """
     wanted: Frames = {}
     for protocol in protocols:
         gap = protocol.stationary.stationary_gap
-        offsets = {0, 1, gap}
+        offsets = {0, 1, gap, *range(-reach, reach + 1)}
         if protocol.stationary.stationary_drop == "both":
             offsets.add(-gap)
         for clip, numbers in scored(annotations, protocol.ground_truth).items():

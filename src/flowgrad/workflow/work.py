@@ -54,7 +54,7 @@ def _decoded(run: Run, shard: str) -> selection.Frames | None:
     if run.config.frames == "all":
         return None
     known = read_annotations(run.plan.annotation_file(shard))
-    return selection.with_neighbours(known, run.protocols.values())
+    return selection.with_neighbours(known, run.protocols.values(), run.reach)
 
 
 def estimator(run: Run, threads: int) -> FlowEstimator:

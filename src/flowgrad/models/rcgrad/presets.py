@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 
 from flowgrad.constants import FrameStorage
-from flowgrad.models.base import AudioSpec, FlowSpec, FrameSpec, Needs, Settings
-from flowgrad.models.presets import FORM, FlowStorage
+from flowgrad.models.base import AudioSpec, FrameSpec, Needs, Settings
+from flowgrad.models.presets import FlowOptions
 from flowgrad.models.window import SAMPLE_RATE, SECONDS
 
 
@@ -35,12 +36,9 @@ class RCGrad(Settings):
         )
 
 
-class FlowGrad(RCGrad):
+class FlowGrad(RCGrad, FlowOptions):
     """FlowGrad-IC and -EN: the flow, too."""
 
-    flow_storage: FlowStorage = Field(
-        "float16", description="flow magnitude in float, or rounded to whole pixels and stored as JPEG"
-    )
     flow_input: Literal["float", "wrap"] = Field(
         "float",
         description="(magnitude + 5) / 200 for IC and EN in float, or in 8 bits where 251..255 wrap to 0..4",
@@ -48,8 +46,7 @@ class FlowGrad(RCGrad):
 
     def needs(self) -> Needs:
         """Return a frame, the sound around it and the flow."""
-        seen = super().needs()
-        return Needs(frames=seen.frames, audio=seen.audio, flow=FlowSpec(FORM[self.flow_storage]))
+        return replace(super().needs(), flow=self.flow_spec())
 
 
 _RELEASED_AUDIO = {"sample_rate": 22050, "audio_seconds": 1.0, "audio_bits": "16", "audio_batch_norm": "clip"}

@@ -1,0 +1,15 @@
+"""Rule ``background``."""
+
+from pathlib import Path
+
+from flowgrad.stages import background
+from flowgrad.workflow import work
+from flowgrad.workflow.job import job
+
+with job(snakemake) as run, work.frames(run, snakemake.wildcards.shard) as frames:
+    background.run(
+        frames_in=frames,
+        flow_in=Path(snakemake.input.flow),
+        out=Path(snakemake.output.background),
+        threads=snakemake.threads,
+    )
