@@ -48,6 +48,12 @@ class TrainingConfig(Strict):
         10, ge=1, description="epochs without a better held-out loss; then training ends"
     )
     detector_epochs: int = Field(16, ge=1, le=10_000, description="of the detector of rendered streets, all of them")
+    compare: Literal["means", "best-places"] = Field(
+        "means",
+        description="what of a picture its sound is compared with: the mean over all places, as the papers do, or the"
+        " places that fit best",
+    )
+    mosaics: float = Field(0, ge=0, le=1, description="share of the batches whose frames are shown four in a picture")
     augment: bool = Field(False, description="crop, mirror, light and filter samples at random; the papers do not")
     seed: int = Field(2021, ge=0, lt=2**32, description="of everything that is drawn")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the encoders")

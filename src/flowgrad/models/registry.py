@@ -34,6 +34,8 @@ _BUILT_IN = (
           training=Training(f"{_LEARNT}:FlowGradIC.started", "rcgrad")),
     Model("flowgrad-en", f"{_RCGRAD}:FlowGradEN", FLOWGRAD, weights=_EN_WEIGHTS,
           training=Training(f"{_LEARNT}:FlowGradEN.started", "rcgrad")),
+    Model("flowgrad-en-picture", f"{_RCGRAD}:FlowGradENPicture", FLOWGRAD, weights=_EN_WEIGHTS, default=False),
+    Model("flowgrad-en-flow", f"{_RCGRAD}:FlowGradENFlow", FLOWGRAD, weights=_EN_WEIGHTS, default=False),
     Model("hear-the-flow", "flowgrad.models.hear_the_flow.model:load", HTF_PRESETS, weights=_HTF_WEIGHTS,
           threshold="median", default=False),
     Model("motion", f"{_MOTION}:load_motion", presets.ROBUST_MOTION),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import lightning as L
@@ -11,7 +12,7 @@ from torch import Tensor
 from flowgrad.errors import InputError
 from flowgrad.training.augment import augmented
 from flowgrad.training.data import Batch
-from flowgrad.training.objective import Objective, Samples
+from flowgrad.training.objective import MOSAIC, Objective, Samples
 
 SMALLEST_LEARNING_RATE = 1e-6
 SHRINK = 0.1
@@ -26,6 +27,7 @@ class Learner(L.LightningModule):
         lr_patience: epochs without a better held-out loss after which the learning rate shrinks to a tenth.
         augment: change batches at random (:mod:`flowgrad.training.augment`).
         seed: of those changes.
+        mosaics: share of the batches whose frames are shown four in a picture.
     """
 
     def __init__(
@@ -35,9 +37,10 @@ class Learner(L.LightningModule):
         lr_patience: int,
         augment: bool = False,
         seed: int = 0,
+        mosaics: float = 0.0,
     ):
         super().__init__()
-        self.objective, self.augment, self.seed = objective, augment, seed
+        self.objective, self.augment, self.seed, self.mosaics = objective, augment, seed, mosaics
         self.learning_rate, self.lr_patience = learning_rate, lr_patience
 
     # the state that Lightning keeps has the keys of the published checkpoints
@@ -50,13 +53,13 @@ class Learner(L.LightningModule):
         """Name the tensors as this module does; Lightning calls this."""
         checkpoint["state_dict"] = {f"objective.{key}": value for key, value in checkpoint["state_dict"].items()}
 
-    def embeddings(self, batch: Batch, draws: torch.Generator | None = None) -> dict[str, Tensor]:
-        """Return what the networks make of a batch; ``draws`` says how it is changed before."""
-        samples = Samples(
-            batch["frame"].permute(0, 3, 1, 2).float() / 255, batch["flow"].unsqueeze(1).float(), batch["audio"]
-        )
-        if draws is not None:
+    def embeddings(self, batch: Batch, draws: torch.Generator | None = None, number: int = 0) -> dict[str, Tensor]:
+        """Return what the networks make of a batch of this number; ``draws`` says how it is changed before."""
+        samples = samples_of(batch)
+        if draws is not None and self.augment:
             samples = augmented(samples, draws)
+        if draws is not None and self._in_mosaics(number, len(samples.audio)):
+            samples = replace(samples, mosaics=True)
         found = self.objective.embeddings(samples)
         if self.training and self.trainer.world_size > 1:
             # every process contrasts with the whole batch, not with its own part alone
@@ -66,15 +69,22 @@ class Learner(L.LightningModule):
     def training_step(self, batch: Batch, number: int) -> Tensor:
         """Return the loss of a batch; Lightning calls this."""
         draws = None
-        if self.augment:
+        if self.augment or self.mosaics:
             # from the place in the training alone: a resumed one draws the same
             draws = torch.Generator().manual_seed(
                 hash((self.seed, self.current_epoch, number, self.global_rank)) % 2**63
             )
-        loss = self.objective.loss(self.embeddings(batch, draws))
+        loss = self.objective.loss(self.embeddings(batch, draws, number))
         self._check(loss)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["audio"]))
         return loss
+
+    def _in_mosaics(self, number: int, size: int) -> bool:
+        """Return whether the frames of a batch are shown in mosaics: the same on every process that shares it."""
+        if not self.mosaics or size % MOSAIC:
+            return False
+        draws = torch.Generator().manual_seed(hash((self.seed, self.current_epoch, number)) % 2**63)
+        return torch.rand(1, generator=draws).item() < self.mosaics
 
     def _check(self, loss: Tensor) -> None:
         if not torch.isfinite(loss):
@@ -107,6 +117,12 @@ class Learner(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "monitor": "held_out_loss"}}
 
 
+def samples_of(batch: Batch) -> Samples:
+    """Return a batch as networks are shown it: frames in [0, 1], channels first."""
+    frame, flow = batch["frame"].permute(0, 3, 1, 2).float() / 255, batch["flow"].unsqueeze(1).float()
+    return Samples(frame, flow, batch["audio"])
+
+
 def _joined(parts: Any) -> Tensor:
-    """Return gathered parts (R, N, C) as one batch (R N, C)."""
+    """Return gathered parts (R, N, ...) as one batch (R N, ...)."""
     return parts.flatten(0, 1)  # type: ignore[no-any-return]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,13 +14,16 @@ import lightning as L
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from torch import nn
 
 from flowgrad.errors import InputError
 from flowgrad.training.checkpointing import AtomicCheckpoints
-from flowgrad.training.data import EpochBatches, HeldOutBatches, loader
-from flowgrad.training.learner import Learner
-from flowgrad.training.objective import Objective
+from flowgrad.training.data import Batch as Drawn
+from flowgrad.training.data import Batches, EpochBatches, HeldOutBatches, loader
+from flowgrad.training.learner import Learner, samples_of
+from flowgrad.training.objective import MOSAIC, Objective
 from flowgrad.training.samples import SampleSet, split, too_few
+from flowgrad.training.statistics import measure
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,8 @@ GPU_WORKERS = 4
 """Processes that read ahead for a GPU; a CPU is busier with the networks than with reading."""
 MEASURED = ("train_loss", "held_out_loss", "held_out_chance", "held_out_retrieval")
 """What Lightning measures in an epoch."""
+MEASURED_OVER = 16
+"""At most so many batches give BatchNorm statistics, and mean and deviation of the flow."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Schedule:
     early_stopping_patience: int
     augment: bool
     precision: Literal["float32", "bfloat16"]
+    mosaics: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,38 @@ class History(L.Callback):
             )
 
 
+class Statistics(L.Callback):
+    """Measures BatchNorm statistics over samples to learn from, as inference sees them: always the same ones.
+
+    Those of new branches before the first step, and all of them before every held-out loss. What an epoch leaves behind
+    is therefore what was judged. Every process measures over all of the samples, so that none differs.
+    """
+
+    def __init__(self, samples: SampleSet, batches: EpochBatches):
+        self._reads, self._keys = Batches(samples), list(batches)[:MEASURED_OVER]
+
+    def _batches(self, trainer: L.Trainer) -> Iterator[Drawn]:
+        for keys in self._keys:
+            yield trainer.strategy.batch_to_device(self._reads[keys])
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Make new branches see; Lightning calls this, for a training that is taken up again too."""
+        assert isinstance(pl_module, Learner)
+        if trainer.current_epoch == 0:
+            pl_module.objective.measure(samples_of(batch) for batch in self._batches(trainer))
+            self._measure(trainer, pl_module.objective, pl_module.objective.new_branches())
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Make the statistics fit the weights; Lightning calls this before the held-out batches."""
+        assert isinstance(pl_module, Learner)
+        self._measure(trainer, pl_module.objective, [pl_module.objective])
+
+    def _measure(self, trainer: L.Trainer, objective: Objective, parts: list[nn.Module]) -> None:
+        if parts:
+            with trainer.precision_plugin.val_step_context():
+                measure(objective, parts, map(samples_of, self._batches(trainer)), objective.embeddings)
+
+
 def fit(
     objective: Objective,
     samples: SampleSet,
@@ -135,6 +173,12 @@ def fit(
     """
     if schedule.batch_size % processes:
         raise InputError(f"training.batch_size: {schedule.batch_size} cannot be shared evenly by {processes} GPUs")
+    if schedule.mosaics and schedule.batch_size % (MOSAIC * processes):
+        raise InputError(
+            f"training.mosaics: {schedule.batch_size} samples make no whole mosaics of {MOSAIC}"
+            + (f" on each of {processes} GPUs" if processes > 1 else "")
+            + f"; set training.batch_size to a multiple of {MOSAIC * processes}"
+        )
     kept, aside = split(samples.clips, schedule.held_out, schedule.seed)
     windows = sum(len(samples.apart(clip, 0)) for clip in kept)
     problem = too_few(len(kept), len(aside), windows, schedule.batch_size)
@@ -159,6 +203,8 @@ def fit(
         max_epochs=schedule.epochs,
         callbacks=[
             history,
+            # after the clock has stopped
+            Statistics(samples, _everything(samples, kept, schedule)),
             EarlyStopping("held_out_loss", patience=schedule.early_stopping_patience, check_on_train_epoch_end=True),
             # in this order: what goes on from the last knows of the best
             ModelCheckpoint(filename="best", monitor="held_out_loss", **each_epoch),
@@ -191,9 +237,14 @@ def fit(
         say(f"goes on from {last}")
     if rows is None:
         trainer.fit(
-            Learner(objective, schedule.learning_rate, schedule.lr_patience, schedule.augment, schedule.seed).to(
-                memory_format=torch.channels_last
-            ),
+            Learner(
+                objective,
+                schedule.learning_rate,
+                schedule.lr_patience,
+                schedule.augment,
+                schedule.seed,
+                schedule.mosaics,
+            ).to(memory_format=torch.channels_last),
             loader(samples, batches, workers, pinned),
             loader(samples, checks, workers, pinned),
             ckpt_path=last if last.is_file() else None,
@@ -203,6 +254,11 @@ def fit(
         return None
     kept_epoch = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
     return Outcome(kept_epoch["state_dict"], int(kept_epoch["epoch"]) + 1, rows)
+
+
+def _everything(samples: SampleSet, clips: list[str], schedule: Schedule) -> EpochBatches:
+    """Return batches to measure over, the same in every epoch and on every process."""
+    return EpochBatches(samples, clips, schedule.batch_size, 1, 1, schedule.seed)
 
 
 def _rows_if_ended(last: Path, early_stopping_patience: int) -> list[dict[str, float]] | None:

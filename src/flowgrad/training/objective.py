@@ -6,16 +6,22 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 INITIAL_TEMPERATURE = 0.07
+BEST_SHARE = 0.04
+"""Share of the places of a picture that ``best-places`` compares: 8 of 14x14."""
+MOSAIC = 4
+"""Frames of a mosaic, two by two."""
+Compare = Literal["means", "best-places"]
+"""What of a picture is compared with a sound: the mean over its places, or the places that fit best."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +32,13 @@ class Start:
         kind: ``random``, ``imagenet``, or the model whose checkpoint ``file`` is.
         file: None for ``random``.
         width: channels of the encoders' first stage.
+        compare: what of a picture is compared with a sound.
     """
 
     kind: str
     file: Path | None
     width: int
+    compare: Compare = "means"
 
 
 @dataclass(frozen=True)
@@ -41,11 +49,13 @@ class Samples:
         frame: (N, 3, 224, 224) float in [0, 1].
         flow: (N, 1, 224, 224) float, its magnitude in native pixels per 1/8 s.
         audio: (N, 80000) float in [-1, 1], 5 s at 16 kHz centred on the frame.
+        mosaics: the encoders are shown four frames in one picture, two by two; N is a multiple of four.
     """
 
     frame: Tensor
     flow: Tensor
     audio: Tensor
+    mosaics: bool = False
 
 
 class Objective(nn.Module, ABC):
@@ -53,9 +63,16 @@ class Objective(nn.Module, ABC):
 
     name: str
 
+    def new_branches(self) -> list[nn.Module]:
+        """Return the parts whose BatchNorm statistics are of nothing, or of something else than what they see."""
+        return []
+
+    def measure(self, samples: Iterable[Samples]) -> None:
+        """Take from some samples what an input is standardised by; called once, before the training."""
+
     @abstractmethod
     def embeddings(self, samples: Samples) -> dict[str, Tensor]:
-        """Return what each network makes of N samples, (N, C) each.
+        """Return what each network makes of N samples, (N, C) each, or (N, C, h, w) where places are compared.
 
         With several GPUs, those of the whole batch are gathered before :meth:`loss` compares them.
         """
@@ -77,6 +94,20 @@ class Objective(nn.Module, ABC):
         return dict(state)
 
 
+def tiled(x: Tensor) -> Tensor:
+    """Return (N, C, H, W) as mosaics (N / 4, C, H, W): four that follow each other, each at half its size."""
+    count, channels, height, width = x.shape
+    small = F.avg_pool2d(x, 2).reshape(count // MOSAIC, 2, 2, channels, height // 2, width // 2)
+    return small.permute(0, 3, 1, 4, 2, 5).reshape(count // MOSAIC, channels, height, width)
+
+
+def quarters(x: Tensor) -> Tensor:
+    """Return the parts (N, C, h / 2, w / 2) of what was made of mosaics (N / 4, C, h, w): :func:`tiled` undone."""
+    count, channels, height, width = x.shape
+    parts = x.reshape(count, channels, 2, height // 2, 2, width // 2).permute(0, 2, 4, 1, 3, 5)
+    return parts.reshape(count * MOSAIC, channels, height // 2, width // 2)
+
+
 class InfoNCE(nn.Module):
     """Symmetric InfoNCE: each row of one side must find its own row on the other side, and the other way round."""
 
@@ -85,14 +116,28 @@ class InfoNCE(nn.Module):
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / INITIAL_TEMPERATURE)))
 
     def logits(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return the scaled cosine similarities (N, N) of embeddings (N, C)."""
+        """Return the scaled similarities (N, N) of embeddings (N, C): cosines.
+
+        With places, (N, C, h, w) on one side or both, it is the mean cosine over the places that fit best
+        (``BEST_SHARE``); where both have places, each is compared with the same place of the other.
+        """
         # in bfloat16 logits near 10 would come in steps of 0.06
         with torch.autocast(first.device.type, enabled=False):
             first, second = F.normalize(first.float(), dim=1), F.normalize(second.float(), dim=1)
-            return self.logit_scale.exp() * first @ second.T
+            if first.ndim == 2 and second.ndim == 2:
+                return self.logit_scale.exp() * first @ second.T
+            if first.ndim == 4 and second.ndim == 4:
+                cosines = torch.einsum("nchw,mchw->nmhw", first, second)
+            elif first.ndim == 4:
+                cosines = torch.einsum("nchw,mc->nmhw", first, second)
+            else:
+                cosines = torch.einsum("nc,mchw->nmhw", first, second)
+            places = cosines.flatten(2)
+            best = places.topk(max(1, round(BEST_SHARE * places.shape[2])), dim=2).values
+            return self.logit_scale.exp() * best.mean(dim=2)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return the loss, a scalar, of embeddings (N, C)."""
+        """Return the loss, a scalar, of embeddings (N, C), or (N, C, h, w)."""
         logits = self.logits(first, second)
         own = torch.arange(len(logits), device=logits.device)
         return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2

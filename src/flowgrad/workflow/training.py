@@ -224,8 +224,8 @@ class TrainingRun:
             "identity": self.train_params(method),
             "objective": model.objective,
             "layout": _weights(method).layout,
-            "start": Start(kind, start_file(self.config, method), training.width),
-            "schedule": Schedule(**training.model_dump(exclude={*NOT_SCHEDULE, "width"})),
+            "start": Start(kind, start_file(self.config, method), training.width, training.compare),
+            "schedule": Schedule(**training.model_dump(exclude={*NOT_SCHEDULE, "width", "compare"})),
         }
 
     @property

@@ -4,9 +4,14 @@ RCGrad back-propagates the audio embedding ``a`` through the image encoder and w
 mean gradient (Wu et al., Interspeech 2022). Behind ``A`` there is nothing but a spatial mean, so the gradient is
 ``a / (h w)`` at every place and the map is ``ReLU(<a, A(x, y)>) / (h w)``: no backward pass is needed. ``A`` and ``a``
 are both >= 0, so the ReLU changes nothing.
+
+That map is high where activations are large, whatever they say: untrained and little trained convolutions have their
+largest ones along the border. The ``cosine`` map takes the length out: ``<a, A(x, y)> / (|a| |A(x, y)|)``.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,17 +20,24 @@ from torch import Tensor
 from flowgrad.constants import MAP_SIZE
 
 EPSILON = 1e-7
+Cam = Literal["raw", "cosine"]
 
 
-def localization_map(activations: Tensor, embedding: Tensor, size: int = MAP_SIZE) -> Tensor:
-    """Return the Grad-CAM of embeddings (N, C) through activations (N, C, h, w), as (N, size, size) in [0, 1]."""
+def localization_map(activations: Tensor, embedding: Tensor, cam: Cam = "raw", size: int = MAP_SIZE) -> Tensor:
+    """Return where embeddings (N, C) fit activations (N, C, h, w), as (N, size, size) in [0, 1].
+
+    ``raw`` is their Grad-CAM, ``cosine`` their cosine at every place; both are stretched to the whole range.
+    """
     cells = activations.shape[2] * activations.shape[3]
     # float32 whatever the encoders ran in: the map is thresholded
     with torch.autocast(activations.device.type, enabled=False):
-        cam = torch.einsum("nchw,nc->nhw", activations.float(), embedding.float()) / cells
-        cam = _stretch(cam)
-        cam = F.interpolate(cam[:, None], (size, size), mode="bilinear", align_corners=False)[:, 0]
-        return _stretch(cam)
+        activations, embedding = activations.float(), embedding.float()
+        if cam == "cosine":
+            activations, embedding = F.normalize(activations, dim=1), F.normalize(embedding, dim=1)
+        cam_map = torch.einsum("nchw,nc->nhw", activations, embedding) / cells
+        cam_map = _stretch(cam_map)
+        cam_map = F.interpolate(cam_map[:, None], (size, size), mode="bilinear", align_corners=False)[:, 0]
+        return _stretch(cam_map)
 
 
 def _stretch(maps: Tensor) -> Tensor:

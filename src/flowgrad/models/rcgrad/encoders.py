@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flowgrad.flow.magnitude import INPUT_OFFSET, INPUT_SCALE
 from flowgrad.models.checkpoints import load_state, shapes
 from flowgrad.models.layout import PUBLISHED_WIDTH
-from flowgrad.models.rcgrad.layout import CHECKPOINTS, WINDOW, layout_of, width_of
+from flowgrad.models.rcgrad.layout import CHECKPOINTS, WINDOW, layout_of, standardises_flow, width_of
 from flowgrad.models.resnet import Encoder
 
 HOP = 353
@@ -27,9 +28,36 @@ class AudioEncoder(Encoder):
         return super().forward(log_spectrogram(x)).mean(dim=(2, 3))
 
 
-def build_encoders(method: str, width: int = PUBLISHED_WIDTH) -> nn.ModuleDict:
-    """Return the untrained encoders of ``method`` under the names that its checkpoint gives them."""
-    encoders: dict[str, nn.Module] = {}
+class FlowInput(nn.Module):
+    """The flow as a network of ours sees it: mean 0 and deviation 1 over what it was trained on.
+
+    Published networks see ``(magnitude + 5) / 200``, which hardly differs from one place to another (deviation 0.02).
+    Both numbers are kept in the checkpoint, in native pixels per 1/8 s.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(0.0))
+        self.register_buffer("deviation", torch.tensor(1.0))
+
+    def forward(self, magnitude: Tensor) -> Tensor:
+        """Return magnitudes, of any shape, standardised."""
+        return (magnitude - self.mean) / self.deviation
+
+    def of_published(self, x: Tensor) -> Tensor:
+        """Return what :func:`flowgrad.flow.magnitude.network_input` gave, standardised."""
+        return self.forward(x * INPUT_SCALE - INPUT_OFFSET)
+
+
+def build_encoders(method: str, width: int = PUBLISHED_WIDTH, standardised_flow: bool = False) -> nn.ModuleDict:
+    """Return the untrained encoders of ``method`` under the names that its checkpoint gives them.
+
+    ``standardised_flow`` adds ``flow_input``, a :class:`FlowInput`, as trainings of ours have it.
+    """
+    encoders: dict[str, nn.Module] = {"flow_input": FlowInput()} if standardised_flow else {}
     for known in CHECKPOINTS[method]:
         audio = known.prefix == "audio_encoder"
         encoders[known.prefix] = AudioEncoder(width) if audio else Encoder(known.channels, known.first, width=width)
@@ -42,7 +70,7 @@ def load_encoders(path: Path, method: str) -> nn.ModuleDict:
     Raises ``InputError`` as :func:`load_state` does.
     """
     state = load_state(path, layout_of(method))
-    encoders = build_encoders(method, width_of(shapes(state)) or PUBLISHED_WIDTH)
+    encoders = build_encoders(method, width_of(shapes(state)) or PUBLISHED_WIDTH, standardises_flow(state))
     encoders.load_state_dict(state, strict=True)
     return encoders
 

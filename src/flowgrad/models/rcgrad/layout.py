@@ -64,6 +64,9 @@ CHECKPOINTS: dict[str, tuple[EncoderLayout, ...]] = {
     ),
 }
 UNUSED_ANYWHERE: Layout = {"loss_fn.logit_scale": ()}
+FLOW_INPUT: Layout = {"flow_input.mean": (), "flow_input.deviation": ()}
+"""What is taken out of the flow, in native pixels per 1/8 s: in the files that are trained here, not in published ones.
+"""
 
 
 def width_of(found: Layout) -> int | None:
@@ -72,11 +75,22 @@ def width_of(found: Layout) -> int | None:
     return shape[0] if shape else None
 
 
+def sees_flow(method: str) -> bool:
+    """Return whether an encoder of a method takes in flow."""
+    return any(encoder.first == "conv1_flow" for encoder in CHECKPOINTS[method])
+
+
+def standardises_flow(found: Iterable[str]) -> bool:
+    """Return whether a file, of which these are the keys, says how its flow is standardised."""
+    return not FLOW_INPUT.keys().isdisjoint(found)
+
+
 def layout_of(method: str) -> CheckpointLayout:
     """Return the layout of a checkpoint of the RCGrad family."""
 
     def needed(found: Layout) -> Layout:
-        return _joined(encoder.layout(width_of(found) or PUBLISHED_WIDTH) for encoder in CHECKPOINTS[method])
+        own = _joined(encoder.layout(width_of(found) or PUBLISHED_WIDTH) for encoder in CHECKPOINTS[method])
+        return own | FLOW_INPUT if sees_flow(method) and standardises_flow(found) else own
 
     def unused(found: Layout) -> Layout:
         spare = _joined(encoder.unused(width_of(found) or PUBLISHED_WIDTH) for encoder in CHECKPOINTS[method])

@@ -14,7 +14,7 @@ from flowgrad.flow.magnitude import network_input
 from flowgrad.models.base import Batch, Maps, Runtime
 from flowgrad.models.inputs import standardised
 from flowgrad.models.rcgrad.cam import clean, localization_map
-from flowgrad.models.rcgrad.encoders import load_encoders, use_clip_statistics
+from flowgrad.models.rcgrad.encoders import FlowInput, load_encoders, use_clip_statistics
 
 if TYPE_CHECKING:
     from flowgrad.models.rcgrad import presets
@@ -27,7 +27,7 @@ class RCGrad:
 
     Args:
         checkpoint: file in the published layout.
-        settings: how the flow is prepared and how the audio encoder normalises.
+        settings: how the flow is prepared, how the audio encoder normalises, which map is made.
         runtime: device, and precision of the encoders' arithmetic; maps are float32 always.
 
     Raises:
@@ -35,12 +35,14 @@ class RCGrad:
     """
 
     name: ClassVar[str] = "rcgrad"
+    method: ClassVar[str] = "rcgrad"
+    """Whose checkpoint it is."""
 
     def __init__(self, checkpoint: Path, settings: presets.RCGrad, runtime: Runtime):
         self.settings = settings
         self.device = torch.device(runtime.device)
         self._dtype = torch.bfloat16 if runtime.precision == "bfloat16" else None
-        self._encoders = load_encoders(Path(checkpoint), self.name)
+        self._encoders = load_encoders(Path(checkpoint), self.method)
         if settings.audio_batch_norm == "clip":
             use_clip_statistics(self._encoders["audio_encoder"])
         self._encoders.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -75,7 +77,10 @@ class RCGrad:
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
     def _maps(self, image: Tensor, flow: Tensor | None, embedding: Tensor) -> Tensor:
-        return localization_map(self._encoders["image_encoder"](image), embedding)
+        return self._map(self._encoders["image_encoder"](image), embedding)
+
+    def _map(self, activations: Tensor, embedding: Tensor) -> Tensor:
+        return localization_map(activations, embedding, self.settings.cam)
 
 
 class _WithFlow(RCGrad):
@@ -85,24 +90,51 @@ class _WithFlow(RCGrad):
         assert batch.flow is not None, self.name
         return network_input(batch.flow, self.settings.flow_input)
 
+    def _flow(self, flow: Tensor | None) -> Tensor:
+        """Return the flow as the checkpoint's network was trained to see it."""
+        assert flow is not None, self.name
+        scaled = self._encoders["flow_input"] if "flow_input" in self._encoders else None  # noqa: SIM401
+        return scaled.of_published(flow) if isinstance(scaled, FlowInput) else flow
+
 
 class FlowGradIC(_WithFlow):
     """FlowGrad-IC: flow is a fourth channel of the image encoder."""
 
-    name = "flowgrad-ic"
+    name = method = "flowgrad-ic"
 
     def _maps(self, image: Tensor, flow: Tensor | None, embedding: Tensor) -> Tensor:
-        assert flow is not None
-        stacked = torch.cat((image, flow), dim=1).contiguous(memory_format=torch.channels_last)
-        return localization_map(self._encoders["image_encoder"](stacked), embedding)
+        stacked = torch.cat((image, self._flow(flow)), dim=1).contiguous(memory_format=torch.channels_last)
+        return self._map(self._encoders["image_encoder"](stacked), embedding)
 
 
 class FlowGradEN(_WithFlow):
     """FlowGrad-EN: an encoder of its own for the flow; the map is the product of both encoders' maps."""
 
-    name = "flowgrad-en"
+    name = method = "flowgrad-en"
 
     def _maps(self, image: Tensor, flow: Tensor | None, embedding: Tensor) -> Tensor:
-        seen = localization_map(self._encoders["image_encoder"](image), embedding)
-        moved = localization_map(self._encoders["flow_encoder"](flow), embedding)
-        return seen * moved
+        return self._picture_map(image, embedding) * self._flow_map(flow, embedding)
+
+    def _picture_map(self, image: Tensor, embedding: Tensor) -> Tensor:
+        return self._map(self._encoders["image_encoder"](image), embedding)
+
+    def _flow_map(self, flow: Tensor | None, embedding: Tensor) -> Tensor:
+        return self._map(self._encoders["flow_encoder"](self._flow(flow)), embedding)
+
+
+class FlowGradENPicture(FlowGradEN):
+    """One factor of FlowGrad-EN: the map of its image encoder."""
+
+    name = "flowgrad-en-picture"
+
+    def _maps(self, image: Tensor, flow: Tensor | None, embedding: Tensor) -> Tensor:
+        return self._picture_map(image, embedding)
+
+
+class FlowGradENFlow(FlowGradEN):
+    """The other factor of FlowGrad-EN: the map of its flow encoder."""
+
+    name = "flowgrad-en-flow"
+
+    def _maps(self, image: Tensor, flow: Tensor | None, embedding: Tensor) -> Tensor:
+        return self._flow_map(flow, embedding)

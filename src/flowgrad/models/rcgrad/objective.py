@@ -3,12 +3,15 @@
 RCGrad (Wu et al., Interspeech 2022): symmetric InfoNCE between frame and sound, with a learnt scale. FlowGrad
 (section 2.2): IC has the same loss with flow as a fourth channel, EN the sum of the three pairwise losses. The papers
 leave the rest of IC and EN open; docs/training.md lists what stands in.
+
+Not from the papers: ``compare: best-places`` (multiple-instance InfoNCE) asks that some places of a picture fit its
+sound, where the papers' mean asks it of the whole street.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -18,23 +21,30 @@ from flowgrad.errors import InputError
 from flowgrad.flow.magnitude import INPUT_OFFSET, INPUT_SCALE
 from flowgrad.models.checkpoints import read_state
 from flowgrad.models.inputs import PIXEL_DEVIATION, PIXEL_MEAN
-from flowgrad.models.rcgrad.encoders import build_encoders, load_encoders
-from flowgrad.training.objective import InfoNCE, Objective, Samples, Start
+from flowgrad.models.rcgrad.encoders import FlowInput, build_encoders, load_encoders
+from flowgrad.models.rcgrad.layout import sees_flow
+from flowgrad.training.objective import Compare, InfoNCE, Objective, Samples, Start, quarters, tiled
 
 
 class RCGrad(Objective):
     """Frame against sound.
 
     Args:
-        encoders: where they start, by the names of the published checkpoints.
+        encoders: where they start, by the names of the published checkpoints; ``flow_input`` beside them where flow is
+            standardised.
+        compare: what of a picture is compared with a sound.
+        new: names of the encoders that have never seen what they see here.
     """
 
     name = "rcgrad"
     pairs: ClassVar[tuple[tuple[str, str], ...]] = (("image_encoder", "audio_encoder"),)
     """The encoders that are compared."""
+    changed: ClassVar[tuple[str, ...]] = ()
+    """The encoders that see something else than those of the RCGrad that they start from."""
 
-    def __init__(self, encoders: nn.ModuleDict):
+    def __init__(self, encoders: nn.ModuleDict, compare: Compare = "means", new: Iterable[str] = ()):
         super().__init__()
+        self.compare, self._new = compare, tuple(new)
         for name, encoder in encoders.items():
             self.add_module(name, encoder)
         self.loss_fn = InfoNCE()
@@ -46,7 +56,8 @@ class RCGrad(Objective):
         Raises ``InputError`` naming the file where it does not fit.
         """
         if start.file is None:
-            return cls(build_encoders(cls.name, start.width))
+            encoders = build_encoders(cls.name, start.width, sees_flow(cls.name))
+            return cls(encoders, start.compare, (name for name in encoders if name.endswith("encoder")))
         try:
             imagenet = start.kind == "imagenet"
             rcgrad = _from_imagenet(read_state(start.file)) if imagenet else load_encoders(start.file, RCGrad.name)
@@ -55,7 +66,8 @@ class RCGrad(Objective):
                 raise InputError(
                     f"has width {found}, and training.width is {start.width}; use another start, or random"
                 )
-            return cls(cls._from_rcgrad(rcgrad, start.width))
+            new = ("audio_encoder",) if imagenet else cls.changed
+            return cls(cls._from_rcgrad(rcgrad, start.width), start.compare, new)
         except InputError as error:
             raise InputError(f"training.init.{cls.name}: {start.file}: {error}") from error
 
@@ -64,16 +76,51 @@ class RCGrad(Objective):
         """Return the encoders, started from those of RCGrad, which may themselves be returned."""
         return rcgrad
 
+    def new_branches(self) -> list[nn.Module]:
+        """Return the encoders that have never seen what they see here."""
+        return [getattr(self, name) for name in self._new]
+
+    def measure(self, samples: Iterable[Samples]) -> None:
+        """Take mean and deviation of the flow from some samples, over all places."""
+        scaled = getattr(self, "flow_input", None)
+        if not isinstance(scaled, FlowInput):
+            return
+        count, total, squares = 0, 0.0, 0.0
+        for some in samples:
+            flow = some.flow.double()
+            count, total, squares = (
+                count + flow.numel(),
+                total + flow.sum().item(),
+                squares + flow.square().sum().item(),
+            )
+        mean = total / count
+        scaled.mean.fill_(mean)
+        # where nothing moves at all, flow is zero before and after
+        scaled.deviation.fill_(math.sqrt(max(squares / count - mean**2, 0.0)) or 1.0)
+
     def embeddings(self, samples: Samples) -> dict[str, Tensor]:
-        """Return the embeddings (N, 8 width) by the name of their encoder."""
+        """Return the embeddings by the name of their encoder.
+
+        (N, 8 width); of picture and flow (N, 8 width, h, w) where places are compared.
+        """
         return {
-            "image_encoder": self._encoded("image_encoder", _standardised(samples.frame)),
+            "image_encoder": self._encoded("image_encoder", self._seen(samples), samples.mosaics),
             "audio_encoder": self.audio_encoder(samples.audio),  # type: ignore[operator]
         }
 
-    def _encoded(self, name: str, x: Tensor) -> Tensor:
+    def _seen(self, samples: Samples) -> Tensor:
+        return _standardised(samples.frame)
+
+    def _moved(self, samples: Samples) -> Tensor:
+        scaled = getattr(self, "flow_input", None)
+        return scaled(samples.flow) if isinstance(scaled, FlowInput) else _published(samples.flow)
+
+    def _encoded(self, name: str, x: Tensor, mosaics: bool) -> Tensor:
         encoder: Any = getattr(self, name)
-        return encoder(x.contiguous(memory_format=torch.channels_last)).mean(dim=(2, 3))  # type: ignore[no-any-return]
+        x = tiled(x) if mosaics else x
+        found: Tensor = encoder(x.contiguous(memory_format=torch.channels_last))
+        found = quarters(found) if mosaics else found
+        return found if self.compare == "best-places" else found.mean(dim=(2, 3))
 
     def loss(self, found: Mapping[str, Tensor]) -> Tensor:
         """Return the sum of InfoNCE over the pairs."""
@@ -100,23 +147,19 @@ class FlowGradIC(_Lightning):
     """Frame with flow against sound."""
 
     name = "flowgrad-ic"
+    changed = ("image_encoder",)
 
     @classmethod
     def _from_rcgrad(cls, rcgrad: nn.ModuleDict, width: int) -> nn.ModuleDict:
         """The fourth channel of the first convolution is the mean of the three that see colours (released code)."""
-        encoders = build_encoders(cls.name, width)
+        encoders = build_encoders(cls.name, width, standardised_flow=True)
         encoders["audio_encoder"].load_state_dict(rcgrad["audio_encoder"].state_dict())
         colours, mean, rest = _first_convolution(rcgrad)
         encoders["image_encoder"].load_state_dict(rest | {"conv1_flow.weight": torch.cat((colours, mean), dim=1)})
         return encoders
 
-    def embeddings(self, samples: Samples) -> dict[str, Tensor]:
-        """Return the embeddings (N, 8 width) by the name of their encoder."""
-        seen = torch.cat((_standardised(samples.frame), _scaled(samples.flow)), dim=1)
-        return {
-            "image_encoder": self._encoded("image_encoder", seen),
-            "audio_encoder": self.audio_encoder(samples.audio),  # type: ignore[operator]
-        }
+    def _seen(self, samples: Samples) -> Tensor:
+        return torch.cat((_standardised(samples.frame), self._moved(samples)), dim=1)
 
 
 class FlowGradEN(_Lightning):
@@ -128,11 +171,12 @@ class FlowGradEN(_Lightning):
         ("image_encoder", "flow_encoder"),
         ("flow_encoder", "audio_encoder"),
     )
+    changed = ("flow_encoder",)
 
     @classmethod
     def _from_rcgrad(cls, rcgrad: nn.ModuleDict, width: int) -> nn.ModuleDict:
         """The flow encoder is a copy of the image encoder whose first convolution is its mean (released code)."""
-        encoders = build_encoders(cls.name, width)
+        encoders = build_encoders(cls.name, width, standardised_flow=True)
         for name in ("image_encoder", "audio_encoder"):
             encoders[name].load_state_dict(rcgrad[name].state_dict())
         _, mean, rest = _first_convolution(rcgrad)
@@ -140,8 +184,9 @@ class FlowGradEN(_Lightning):
         return encoders
 
     def embeddings(self, samples: Samples) -> dict[str, Tensor]:
-        """Return the embeddings (N, 8 width) by the name of their encoder."""
-        return super().embeddings(samples) | {"flow_encoder": self._encoded("flow_encoder", _scaled(samples.flow))}
+        """Return the embeddings by the name of their encoder, those of the flow too."""
+        moved = self._encoded("flow_encoder", self._moved(samples), samples.mosaics)
+        return super().embeddings(samples) | {"flow_encoder": moved}
 
 
 def _standardised(frame: Tensor) -> Tensor:
@@ -149,7 +194,7 @@ def _standardised(frame: Tensor) -> Tensor:
     return (frame - mean) / deviation
 
 
-def _scaled(flow: Tensor) -> Tensor:
+def _published(flow: Tensor) -> Tensor:
     return (flow + INPUT_OFFSET) / INPUT_SCALE
 
 
