@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from flowgrad import artifacts
 from flowgrad.datasets.base import Annotations, Box, SoundEvent
 from flowgrad.evaluation.consensus_iou import CIOU
+from flowgrad.evaluation.registry import METRICS
 from flowgrad.evaluation.thresholds import FIXED
 from flowgrad.models.registry import MODELS
 from flowgrad.models.rows import Row
@@ -213,3 +215,86 @@ def test_the_threshold_is_the_protocols(tmp_path):
     assert scored(tmp_path, {0: LEFT}, ["flow"], maps={0: ramp})["flow", 0] == (1.0, "ok")
     raw = lower.changed(normalise_maps=False)
     assert scored(tmp_path, {0: LEFT}, ["flow"], protocol=raw, maps={0: ramp})["flow", 0] == (0.5, "ok")
+
+
+def scored_long(
+    folder: Path,
+    known: Annotations,
+    metrics: Sequence[str],
+    *,
+    protocol: Protocol = PAPER,
+    models: Sequence[str] = ("flow",),
+    sound_s: float = 2.0,
+) -> pd.DataFrame:
+    """Score a clip of 17 frames with a map each; one row an item, a column a metric."""
+    artifacts.write_json(folder / "known.json", {"clip": known.to_json()})
+    (folder / "status.csv").write_text(f"{','.join(STATUS)}\nclip,ok,,17,{SIDE},{SIDE},{sound_s},,,0\n")
+    made = {(model, "rules"): folder / f"{model}.h5" for model in models if MODELS[model].gives == "maps"}
+    for path in made.values():
+        with artifacts.create(path, HEATMAPS) as output:
+            maps = np.stack([columns(112, number) for number in range(16)]).astype(np.float16)
+            output.clip("clip").append(frame=np.arange(16, dtype=np.int32), maps=maps)
+    artifacts.write_table(folder / "boxes.csv", pd.DataFrame(columns=list(DETECTIONS)))
+    score.run(
+        status_in=folder / "status.csv",
+        annotations_in=folder / "known.json",
+        rows=[row_of(model, protocol) for model in models],
+        protocols={"rules": protocol},
+        thresholds=dict.fromkeys(made, FIXED),
+        metrics=[METRICS[name] for name in metrics],
+        maps_in=made,
+        detections_in={"rules": folder / "boxes.csv"},
+        out=folder / "scores.csv",
+    )
+    table = pd.read_csv(folder / "scores.csv").pivot(  # noqa: PD010 - pivot_table drops what is NaN
+        index=["model", "frame", "status"], columns="metric", values="value"
+    )
+    return table.reset_index("status")
+
+
+CAR = (Box(0.5, *LEFT, "car", True, "1"), Box(1.0, *LEFT, "car", True, "1"))
+HEARD = (SoundEvent(0.4, 0.7, "car", True),)
+
+
+def test_frames_without_truth_are_read_by_those_that_ask_for_them(tmp_path):
+    """At 0, 1 and 1.5 s nothing sounds; the frame at 2 s has no successor, so it is no row at all."""
+    asked = scored_long(tmp_path, Annotations(CAR, HEARD), ["ciou", "success_0_1", "pointing_game", "confidence"])
+    flow = asked.loc["flow"]
+    assert flow["status"].to_dict() == {0: "negative", 4: "ok", 8: "negative", 12: "negative"}
+    assert list(flow.columns) == ["status", "ciou", "confidence", "pointing_game"]
+    assert flow.loc[4, ["ciou", "pointing_game"]].tolist() == [1, 1]
+    assert flow.loc[[0, 8, 12], ["ciou", "pointing_game"]].isna().all(axis=None)
+    assert flow["confidence"].to_dict() == {0: 0, 4: 4, 8: 8, 12: 12}, "not normalised"
+    unasked = scored_long(tmp_path, Annotations(CAR, HEARD), ["ciou", "success_0_1", "pointing_game"]).loc["flow"]
+    assert unasked["status"].to_dict() == {4: "ok"}
+
+
+def test_a_detector_that_finds_nothing_where_nothing_sounds_is_right(tmp_path):
+    """Also where such a frame leaves its denominator: an item without truth is never left out."""
+    protocol = PAPER.changed(no_detections="leave-out")
+    table = scored_long(
+        tmp_path, Annotations(CAR, HEARD), ["ciou", "highlighted"], protocol=protocol, models=["yolo-baseline"]
+    ).loc["yolo-baseline"]
+    assert table["status"].to_dict() == {
+        0: "negative",
+        4: "no_detections",
+        8: "negative",
+        12: "negative",
+        16: "negative",
+    }
+    assert table["highlighted"].dropna().to_dict() == {0: 0, 8: 0, 12: 0, 16: 0}
+
+
+def test_a_frame_of_which_nobody_knows_what_sounds_has_no_value(tmp_path):
+    """Two cars and one sound that names no track; named, the truth is that car's box alone."""
+    right = replace(CAR[0], x=112.0, track="2")
+    protocol = PAPER.changed(ground_truth="by-track")
+    table = scored_long(tmp_path, Annotations((*CAR, right), HEARD), ["ciou"], protocol=protocol).loc["flow"]
+    assert table["status"].to_dict() == {4: "ambiguous"}
+    assert table["ciou"].isna().all()
+    for track, value in (("1", 1.0), ("2", 0.0)):
+        named = (replace(HEARD[0], track=track),)
+        table = scored_long(tmp_path, Annotations((*CAR, right), named), ["ciou"], protocol=protocol).loc["flow"]
+        assert table.loc[4].tolist() == ["ok", value]
+    table = scored_long(tmp_path, Annotations(CAR, HEARD), ["ciou"], protocol=protocol).loc["flow"]
+    assert table.loc[4].tolist() == ["ok", 1.0], "the only car"

@@ -163,10 +163,10 @@ def test_a_summary_to_the_letter(tmp_path):
     )
     assert lines_of(tmp_path / "summary.csv") == [
         "model,protocol,frames,skipped,success_at_0_3,success_at_0_5,auc,mean_ciou,clips,success_at_0_5_low,"
-        "success_at_0_5_high,no_detections,constant_map,empty_prediction,empty_ground_truth",
-        "flow,paper,3,1,0.666667,0.333333,0.275,0.266667,1,,,0,1,0,0",
-        "none,paper,0,0,,,,,0,,,0,0,0,0",
-        "yolo,paper,3,1,0,0,0.025,0,1,,,2,0,1,1",
+        "success_at_0_5_high,no_detections,constant_map,empty_prediction,empty_ground_truth,ambiguous",
+        "flow,paper,3,1,0.666667,0.333333,0.275,0.266667,1,,,0,1,0,0,0",
+        "none,paper,0,0,,,,,0,,,0,0,0,0,0",
+        "yolo,paper,3,1,0,0,0.025,0,1,,,2,0,1,1,0",
     ]
     assert lines_of(tmp_path / "frames.csv") == [
         "model,protocol,video,frame,time_s,ciou,status",
@@ -194,7 +194,7 @@ def test_success_is_decided_before_a_value_is_rounded(tmp_path):
         frames_out=tmp_path / "frames.csv",
         summary_out=tmp_path / "summary.csv",
     )
-    assert lines_of(tmp_path / "summary.csv")[1] == "flow,paper,1,0,1,0,0.475,0.5,1,,,0,0,0,0"
+    assert lines_of(tmp_path / "summary.csv")[1] == "flow,paper,1,0,1,0,0.475,0.5,1,,,0,0,0,0,0"
     assert lines_of(tmp_path / "frames.csv")[1] == "flow,paper,a,8,1,0.5,ok"
 
 

@@ -46,9 +46,10 @@ class Stationary(Part):
 class GroundTruth(Part):
     """Which frames are scored, and which boxes on them count."""
 
-    ground_truth: Literal["sounding", "any-visible"] = Field(
+    ground_truth: Literal["sounding", "any-visible", "by-track"] = Field(
         "sounding",
-        description="boxes of the class that is heard, or every visible box while anything is heard",
+        description="boxes of the class that is heard, every visible box while anything is heard, or only the box of"
+        " the vehicle that is heard, where that is known",
     )
     event_edges: Literal["closed", "open"] = Field(
         "closed", description="a frame exactly at a sound event's start or end counts, or does not"

@@ -21,7 +21,7 @@ from flowgrad.datasets.registry import open_dataset
 from flowgrad.datasets.streets import Streets
 from flowgrad.errors import InputError
 from flowgrad.evaluation.consensus_iou import CIOU
-from flowgrad.evaluation.registry import METRICS
+from flowgrad.evaluation.registry import DEFAULT_METRICS, METRICS
 from flowgrad.models.registry import DEFAULT_MODELS, MODELS, checkpoint_names, trainable
 from flowgrad.plugins import load_files
 from flowgrad.protocols import BUILT_IN, Protocol
@@ -53,7 +53,7 @@ class Config(Strict):
         default_factory=dict, description="protocols of your own, by name; list the name under protocols too"
     )
     protocols: list[str] = Field(["paper", "released"], description="how inputs are prepared and maps are scored")
-    metrics: list[MetricName] = Field([CIOU.name], description="figures of the table; ciou is always the first")
+    metrics: list[MetricName] = Field(DEFAULT_METRICS, description="figures of the table; ciou is always the first")
     checkpoints: dict[CheckpointKey, GivenPath | Literal["trained"]] = Field(
         default_factory=dict,
         description="network weights, or 'trained'; without an entry the published name in the weights folder",
@@ -92,8 +92,15 @@ class Config(Strict):
         if value[:1] != [CIOU.name]:
             raise ValueError(f"{CIOU.name} is needed at the first place: [{', '.join([CIOU.name, *value])}]")
         distinct(value, METRICS, "metric")
+        for name in value:
+            missing = [other for other in METRICS[name].beside if other not in value]
+            if missing:
+                raise ValueError(f"metric {name!r} reads the values of {', '.join(missing)}: list them, too")
+            if any(METRICS[other].item is None for other in METRICS[name].beside):
+                raise ValueError(f"metric {name!r} reads the values of a metric that has none")
+        valued = [name for name in value if METRICS[name].item is not None]
         for what, taken, columns in (
-            ("frames.csv", {*ITEM, "metric", "value", "status"}, [(name, name) for name in value]),
+            ("frames.csv", {*ITEM, "metric", "value", "status"}, [(name, name) for name in valued]),
             ("summary.csv", set(SUMMARY), [(name, column) for name in value for column in METRICS[name].columns]),
         ):
             for name, column in columns:
@@ -126,6 +133,9 @@ class Config(Strict):
         dataset = info.data.get("dataset")
         if value == "annotated" and dataset and not dataset.labelled:
             raise ValueError(f"'annotated' needs annotations, which format {dataset.format!r} has not")
+        reading = [name for name in info.data.get("metrics", ()) if METRICS[name].negatives]
+        if value == "annotated" and reading:
+            raise ValueError(f"'annotated' computes no frame without truth, which metric {reading[0]!r} reads; use all")
         return value
 
     @field_validator("detector")

@@ -39,7 +39,10 @@ class Clip:
 
 @dataclass(frozen=True)
 class Box:
-    """An annotated vehicle at ``time`` s: top left corner and size in pixels of the source frame."""
+    """An annotated vehicle at ``time`` s: top left corner and size in pixels of the source frame.
+
+    ``track`` names the vehicle within its clip; empty where that is not known.
+    """
 
     time: float
     x: float
@@ -48,6 +51,7 @@ class Box:
     h: float
     label: str
     visible: bool
+    track: str = ""
 
     @property
     def xywh(self) -> tuple[float, float, float, float]:
@@ -64,13 +68,15 @@ class Box:
 class SoundEvent:
     """A vehicle sound from ``start`` to ``end`` s; ``offscreen`` is a label of its own in Urbansas.
 
-    Labels of events and boxes are compared as they are: a dataset gives them in one spelling.
+    Labels of events and boxes are compared as they are: a dataset gives them in one spelling. ``track`` is that of the
+    vehicle which sounds; empty where that is not known, as in Urbansas.
     """
 
     start: float
     end: float
     label: str
     identifiable: bool
+    track: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,9 @@ class Annotations:
         agree: how many regions must cover a pixel for its full weight.
         label: the class of a still; empty where the dataset has none.
         mask: what sounds in a still pixel by pixel (:func:`flowgrad.datasets.mask.packed`), in place of regions.
+        place: where it was filmed: clips of one place are alike; empty where that is not known.
+        city: the city of that place.
+        night: whether it is dark; None where that is not known.
     """
 
     boxes: tuple[Box, ...] = field(default=())
@@ -103,6 +112,9 @@ class Annotations:
     agree: int = 1
     label: str = ""
     mask: str = ""
+    place: str = ""
+    city: str = ""
+    night: bool | None = None
 
     @property
     def of_still(self) -> bool:
@@ -124,6 +136,12 @@ class Annotations:
             value["label"] = self.label
         if self.mask:
             value["mask"] = self.mask
+        if self.place:
+            value["place"] = self.place
+        if self.city:
+            value["city"] = self.city
+        if self.night is not None:
+            value["night"] = self.night
         return value
 
     @classmethod
@@ -136,6 +154,9 @@ class Annotations:
             value.get("agree", 1),
             value.get("label", ""),
             value.get("mask", ""),
+            value.get("place", ""),
+            value.get("city", ""),
+            value.get("night"),
         )
 
 

@@ -65,8 +65,10 @@ def _more(count: int) -> str:
     return f" (and {count - 1} more)" if count > 1 else ""
 
 
-def read_table(path: Path, text: Sequence[str], numbers: Sequence[str]) -> CsvTable:
+def read_table(path: Path, text: Sequence[str], numbers: Sequence[str], extra: Sequence[str] = ()) -> CsvTable:
     """Read columns of text and of numbers from a file that may have others, separated by ``,``, ``;`` or tabs.
+
+    Columns of text that are ``extra`` may be absent, and are then empty.
 
     Passed over: blank lines, rows of empty cells, empty cells past the last column. Where the separator is no comma, a
     comma in a number is a decimal one.
@@ -81,6 +83,8 @@ def read_table(path: Path, text: Sequence[str], numbers: Sequence[str]) -> CsvTa
     records = _records(path, content, separator)
     header = [name.strip() for name in next(records, (1, []))[1]]
     _check_header(path, header, wanted)
+    found = [name for name in extra if header.count(name) == 1]
+    text, wanted = (*text, *found), (*text, *found, *numbers)
     table = CsvTable(path, array("q"), {name: [] for name in text}, {name: array("d") for name in numbers})
     pick = itemgetter(*(header.index(name) for name in wanted))
     # a header that ends in a separator names no column after it
@@ -103,6 +107,7 @@ def read_table(path: Path, text: Sequence[str], numbers: Sequence[str]) -> CsvTa
                 table.text[name] += cells.texts(column)
             else:
                 cells.append(table.numbers[name], name, column)
+    table.text |= {name: [""] * len(table.lines) for name in extra if name not in found}
     if ragged:
         line, count = ragged[0]
         mend = "leave none out" if count < named else f"put a cell that holds {separator!r} in quotes"

@@ -7,6 +7,9 @@
     video/video_24fps|video_8fps/*.mp4  or video/*.mp4, or clips/*.mp4 (the first folder that holds videos is used)
     audio/*.wav                         where absent, the video's own sound track is used
 
+Where they are there, the columns track_id, city, location_id and night are read, too. The sound events of Urbansas name
+no track; a table of one's own may have a column track_id in audio_annotations.csv.
+
 A video or sound file may have any suffix of :mod:`flowgrad.datasets.suffixes`; in the tables the name of a clip may end
 in one. Classes are compared in one spelling (:mod:`flowgrad.datasets.labels`). ``video_2fps`` is not used: optical flow
 needs consecutive frames at 8 per second.
@@ -29,6 +32,9 @@ from flowgrad.errors import InputError
 VIDEO_FOLDERS = ("video/video_24fps", "video/video_8fps", "video", "clips")
 TOO_SLOW = "video_2fps"
 TEXT = ("filename", "label")
+TRACK = "track_id"
+NIGHT = {"0": False, "0.0": False, "1": True, "1.0": True}
+SITE = ("location_id", "city", "night")
 BOX = ("x", "y", "w", "h", "visibility")
 EVENT = ("start", "end", "non_identifiable_vehicle_sound")
 
@@ -131,18 +137,31 @@ class Urbansas:
         events: dict[str, list[SoundEvent]] = {}
         table = self._boxes
         columns = [table.numbers[name] for name in ("time", *BOX)]
-        for name, label, time, x, y, w, h, visibility in zip(*map(table.text.get, TEXT), *columns, strict=True):
+        texts = map(table.text.__getitem__, (*TEXT, TRACK))
+        for name, label, track, time, x, y, w, h, visibility in zip(*texts, *columns, strict=True):
             clip = boxes.setdefault(name, [])
             if time >= 0:
-                clip.append(Box(time=time, x=x, y=y, w=w, h=h, label=label, visible=visibility == 1))
+                clip.append(Box(time=time, x=x, y=y, w=w, h=h, label=label, visible=visibility == 1, track=track))
+        # the same in every row of a clip; the first row speaks for it
+        sites: dict[str, tuple[str, ...]] = {}
+        for name, *site in zip(table.text["filename"], *map(table.text.__getitem__, SITE), strict=True):
+            sites.setdefault(name, tuple(site))
         table = self._events
         columns = [table.numbers[name] for name in EVENT]
-        for name, label, start, end, unidentifiable in zip(*map(table.text.get, TEXT), *columns, strict=True):
-            events.setdefault(name, []).append(SoundEvent(start, end, label, identifiable=unidentifiable == 0))
-        return {
-            name: Annotations(tuple(boxes.get(name, ())), tuple(events.get(name, ())))
-            for name in sorted(boxes.keys() | events.keys())
-        }
+        texts = map(table.text.__getitem__, (*TEXT, TRACK))
+        for name, label, track, start, end, unidentifiable in zip(*texts, *columns, strict=True):
+            events.setdefault(name, []).append(SoundEvent(start, end, label, unidentifiable == 0, track))
+        found = {}
+        for name in sorted(boxes.keys() | events.keys()):
+            place, city, night = sites.get(name, ("", "", ""))
+            found[name] = Annotations(
+                tuple(boxes.get(name, ())),
+                tuple(events.get(name, ())),
+                place=place,
+                city=city,
+                night=NIGHT.get(night),
+            )
+        return found
 
     def annotations(self) -> dict[str, Annotations]:
         """See :class:`flowgrad.datasets.base.Dataset`.
@@ -153,7 +172,7 @@ class Urbansas:
 
     @cached_property
     def _boxes(self) -> CsvTable:
-        table = read_table(self.root / "annotations/video_annotations.csv", TEXT, ("time", *BOX))
+        table = read_table(self.root / "annotations/video_annotations.csv", TEXT, ("time", *BOX), (TRACK, *SITE))
         if not table.faults:
             times = table.numbers["time"]
             table.require(range(len(times)), "filename", "time")
@@ -166,7 +185,7 @@ class Urbansas:
 
     @cached_property
     def _events(self) -> CsvTable:
-        table = read_table(self.root / "annotations/audio_annotations.csv", TEXT, EVENT)
+        table = read_table(self.root / "annotations/audio_annotations.csv", TEXT, EVENT, (TRACK,))
         if not table.faults:
             table.require(range(len(table.lines)), "filename", *EVENT, "label")
         return self._in_one_spelling(table.accepted())

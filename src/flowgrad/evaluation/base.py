@@ -22,10 +22,12 @@ class Prediction:
     Attributes:
         maps: (N, H, W) float32; of a model that gives boxes their mask.
         masks: (N, H, W) bool, what counts as predicted.
+        raw: (N, H, W) float32, the maps as the model gives them, before the protocol normalises; None: as ``maps``.
     """
 
     maps: npt.NDArray[np.float32]
     masks: Masks
+    raw: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -34,20 +36,35 @@ class Metric:
 
     Attributes:
         name: as under ``metrics`` of the configuration, and the column of ``frames.csv``.
-        item: ``(prediction, truth (N, H, W) float32 in [0, 1]) -> (N,)``; NaN where there is no value.
+        item: ``(prediction, truth (N, H, W) float32 in [0, 1]) -> (N,)``; NaN where there is no value. None: it has no
+            value of its own, and sums up those of ``beside``.
         columns: what it adds to ``summary.csv``, in order.
         summarise: ``(values of each clip, NaN taken out) -> {column: figure}``; asked only where there is a value.
+        beside: other metrics whose values its summary reads. The values of a clip are then (items, 1 + others), its
+            own first; an item stays as long as the first is a number. ``ciou`` is NaN where an item has no truth.
+        negatives: whether it reads items without truth, where nothing that is seen sounds; their truth is all 0.
     """
 
     name: str
-    item: Callable[[Prediction, npt.NDArray[np.float32]], Values]
+    item: Callable[[Prediction, npt.NDArray[np.float32]], Values] | None
     columns: tuple[str, ...]
     summarise: Callable[[Sequence[Values]], Mapping[str, float]]
+    beside: tuple[str, ...] = ()
+    negatives: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ``InputError`` where the columns are one text."""
-        if isinstance(self.columns, str):
-            raise InputError(f"metric {self.name}: columns: expected ({self.columns!r},), got {self.columns!r}")
+        """Raise ``InputError`` where the columns, or the names of other metrics, are one text, or it has no value."""
+        for what in ("columns", "beside"):
+            given = getattr(self, what)
+            if isinstance(given, str):
+                raise InputError(f"metric {self.name}: {what}: expected ({given!r},), got {given!r}")
+        if self.item is None and not self.beside:
+            raise InputError(f"metric {self.name}: expected a value an item, or metrics that it reads, got neither")
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Return the metrics whose values its summary reads, itself first where it has values of its own."""
+        return self.beside if self.item is None else (self.name, *self.beside)
 
     def figures(self, clips: Sequence[Values]) -> Mapping[str, float]:
         """Return the figures of some clips.

@@ -2,6 +2,7 @@
 
 Paper, section 3: frames "that have both audio and video annotations and where the sounding vehicle is visible and
 identifiable". The released code takes every visible box of a frame while any identifiable, on-screen event sounds.
+Stricter than both: only the vehicle that sounds, where that is known.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from flowgrad.datasets.labels import OFF_SCREEN
 
 Edges = Literal["closed", "open"]
 PastEdge = Literal["clip", "drop-negative"]
-Which = Literal["sounding", "any-visible"]
+Which = Literal["sounding", "any-visible", "by-track"]
 Raster = Literal["round", "truncate"]
 
 
@@ -33,12 +34,16 @@ def heard_labels(annotations: Annotations, time: float, event_edges: Edges = "cl
 
     ``closed``: an event is active at its start and end, too; ``open``: between them only.
     """
-    return {
-        event.label
-        for event in annotations.events
-        if is_heard(event)
-        and (event.start <= time <= event.end if event_edges == "closed" else event.start < time < event.end)
-    }
+    return {event.label for event in _heard(annotations, time, event_edges)}
+
+
+def _heard(annotations: Annotations, time: float, event_edges: Edges) -> list[SoundEvent]:
+    return [event for event in annotations.events if is_heard(event) and is_active(event, time, event_edges)]
+
+
+def is_active(event: SoundEvent, time: float, event_edges: Edges = "closed") -> bool:
+    """Return whether a sound event lasts at ``time`` s; ``open``: its start and end do not count."""
+    return event.start <= time <= event.end if event_edges == "closed" else event.start < time < event.end
 
 
 def is_seen(box: Box, boxes_past_edge: PastEdge = "clip", size: tuple[int, int] | None = None) -> bool:
@@ -62,10 +67,13 @@ def scored_boxes(
 ) -> dict[int, list[Box]]:
     """Return the boxes that count, by the number of their 8 fps frame; only frames that pass the filter appear.
 
-    ``sounding``: boxes of the class that is heard; ``any-visible``: every visible box while anything is heard.
+    ``sounding``: boxes of the class that is heard; ``any-visible``: every visible box while anything is heard;
+    ``by-track``: boxes of the vehicle that is heard (:func:`by_track`).
 
     With the source's ``size`` (width, height) at hand, boxes wholly outside the frame are not visible under ``clip``.
     """
+    if ground_truth == "by-track":
+        return by_track(annotations, event_edges, boxes_past_edge, size)[0]
     frames: dict[int, list[Box]] = {}
     heard_at: dict[float, set[str]] = {}
     for box in annotations.boxes:
@@ -77,6 +85,41 @@ def scored_boxes(
         if box.label in heard if ground_truth == "sounding" else bool(heard):
             frames.setdefault(box.frame, []).append(box)
     return dict(sorted(frames.items()))
+
+
+def by_track(
+    annotations: Annotations,
+    event_edges: Edges = "closed",
+    boxes_past_edge: PastEdge = "clip",
+    size: tuple[int, int] | None = None,
+) -> tuple[dict[int, list[Box]], list[int]]:
+    """Return the boxes of the vehicles that are heard, by frame, and the frames of which nobody knows which those are.
+
+    An event that names its track sounds from the box of that track. One that names none, as in Urbansas, sounds from
+    the one box of its class; where two boxes of the class lie in the frame, seen or hidden, the frame is ambiguous.
+    """
+    at: dict[float, list[Box]] = {}
+    for box in annotations.boxes:
+        at.setdefault(box.time, []).append(box)
+    frames: dict[int, list[Box]] = {}
+    ambiguous: set[int] = set()
+    for time, boxes in at.items():
+        heard = _heard(annotations, time, event_edges)
+        tracks = {event.track for event in heard if event.track}
+        classes = {event.label for event in heard if not event.track}
+        present = [box for box in boxes if not (size and is_outside(box, *size))]
+        several = {label for label in classes if sum(box.label == label for box in present) > 1}
+        found = [
+            box
+            for box in present
+            if is_seen(box, boxes_past_edge, size) and (box.label in classes or (box.track and box.track in tracks))
+        ]
+        if any(box.label in several for box in found):
+            ambiguous.add(boxes[0].frame)
+        elif found:
+            frames.setdefault(boxes[0].frame, []).extend(found)
+    # two times may fall on one frame
+    return {number: frames[number] for number in sorted(frames) if number not in ambiguous}, sorted(ambiguous)
 
 
 def rasterise(

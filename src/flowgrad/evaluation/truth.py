@@ -11,7 +11,7 @@ import numpy.typing as npt
 from flowgrad.datasets.base import Annotations
 from flowgrad.datasets.mask import unpacked
 from flowgrad.evaluation.consensus import consensus
-from flowgrad.evaluation.ground_truth import Raster, rasterise, scored_boxes
+from flowgrad.evaluation.ground_truth import Raster, by_track, rasterise, scored_boxes
 
 if TYPE_CHECKING:
     from flowgrad.protocols import GroundTruth
@@ -41,6 +41,13 @@ def scored_items(annotations: Annotations, rules: GroundTruth, size: Size | None
 def scored_frames(annotations: Annotations, rules: GroundTruth, size: Size | None = None) -> Collection[int]:
     """Return the numbers of the items of :func:`scored_items`, ascending."""
     return (0,) if annotations.of_still else scored_boxes(annotations, **dict(rules), size=size).keys()
+
+
+def ambiguous_items(annotations: Annotations, rules: GroundTruth, size: Size | None = None) -> list[int]:
+    """Return the numbers of the items that sound from something that is seen, but nobody knows from what, ascending."""
+    if annotations.of_still or rules.ground_truth != "by-track":
+        return []
+    return by_track(annotations, rules.event_edges, rules.boxes_past_edge, size)[1]
 
 
 def truth_mask(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flowgrad.datasets.base import Annotations
 from flowgrad.datasets.labels import NONE, OFF_SCREEN
 from flowgrad.evaluation.ground_truth import heard_labels, is_heard, is_seen
-from flowgrad.evaluation.truth import scored_frames
+from flowgrad.evaluation.truth import ambiguous_items, scored_frames
 
 if TYPE_CHECKING:
     from flowgrad.protocols import GroundTruth
@@ -22,6 +22,7 @@ REASONS = (
     NO_IDENTIFIABLE_EVENT := "no sound event on screen is identifiable",
     NO_OVERLAP := "no identifiable sound event overlaps a visible vehicle in time",
     NO_COMMON_CLASS := "no visible vehicle is of the class that sounds",
+    NOT_KNOWN_WHICH := "several vehicles are of the class that sounds, and nothing says which of them does",
     TOO_SHORT := "the pictures end before the first frame that would be scored",
 )
 """What is missing, in the order in which it is looked for."""
@@ -54,6 +55,8 @@ def _missing(
     scored = scored_frames(annotations, protocol, size)
     if scored:
         return TOO_SHORT if frames is not None and min(scored) >= frames else None
+    if ambiguous_items(annotations, protocol, size):
+        return NOT_KNOWN_WHICH
     seen = [box for box in annotations.boxes if is_seen(box, protocol.boxes_past_edge, size)]
     events = [event for event in annotations.events if event.label != NONE]
     looks = (

@@ -4,6 +4,9 @@ All models that apply to an item are scored on the same items. One that an appli
 that lies in the data (the video ends before it, it has no successor, the clip has no sound) is left out for all of
 them; it stays in the table as a row with that status and no value, and the summary counts it as skipped. A model that
 needs motion does not apply to a still: that takes no item away from the others.
+
+Where a metric reads items without truth, those in which nothing that is seen sounds are rows of status ``negative``.
+Other metrics have no value there. A negative that some model cannot have is no row: it was never to be localized.
 """
 
 from __future__ import annotations
@@ -26,11 +29,12 @@ from flowgrad.errors import InputError
 from flowgrad.evaluation.base import Metric, Prediction, ThresholdRule, Values
 from flowgrad.evaluation.ground_truth import rasterise
 from flowgrad.evaluation.scaling import normalise
-from flowgrad.evaluation.truth import Rectangle, scored_items, truth_mask
+from flowgrad.evaluation.silent import negative_items
+from flowgrad.evaluation.truth import Rectangle, ambiguous_items, scored_items, truth_mask
 from flowgrad.models.rows import Row
 from flowgrad.schemas.boxes import DETECTIONS
 from flowgrad.schemas.heatmaps import HEATMAPS
-from flowgrad.schemas.scores import SCORES
+from flowgrad.schemas.scores import AMBIGUOUS, NEGATIVE, SCORES
 from flowgrad.schemas.status import STATUS
 
 if TYPE_CHECKING:
@@ -94,6 +98,8 @@ def run(
     """
     annotations = read_annotations(annotations_in)
     statuses = artifacts.read_table(status_in, STATUS)
+    metrics = [metric for metric in metrics if metric.item is not None]
+    reads_negatives = any(metric.negatives for metric in metrics)
     found: list[tuple[Any, ...]] = []
     with ExitStack() as stack:
         maps = {key: stack.enter_context(artifacts.open_artifact(path, HEATMAPS)) for key, path in maps_in.items()}
@@ -113,7 +119,13 @@ def run(
             for name, protocol in protocols.items():
                 own = [row for row in rows if row.protocol == name]
                 sources = _Sources(protocol, {row.name: maps.get((row.name, name)) for row in own}, boxes.get(name))
-                truth = scored_items(annotations[clip.name], protocol.ground_truth, clip.size if clip.width else None)
+                known, size = annotations[clip.name], clip.size if clip.width else None
+                truth = scored_items(known, protocol.ground_truth, size)
+                items = _Items(
+                    list(truth),
+                    ambiguous_items(known, protocol.ground_truth, size),
+                    negative_items(known, clip.frames) if reads_negatives else [],
+                )
 
                 def mask(
                     number: int,
@@ -123,7 +135,7 @@ def run(
                 ) -> Masks:
                     return truth_mask(annotations[clip.name], known[number], clip.size, raster)
 
-                scored = _score(own, clip, list(truth), mask, sources, thresholds, metrics)
+                scored = _score(own, clip, items, mask, sources, thresholds, metrics)
                 found += [
                     (row.name, name, clip.name, number, clip.time(number), metric.name, value, why)
                     for row in own
@@ -146,10 +158,19 @@ class _Sources:
     detections: _Detections | None
 
 
+@dataclass(frozen=True)
+class _Items:
+    """The items of a clip under a protocol: those with truth, those whose truth is not known, those without."""
+
+    scored: list[int]
+    ambiguous: list[int]
+    negative: list[int]
+
+
 def _score(
     rows: Sequence[Row],
     clip: _Clip,
-    items: list[int],
+    items: _Items,
     mask: Any,
     sources: _Sources,
     thresholds: Mapping[tuple[str, str], ThresholdRule],
@@ -162,13 +183,17 @@ def _score(
     listens, needs_flow = any(row.listens for row in applicable), any(row.flow for row in applicable)
     absent = {
         number: reason
-        for number in items
+        for number in [*items.scored, *items.ambiguous, *items.negative]
         if (reason := _not_computable(number, clip, made, listens=listens, needs_flow=needs_flow))
     }
-    scored: dict[str, Scored] = {row.name: {number: (nothing, "not_applicable") for number in items} for row in rows}
+    absent = dict.fromkeys(items.ambiguous, AMBIGUOUS) | absent
+    negative = [number for number in items.negative if number not in absent]
+    listed = [*items.scored, *items.ambiguous]
+    scored: dict[str, Scored] = {row.name: {number: (nothing, "not_applicable") for number in listed} for row in rows}
     for row in applicable:
-        scored[row.name] = {number: (nothing, reason) for number, reason in absent.items()}
-    numbers = [number for number in items if number not in absent]
+        scored[row.name] = {number: (nothing, absent[number]) for number in listed if number in absent}
+        scored[row.name] |= _negatives(row, clip, negative, sources, thresholds, metrics)
+    numbers = [number for number in items.scored if number not in absent]
     every = frozenset(numbers)
     # in batches, so that memory does not grow with a clip's length
     for start in range(0, len(numbers), BATCH):
@@ -186,7 +211,28 @@ def _score(
     return scored
 
 
+def _negatives(
+    row: Row,
+    clip: _Clip,
+    numbers: list[int],
+    sources: _Sources,
+    thresholds: Mapping[tuple[str, str], ThresholdRule],
+    metrics: Sequence[Metric],
+) -> Scored:
+    """Return the values of a row for items without truth: what no metric reads is NaN."""
+    scored: Scored = {}
+    for start in range(0, len(numbers), BATCH):
+        batch = numbers[start : start + BATCH]
+        prediction, _ = _predicted(row, clip, batch, frozenset(numbers), sources, thresholds)
+        truth = np.zeros_like(prediction.maps)
+        nothing = np.full(len(batch), np.nan)
+        values = [_values(metric, prediction, truth) if metric.negatives else nothing for metric in metrics]
+        scored |= {number: (value.tolist(), NEGATIVE) for number, value in zip(batch, np.stack(values, 1), strict=True)}
+    return scored
+
+
 def _values(metric: Metric, prediction: Prediction, truth: Masks) -> Values:
+    assert metric.item is not None, metric.name
     values = np.asarray(metric.item(prediction, truth), np.float64)
     if values.shape != (len(truth),):
         raise InputError(f"metric {metric.name}: expected values ({len(truth)},), it gives {values.shape}")
@@ -241,7 +287,7 @@ def _predicted(
         flat = raw.reshape(len(raw), -1)
         constant: list[bool] = [bool(row.max() == row.min()) for row in flat]
         empty = [not mask.any() for mask in masks]
-        return Prediction(maps, masks), [
+        return Prediction(maps, masks, raw), [
             ("constant_map" if constant[place] else "empty_prediction") if empty[place] else None
             for place in range(len(numbers))
         ]

@@ -8,7 +8,7 @@ import math
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter, itemgetter
@@ -29,7 +29,7 @@ from flowgrad.evaluation.truth import scored_frames
 from flowgrad.evaluation.unscored import why_unscored
 from flowgrad.schemas.clips import CLIPS
 from flowgrad.schemas.plan import NO_ANNOTATIONS, PLAN
-from flowgrad.schemas.scores import ITEM, SCORES
+from flowgrad.schemas.scores import ITEM, NEGATIVE, SCORES
 from flowgrad.schemas.status import STATUS
 from flowgrad.schemas.summary import COUNTED
 
@@ -43,8 +43,13 @@ ClipRow = tuple[str, str, str, int, int]
 
 def frame_columns(metrics: Sequence[Metric]) -> list[str]:
     """Return the columns of ``frames.csv``: the first metric's in the middle, then the others'."""
-    first, *others = [metric.name for metric in metrics]
+    first, *others = valued(metrics)
     return [*ITEM, first, "status", *others]
+
+
+def valued(metrics: Sequence[Metric]) -> list[str]:
+    """Return the names of the metrics that have values of their own."""
+    return [metric.name for metric in metrics if metric.item is not None]
 
 
 def summary_columns(metrics: Sequence[Metric]) -> list[str]:
@@ -66,7 +71,9 @@ class _Piece:
     start: int
     end: int
     scores: npt.NDArray[np.float64]
-    """(items, metrics)."""
+    """(items, metrics with values)."""
+    negatives: int
+    """How many of the items have no truth."""
 
 
 def run_summary(
@@ -104,7 +111,8 @@ def run_summary(
     found = {key: list(some) for key, some in groupby(pieces, key=attrgetter("model", "protocol"))}
     table = [
         {"model": model, "protocol": protocol}
-        | _figures([piece.scores for piece in found.get((model, protocol), ())], metrics)
+        | _counts(found.get((model, protocol), ()))
+        | figures([piece.scores for piece in found.get((model, protocol), ())], metrics)
         | {case: cases[model, protocol, case] for case in COUNTED}
         for model, protocol in sorted(rows)
     ]
@@ -124,20 +132,21 @@ def _spooled(
     cases.update(zip(table["model"], table["protocol"], table["status"], strict=True))
     end = spool.seek(0, os.SEEK_END)
     for (model, protocol, video), rows in groupby(table.itertuples(index=False, name=None), key=itemgetter(0, 1, 2)):
-        text, values = io.StringIO(newline=""), []
+        text, values, negatives = io.StringIO(newline=""), [], 0
         lines = csv.writer(text, lineterminator="\n")
         for _, _, _, frame, time_s, first, status, *others in rows:
             cells = _cell(time_s), _cell(first), status, *map(_cell, others)
             lines.writerow((model, protocol, video, frame, *cells))
             values.append((first, *others))
+            negatives += status == NEGATIVE
         start = end
         end += spool.write(text.getvalue().encode())
-        yield _Piece(model, protocol, video, start, end, np.array(values, np.float64))
+        yield _Piece(model, protocol, video, start, end, np.array(values, np.float64), negatives)
 
 
 def _wide(scores: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
     """Return the rows of long scores with a column a metric, as in ``frames.csv``."""
-    first, *others = [metric.name for metric in metrics]
+    first, *others = valued(metrics)
     table = scores[scores["metric"] == first].rename(columns={"value": first}).reset_index(drop=True)
     table = table[[*ITEM, first, "status"]]
     for name in others:
@@ -150,18 +159,33 @@ def _cell(value: float) -> str:
     return "" if math.isnan(value) else artifacts.FLOAT_FORMAT % value
 
 
-def _figures(clips: Sequence[npt.NDArray[np.float64]], metrics: Sequence[Metric]) -> dict[str, Any]:
-    """Return the figures of one row of the summary from (items, metrics) of every clip; NaN is no value."""
-    figures: dict[str, Any] = {}
-    for place, metric in enumerate(metrics):
-        valued = [values[:, place][~np.isnan(values[:, place])] for values in clips]
-        some = [values for values in valued if len(values)]
-        if place == 0:
-            count = sum(map(len, some))
-            figures |= {"frames": count, "skipped": sum(map(len, clips)) - count, "clips": len(some)}
+def _counts(pieces: Iterable[_Piece]) -> dict[str, int]:
+    """Return how many items of one row are scored and skipped, and of how many clips; negatives are neither."""
+    counts = {"frames": 0, "skipped": 0, "clips": 0}
+    for piece in pieces:
+        scored = int((~np.isnan(piece.scores[:, 0])).sum())
+        counts["frames"] += scored
+        counts["skipped"] += len(piece.scores) - scored - piece.negatives
+        counts["clips"] += scored > 0
+    return counts
+
+
+def figures(clips: Sequence[npt.NDArray[np.float64]], metrics: Sequence[Metric]) -> dict[str, float]:
+    """Return the figures of one row of the summary.
+
+    Args:
+        clips: of every clip (items, metrics with values), NaN where there is no value.
+        metrics: the metrics; one whose values are all NaN has no figure.
+    """
+    places = {name: place for place, name in enumerate(valued(metrics))}
+    found: dict[str, float] = {}
+    for metric in metrics:
+        columns = [places[name] for name in metric.read]
+        read = [values[~np.isnan(values[:, columns[0]])][:, columns] for values in clips]
+        some = [values if metric.beside else values[:, 0] for values in read if len(values)]
         if some:
-            figures |= metric.figures(some)
-    return figures
+            found |= metric.figures(some)
+    return found
 
 
 def run_clips(

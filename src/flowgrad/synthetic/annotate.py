@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad.datasets.base import Annotations, Box, SoundEvent
+from flowgrad.datasets.labels import NONE
 from flowgrad.synthetic.body import nearness, outlines
 from flowgrad.synthetic.geometry import Floats
 from flowgrad.synthetic.hearing import received_level
 from flowgrad.synthetic.scene import Scene, Vehicle
 
+CITY = "synthetic"
 STEP = 0.5
 """Seconds between annotated frames."""
 
@@ -140,9 +142,12 @@ def tracked_boxes(scene: Scene) -> list[tuple[float, VehicleBox]]:
 def annotate(scene: Scene) -> Annotations:
     """Return the clip's boxes each half second and the times at which vehicles are heard."""
     boxes = tuple(
-        Box(time, box.x, box.y, box.w, box.h, box.label, box.visible >= VISIBLE) for time, box in tracked_boxes(scene)
+        Box(time, box.x, box.y, box.w, box.h, box.label, box.visible >= VISIBLE, str(box.track))
+        for time, box in tracked_boxes(scene)
     )
-    return Annotations(boxes, sound_events(scene))
+    # what the table has where nothing is heard: somebody has listened
+    events = sound_events(scene) or (SoundEvent(-1, -1, NONE, True),)
+    return Annotations(boxes, events, place=scene.name, city=CITY, night=bool(scene.look.night))
 
 
 def sound_events(scene: Scene) -> tuple[SoundEvent, ...]:
@@ -169,6 +174,7 @@ def sound_events(scene: Scene) -> tuple[SoundEvent, ...]:
                     round(float(times[stop]), 3),
                     vehicle.label if _on_screen(scene, vehicle) else "offscreen",
                     bool(masked < 0.5),
+                    str(vehicle.track),
                 )
             )
     return tuple(sorted(found, key=lambda event: (event.start, event.end, event.label)))

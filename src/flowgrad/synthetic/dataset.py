@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from flowgrad.artifacts import write_text
-from flowgrad.synthetic.annotate import STEP, VISIBLE, sound_events, tracked_boxes
+from flowgrad.synthetic.annotate import CITY, STEP, VISIBLE, sound_events, tracked_boxes
 from flowgrad.synthetic.clip import write_clip
 from flowgrad.synthetic.scene import Scene, make_scene
 from flowgrad.synthetic.settings import StreetSettings
@@ -23,7 +23,7 @@ BOX_COLUMNS = (
     "frame_id", "track_id", "x", "y", "w", "h", "class_id", "visibility", "label", "filename", "city", "location_id",
     "time", "night", "subset",
 )  # fmt: skip
-EVENT_COLUMNS = ("filename", "class_id", "label", "non_identifiable_vehicle_sound", "start", "end")
+EVENT_COLUMNS = ("filename", "class_id", "label", "non_identifiable_vehicle_sound", "start", "end", "track_id")
 OFFSCREEN_ID = len(CLASSES)
 
 
@@ -54,7 +54,7 @@ def _csv(columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
 
 
 def _box_rows(scene: Scene) -> list[tuple[object, ...]]:
-    place = ("synthetic", scene.name)
+    place = (CITY, scene.name)
     night = int(scene.look.night)
     rows: list[tuple[object, ...]] = [
         (
@@ -71,11 +71,11 @@ def _event_rows(scene: Scene) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = [
         (
             scene.name, OFFSCREEN_ID if event.label == "offscreen" else CLASSES.index(event.label), event.label,
-            int(not event.identifiable), event.start, event.end,
+            int(not event.identifiable), event.start, event.end, event.track,
         )
         for event in sound_events(scene)
     ]  # fmt: skip
-    return rows or [(scene.name, -1, -1, 0, -1, -1)]
+    return rows or [(scene.name, -1, -1, 0, -1, -1, "")]
 
 
 def _render(job: tuple[StreetSettings, str, Path]) -> Path:

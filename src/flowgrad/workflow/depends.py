@@ -131,10 +131,12 @@ def _judges(run: Run, rows: list[Row]) -> list[str]:
 
 def score(run: Run) -> dict[str, Any]:
     """Return what scores depend on besides maps and detections."""
-    metrics = sorted({module_of(metric.item) for metric in run.metrics})
+    items = {metric.name: metric.item for metric in run.metrics if metric.item is not None}
+    metrics = sorted({module_of(item) for item in items.values()})
     return {
         "code": code_digest(SCORE, *_judges(run, run.table), *metrics),
-        "metrics": [(metric.name, named(metric.item)) for metric in run.metrics],
+        "metrics": [(name, named(item)) for name, item in items.items()],
+        "negatives": sorted(metric.name for metric in run.metrics if metric.negatives),
     } | _judged(run, run.table)
 
 
