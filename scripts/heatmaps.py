@@ -10,6 +10,7 @@ from flowgrad.workflow.job import job
 with job(snakemake) as run:
     shard, protocol = snakemake.wildcards.shard, snakemake.wildcards.protocol
     row, inputs = files.row_of(run, snakemake.wildcards.model, protocol), dict(snakemake.input.items())
+    outputs = dict(snakemake.output.items())
     with work.frames(run, shard) if "frames" in inputs else contextlib.nullcontext() as frames:
         heatmaps.run(
             **work.model(run, row, snakemake.params.depends.get("weights", "")),
@@ -19,5 +20,6 @@ with job(snakemake) as run:
             maps_in=Path(inputs["maps"]) if "maps" in inputs else None,
             wanted=work.wanted(run, shard, protocol),
             out=Path(snakemake.output.maps),
+            apart_out=Path(outputs["apart"]) if "apart" in outputs else None,
             threads=snakemake.threads,
         )

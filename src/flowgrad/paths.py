@@ -9,6 +9,7 @@ RESULTS = "results"
 PLAN = f"{RESULTS}/plan/clips.csv"
 CLIPS = f"{RESULTS}/clips.csv"
 SUMMARY = f"{RESULTS}/metrics/summary.csv"
+LISTENING = f"{RESULTS}/metrics/listening.csv"
 FRAMES_TABLE = f"{RESULTS}/metrics/frames.csv"
 ACCEPTED = f"{RESULTS}/.accepted"
 STREETS = f"{RESULTS}/streets"
@@ -57,6 +58,16 @@ def background(estimator: str = "{estimator}", shard: str = "{shard}") -> str:
 def heatmaps(protocol: str = "{protocol}", model: str = "{model}", shard: str = "{shard}") -> str:
     """Return the maps of a model under a protocol."""
     return f"{RESULTS}/heatmaps/{protocol}/{model}/{shard}.h5"
+
+
+def apart(protocol: str = "{protocol}", model: str = "{model}", shard: str = "{shard}") -> str:
+    """Return what a model saw and heard of a shard, before both met."""
+    return f"{RESULTS}/apart/{protocol}/{model}/{shard}.h5"
+
+
+def listening(protocol: str = "{protocol}", model: str = "{model}") -> str:
+    """Return the scores of a model under its own and other sounds."""
+    return f"{RESULTS}/listening/{protocol}/{model}.csv"
 
 
 def boxes(storage: str = "{storage}", shard: str = "{shard}") -> str:

@@ -17,7 +17,10 @@ rule heatmaps:
     log:
         paths.log("heatmaps", "{protocol}", "{model}", "{shard}"),
     wildcard_constraints:
-        model="|".join(name for name in RUN.map_models if name not in RUN.together) or "none",
+        model="|".join(
+            name for name in RUN.map_models if name not in RUN.together and name not in [row.name for row in RUN.asked]
+        )
+        or "none",
     priority: 20
     conda:
         "../../envs/torch.yaml"
@@ -28,6 +31,17 @@ rule heatmaps:
         depends=lambda wildcards: depends.heatmaps(RUN, files.row_of(RUN, wildcards.model, wildcards.protocol)),
     script:
         "../../scripts/heatmaps.py"
+
+
+# the same, and what was seen and heard is kept, so that it can be asked under another sound
+use rule heatmaps as heatmaps_apart with:
+    output:
+        maps=paths.heatmaps(),
+        apart=paths.apart(),
+    log:
+        paths.log("heatmaps_apart", "{protocol}", "{model}", "{shard}"),
+    wildcard_constraints:
+        model="|".join(dict.fromkeys(row.name for row in RUN.asked)) or "none",
 
 
 # without a network: seconds a shard, so that a job for each protocol would mostly start and end

@@ -61,4 +61,5 @@ if RUN.labelled:
     rule metrics:
         input:
             rules.summary.output,
+            paths.LISTENING if RUN.asked else [],
             rules.released.input,

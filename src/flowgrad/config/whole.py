@@ -73,6 +73,9 @@ class Config(Strict):
         description="frames that pass through a network at once; auto: 16 on a CPU, by the free memory on a GPU",
     )
     pictures: int = Field(4, ge=0, le=64, description="clips of a shard that are pictured; 0 for none")
+    listening: bool = Field(
+        False, description="ask each model that listens what it shows under the mean of all sounds, and a foreign one"
+    )
     container: GivenName | None = Field(
         None, description="image of the jobs, a path or an address, with --software-deployment-method apptainer"
     )

@@ -156,6 +156,20 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Apart:
+    """What a model sees and what it hears of N items, before both meet.
+
+    Attributes:
+        seen: (N, E, C, h, w) float32, the places of the frame as each of E encoders sees them. Multiplying one of
+            them by a positive number changes no map.
+        heard: (N, C) float32.
+    """
+
+    seen: npt.NDArray[np.float32]
+    heard: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Runtime:
     """Where and how a network computes."""
 
@@ -230,6 +244,8 @@ class Model:
         threshold: the threshold rule of its own evaluation.
         default: whether it stands in the table where nothing else is said.
         training: how the target ``train`` makes its checkpoint; None where it cannot.
+        joined: ``(seen, heard, settings) -> maps``, where what it sees and what it hears meet at the end; what it loads
+            has a method ``apart(batch) -> Apart`` then. So it can be asked what it would show under another sound.
     """
 
     name: str
@@ -240,6 +256,7 @@ class Model:
     threshold: str = "fixed"
     default: bool = True
     training: Training | None = None
+    joined: Code | None = None
 
     def has(self, protocol: Protocol) -> bool:
         """Return whether there is a row of this model under a protocol."""
@@ -302,6 +319,11 @@ class Model:
         """
         assert self.load is not None, self.name
         return implementation(self.name, self.load)(checkpoint, settings, runtime)  # type: ignore[no-any-return]
+
+    def met(self, apart: Apart, settings: Settings) -> Maps:
+        """Return the maps of what it sees under what it hears."""
+        assert self.joined is not None, self.name
+        return implementation(self.name, self.joined)(apart.seen, apart.heard, settings)  # type: ignore[no-any-return]
 
     def own_boxes(self, width: int, height: int) -> list[Rectangle]:
         """Return the boxes of a model that looks at nothing, in pixels of a frame of this size."""

@@ -10,6 +10,15 @@ from __future__ import annotations
 Boxes = list[tuple[float, float, float, float]]
 
 
+def blank(width: int, height: int) -> Boxes:
+    """Return no box: what a row scores that predicts nothing.
+
+    >>> blank(640, 480)
+    []
+    """
+    return []
+
+
 def whole_frame(width: int, height: int) -> Boxes:
     """Return one box over the whole frame: left, top, width and height in pixels of a frame of this size.
 

@@ -17,6 +17,7 @@ from flowgrad.registry import Registry
 _HYBRID, _CONTROLS = "flowgrad.models.hybrid", "flowgrad.models.controls"
 _MOTION = "flowgrad.models.motion"
 _RCGRAD, _LEARNT = "flowgrad.models.rcgrad.model", "flowgrad.models.rcgrad.objective"
+_JOINED, _HTF = f"{_RCGRAD}:joined", "flowgrad.models.hear_the_flow.model"
 _LFS = "models/ of github.com/rrrajjjj/flowgrad (Git LFS)"
 _RC_RELEASE = "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization"
 _RC_WEIGHTS = Weights("rcgrad", "rc_grad.pt", _RC_RELEASE, layout_of("rcgrad"))
@@ -27,22 +28,26 @@ _HTF_WEIGHTS = Weights("hear-the-flow", "htf_flickr.pth", "checkpoints of github
 # fmt: off
 _BUILT_IN = (
     Model("flow", f"{_HYBRID}:load_flow", presets.MOTION),
-    Model("rcgrad", f"{_RCGRAD}:RCGrad", RCGRAD, weights=_RC_WEIGHTS,
+    Model("rcgrad", f"{_RCGRAD}:RCGrad", RCGRAD, weights=_RC_WEIGHTS, joined=_JOINED,
           training=Training(f"{_LEARNT}:RCGrad.started", "imagenet")),
     Model("flowgrad-h", f"{_HYBRID}:load_flowgrad_h", presets.PRODUCT),
-    Model("flowgrad-ic", f"{_RCGRAD}:FlowGradIC", FLOWGRAD, weights=_IC_WEIGHTS,
+    Model("flowgrad-ic", f"{_RCGRAD}:FlowGradIC", FLOWGRAD, weights=_IC_WEIGHTS, joined=_JOINED,
           training=Training(f"{_LEARNT}:FlowGradIC.started", "rcgrad")),
-    Model("flowgrad-en", f"{_RCGRAD}:FlowGradEN", FLOWGRAD, weights=_EN_WEIGHTS,
+    Model("flowgrad-en", f"{_RCGRAD}:FlowGradEN", FLOWGRAD, weights=_EN_WEIGHTS, joined=_JOINED,
           training=Training(f"{_LEARNT}:FlowGradEN.started", "rcgrad")),
-    Model("flowgrad-en-picture", f"{_RCGRAD}:FlowGradENPicture", FLOWGRAD, weights=_EN_WEIGHTS, default=False),
-    Model("flowgrad-en-flow", f"{_RCGRAD}:FlowGradENFlow", FLOWGRAD, weights=_EN_WEIGHTS, default=False),
-    Model("hear-the-flow", "flowgrad.models.hear_the_flow.model:load", HTF_PRESETS, weights=_HTF_WEIGHTS,
-          threshold="median", default=False),
+    Model("flowgrad-en-picture", f"{_RCGRAD}:FlowGradENPicture", FLOWGRAD, weights=_EN_WEIGHTS, joined=_JOINED,
+          default=False),
+    Model("flowgrad-en-flow", f"{_RCGRAD}:FlowGradENFlow", FLOWGRAD, weights=_EN_WEIGHTS, joined=_JOINED,
+          default=False),
+    Model("hear-the-flow", f"{_HTF}:InPipeline", HTF_PRESETS, weights=_HTF_WEIGHTS,
+          threshold="median", default=False, joined=f"{_HTF}:joined"),
     Model("motion", f"{_MOTION}:load_motion", presets.ROBUST_MOTION),
     Model("rcgrad-motion", f"{_MOTION}:load_times_motion", presets.times_motion("rcgrad")),
     Model("yolo-baseline", presets=presets.ALL_BOXES, gives="boxes"),
     Model("yolo-topline", presets=presets.MOVING_BOXES, gives="boxes"),
     Model("whole-frame", f"{_CONTROLS}:whole_frame", gives="boxes", default=False),
+    Model("random-weights", f"{_RCGRAD}:random_weights", RCGRAD, joined=_JOINED, default=False),
+    Model("blank", f"{_CONTROLS}:blank", gives="boxes", default=False),
     Model("centre-box", f"{_CONTROLS}:centre_box", gives="boxes", default=False),
 )
 # fmt: on

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,10 +19,12 @@ from flowgrad.flow.forms import ARTIFACT as FLOW
 from flowgrad.flow.prepared import given
 from flowgrad.flow.windows import pairs_around
 from flowgrad.models.base import (
+    Apart,
     AudioSpec,
     Batch,
     FlowSpec,
     FrameSpec,
+    Maps,
     Model,
     Needs,
     Precision,
@@ -29,11 +33,14 @@ from flowgrad.models.base import (
     localized,
 )
 from flowgrad.models.inputs import resized, stored_audio, window_length, window_start
+from flowgrad.schemas.apart import APART
 from flowgrad.schemas.background import BACKGROUND
 from flowgrad.schemas.heatmaps import HEATMAPS
 
 log = logging.getLogger(__name__)
 
+EVERY = 4
+"""Half a second: how often Urbansas is annotated."""
 WITHOUT_NETWORK = 64
 """Maps of a model that looks at no frames are made so many at once, to bound memory."""
 
@@ -44,6 +51,7 @@ def run(
     settings: Settings,
     protocol_name: str,
     out: Path,
+    apart_out: Path | None = None,
     frames_in: Path | None = None,
     flow_in: Path | None = None,
     background_in: Path | None = None,
@@ -64,6 +72,9 @@ def run(
         protocol_name: as in the configuration.
         out: HDF5; per clip ``frame`` (T,) int32, ``time_s`` (T,) float64 and ``maps`` (T, 224, 224) float16. A frame
             that cannot be had (no successor, no sound) has no row, a clip without any no group.
+        apart_out: HDF5, of models that can be asked under another sound; per clip and every fourth frame ``frame``,
+            ``time_s``, ``seen`` and ``heard`` (:class:`flowgrad.models.base.Apart`) in float16, the former divided by
+            the largest value of each encoder.
         frames_in: frames artifact, for models that look at frames or listen.
         flow_in: flow artifact, for models that use flow.
         background_in: background artifact, for models that use it.
@@ -116,15 +127,51 @@ def run(
             attributes["weights_sha256"] = sources.maps.attributes()["weights_sha256"]
         localize = model.loaded(checkpoint, settings, runtime)
         output = stack.enter_context(artifacts.create(out, HEATMAPS, fps=FRAMES_PER_SECOND, **attributes))
+        aside = stack.enter_context(_aside(apart_out, attributes)) if apart_out else None
         for clip in sources.clips():
             numbers = sources.frames(clip, None if wanted is None else wanted.get(clip, ()))
             if not numbers:
                 continue
             group = output.clip(clip, **sources.fingerprints(clip))
             for batch, times, inputs in sources.batches(clip, numbers, at_once):
-                maps = localized(model.name, localize, inputs, len(batch))
+                if aside is None:
+                    maps = localized(model.name, localize, inputs, len(batch))
+                else:
+                    apart = localize.apart(inputs)  # type: ignore[attr-defined]
+                    maps = localized(model.name, partial(_met, model, settings, apart), inputs, len(batch))
+                    aside(clip, batch, times, apart, sources.fingerprints(clip))
                 group.append(frame=np.array(batch, np.int32), time_s=times, maps=maps.astype(np.float16))
             log.info("%s: %d maps", clip, len(numbers))
+
+
+def _met(model: Model, settings: Settings, apart: Apart, _: Batch) -> Maps:
+    return model.met(apart, settings)
+
+
+@contextlib.contextmanager
+def _aside(path: Path, attributes: Mapping[str, Any]) -> Iterator[Callable[..., None]]:
+    """Give a function that keeps what was seen and heard of every fourth frame."""
+    groups: dict[str, artifacts.ClipWriter] = {}
+    with artifacts.create(path, APART, fps=FRAMES_PER_SECOND, **attributes) as output:
+
+        def keep(
+            clip: str, numbers: list[int], times: npt.NDArray[np.float64], apart: Apart, known: dict[str, str]
+        ) -> None:
+            rows = [row for row, number in enumerate(numbers) if number % EVERY == 0]
+            if not rows:
+                return
+            if clip not in groups:
+                groups[clip] = output.clip(clip, **known)
+            seen = apart.seen[rows]
+            largest = np.abs(seen).max(axis=(2, 3, 4), keepdims=True)
+            groups[clip].append(
+                frame=np.array(numbers, np.int32)[rows],
+                time_s=times[rows],
+                seen=(seen / np.where(largest > 0, largest, 1)).astype(np.float16),
+                heard=apart.heard[rows],
+            )
+
+        yield keep
 
 
 class _Sources:

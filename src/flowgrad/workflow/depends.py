@@ -22,6 +22,7 @@ BACKGROUND = "flowgrad.stages.background"
 HEATMAPS = "flowgrad.stages.heatmaps"
 DETECT = ("flowgrad.stages.detect", "flowgrad.detection.yolo")
 SCORE = "flowgrad.stages.score"
+LISTENING = "flowgrad.stages.listening"
 SHEETS = "flowgrad.stages.pictures"
 TABLES = "flowgrad.stages.tables"
 SAMPLES = "flowgrad.stages.samples"
@@ -138,6 +139,16 @@ def score(run: Run) -> dict[str, Any]:
         "metrics": [(name, named(item)) for name, item in items.items()],
         "negatives": sorted(metric.name for metric in run.metrics if metric.negatives),
     } | _judged(run, run.table)
+
+
+def listening(run: Run, row: Row) -> dict[str, Any]:
+    """Return what the scores under other sounds depend on besides what was seen and heard."""
+    assert row.model.joined is not None
+    return {
+        "code": code_digest(LISTENING, SCORE, module_of(row.model.joined), *_judges(run, [row])),
+        "joined": named(row.model.joined),
+        "preset": row.model.settings(run.protocols[row.protocol]).model_dump(),
+    } | _judged(run, [row])
 
 
 def sheet(run: Run, protocol: str, shard: str) -> dict[str, Any]:

@@ -103,6 +103,13 @@ class Run:
         return [row for row in self.table if row.model.gives == "maps" and protocol in (None, row.protocol)]
 
     @cached_property
+    def asked(self) -> list[Row]:
+        """Return the rows that are asked what they show under another sound."""
+        if not (self.config.listening and self.labelled):
+            return []
+        return [row for row in self.table if row.model.joined is not None]
+
+    @cached_property
     def networks(self) -> list[Row]:
         """Return those of :attr:`map_rows` that are a network: they look at frames, listen, or have weights."""
         return [row for row in self.map_rows if row.needs.decoded or row.model.weights is not None]

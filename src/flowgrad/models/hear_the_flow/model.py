@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from flowgrad.constants import MAP_SIZE
 from flowgrad.evaluation.scaling import normalise
-from flowgrad.models.base import Batch, Localize, Maps, Runtime, Settings
+from flowgrad.models.base import Apart, Batch, Maps, Runtime, Settings
 from flowgrad.models.checkpoints import load_state, shapes
 from flowgrad.models.hear_the_flow.inputs import audio_input, flow_input, image_input
 from flowgrad.models.hear_the_flow.layout import LAYOUT, sizes
@@ -22,21 +23,42 @@ from flowgrad.models.hear_the_flow.spectrogram import SAMPLE_RATE, log_spectrogr
 
 SECONDS = 3
 SAMPLES = SECONDS * SAMPLE_RATE
-GRID = MAP_SIZE // 32
-"""Places in a row and in a column of the encoders' last stage."""
 
 
-def load(checkpoint: Path, settings: Settings, runtime: Runtime) -> Localize:
-    """Return Hear The Flow as the pipeline calls it; see :class:`HearTheFlow`."""
-    model = HearTheFlow(checkpoint, runtime.device, runtime.precision)
+class InPipeline:
+    """Hear The Flow as the pipeline calls it; see :class:`HearTheFlow`."""
 
-    def localize(batch: Batch) -> Maps:
+    def __init__(self, checkpoint: Path, settings: Settings, runtime: Runtime):
+        self._model = HearTheFlow(checkpoint, runtime.device, runtime.precision)
+
+    def __call__(self, batch: Batch) -> Maps:
+        """Localize the sound in each frame of a batch."""
+        apart = self.apart(batch)
+        return joined(apart.seen, apart.heard)
+
+    def apart(self, batch: Batch) -> Apart:
+        """Return the features of the places of each frame and those of its sound."""
         assert batch.frames is not None
         assert batch.audio is not None
         assert batch.flow is not None
-        return model(batch.frames, batch.audio, batch.flow)
+        seen, heard = self._model.embedded(batch.frames, batch.audio, batch.flow)
+        return Apart(seen[:, None], heard)
 
-    return localize
+
+def joined(
+    seen: npt.NDArray[np.float32], heard: npt.NDArray[np.float32], settings: Settings | None = None
+) -> npt.NDArray[np.float32]:
+    """Return the maps (N, 224, 224) float32 of features (N, 1, C, 7, 7) and (N, C); see :class:`HearTheFlow`."""
+    places = F.normalize(torch.from_numpy(seen[:, 0]), dim=1)
+    return enlarged(torch.einsum("nchw,nc->nhw", places, F.normalize(torch.from_numpy(heard), dim=1)).numpy())
+
+
+def enlarged(cosines: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return cosines (N, 7, 7) as maps (N, 224, 224) float32, each from 0 to 1."""
+    maps = np.empty((len(cosines), MAP_SIZE, MAP_SIZE), np.float32)
+    for one, cosine in zip(maps, cosines, strict=True):
+        cv2.resize(cosine, (MAP_SIZE, MAP_SIZE), dst=one, interpolation=cv2.INTER_CUBIC)
+    return normalise(maps)
 
 
 class HearTheFlow:
@@ -86,11 +108,7 @@ class HearTheFlow:
         Raises:
             ValueError: an input has the wrong shape or type; the message says what was expected.
         """
-        cosines = self.cosines(frames, audio, flow)
-        maps = np.empty((len(cosines), MAP_SIZE, MAP_SIZE), np.float32)
-        for enlarged, cosine in zip(maps, cosines, strict=True):
-            cv2.resize(cosine, (MAP_SIZE, MAP_SIZE), dst=enlarged, interpolation=cv2.INTER_CUBIC)
-        return normalise(maps)
+        return enlarged(self.cosines(frames, audio, flow))
 
     def cosines(
         self, frames: npt.NDArray[np.uint8], audio: npt.NDArray[Any], flow: npt.NDArray[Any]
@@ -99,25 +117,37 @@ class HearTheFlow:
 
         Takes and raises what the call does.
         """
+        places, heard = self.embedded(frames, audio, flow)
+        return np.asarray(np.einsum("nchw,nc->nhw", places, heard), np.float32)
+
+    def embedded(
+        self, frames: npt.NDArray[np.uint8], audio: npt.NDArray[Any], flow: npt.NDArray[Any]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return the features of the places (N, C, 7, 7) and of the audio (N, C), each of length 1, float32.
+
+        Takes and raises what the call does.
+        """
         frames, audio, flow = np.asarray(frames), np.asarray(audio), np.asarray(flow)
         count = len(frames) if frames.ndim else 0
         _expect("frames", frames, (count, MAP_SIZE, MAP_SIZE, 3), frames.dtype == np.uint8, "uint8 RGB")
         _expect("audio", audio, (count, SAMPLES), audio.dtype.kind == "f", "float samples in -1..1")
         _expect("flow", flow, (count, 2, MAP_SIZE, MAP_SIZE), flow.dtype.kind in "fiu", "native pixels")
-        cosines = np.empty((count, GRID, GRID), np.float32)
-        for start in range(0, count, self.batch_size):
+        parts = []
+        # once where there is nothing, too: it says how many channels
+        for start in range(0, max(count, 1), self.batch_size):
             rows = slice(start, start + self.batch_size)
             spectrograms = log_spectrogram(audio_input(audio[rows]))[:, None]
-            cosines[rows] = self._batch(image_input(frames[rows]), spectrograms, flow_input(flow[rows]))
-        return cosines
+            parts.append(self._batch(image_input(frames[rows]), spectrograms, flow_input(flow[rows])))
+        places, heard = zip(*parts, strict=True)
+        return np.concatenate(places), np.concatenate(heard)
 
-    def _batch(self, *inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _batch(self, *inputs: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         with (
             torch.inference_mode(),
             torch.autocast(self.device.type, dtype=self._dtype, enabled=self._dtype is not None),
         ):
-            cosines = self._network(*(self._on_device(array) for array in inputs))
-        return np.asarray(cosines.cpu().numpy())
+            places, heard = self._network.embed(*(self._on_device(array) for array in inputs))
+        return np.asarray(places.cpu().numpy()), np.asarray(heard.cpu().numpy())
 
     def _on_device(self, array: npt.NDArray[np.float32]) -> Tensor:
         return torch.from_numpy(array).to(self.device).contiguous(memory_format=torch.channels_last)

@@ -9,15 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import ModuleDict
 
 from flowgrad.flow.magnitude import network_input
-from flowgrad.models.base import Batch, Maps, Runtime
+from flowgrad.models.base import Apart, Batch, Localize, Maps, Runtime
 from flowgrad.models.inputs import standardised
 from flowgrad.models.rcgrad.cam import clean, localization_map
-from flowgrad.models.rcgrad.encoders import FlowInput, load_encoders, use_clip_statistics
+from flowgrad.models.rcgrad.encoders import FlowInput, build_encoders, load_encoders, use_clip_statistics
 
 if TYPE_CHECKING:
     from flowgrad.models.rcgrad import presets
+
+WIDTH_OF_RANDOM = 16
+"""Channels of the first stage of random weights: those of the networks that the demo trains."""
 
 
 class RCGrad:
@@ -26,7 +30,7 @@ class RCGrad:
     Called with a batch, it returns (N, 224, 224) float32 in [0, 1].
 
     Args:
-        checkpoint: file in the published layout.
+        checkpoint: file in the published layout, or the encoders themselves.
         settings: how the flow is prepared, how the audio encoder normalises, which map is made.
         runtime: device, and precision of the encoders' arithmetic; maps are float32 always.
 
@@ -38,17 +42,24 @@ class RCGrad:
     method: ClassVar[str] = "rcgrad"
     """Whose checkpoint it is."""
 
-    def __init__(self, checkpoint: Path, settings: presets.RCGrad, runtime: Runtime):
+    def __init__(self, checkpoint: Path | ModuleDict, settings: presets.RCGrad, runtime: Runtime):
         self.settings = settings
         self.device = torch.device(runtime.device)
         self._dtype = torch.bfloat16 if runtime.precision == "bfloat16" else None
-        self._encoders = load_encoders(Path(checkpoint), self.method)
+        self._encoders = (
+            checkpoint if isinstance(checkpoint, ModuleDict) else load_encoders(Path(checkpoint), self.method)
+        )
         if settings.audio_batch_norm == "clip":
             use_clip_statistics(self._encoders["audio_encoder"])
         self._encoders.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def __call__(self, batch: Batch) -> Maps:
         """Localize the sound in each frame of a batch."""
+        apart = self.apart(batch)
+        return joined(apart.seen, apart.heard, self.settings)
+
+    def apart(self, batch: Batch) -> Apart:
+        """Return the activations of a batch and the embeddings of its sound."""
         assert batch.frames is not None, self.name
         assert batch.audio is not None, self.name
         return self._batch(standardised(batch.frames), batch.audio, self._motion(batch))
@@ -61,7 +72,7 @@ class RCGrad:
         frames: npt.NDArray[np.float32],
         windows: npt.NDArray[np.float32],
         motion: npt.NDArray[np.float32] | None,
-    ) -> npt.NDArray[np.float32]:
+    ) -> Apart:
         with (
             torch.inference_mode(),
             torch.autocast(self.device.type, dtype=self._dtype, enabled=self._dtype is not None),
@@ -69,18 +80,16 @@ class RCGrad:
             image = self._on_device(frames)
             flow = None if motion is None else self._on_device(motion[:, None])
             embedding = self._encoders["audio_encoder"](self._on_device(windows))
-            maps = clean(self._maps(image, flow, embedding))
-        return np.asarray(maps.cpu().numpy())
+            seen = torch.stack(self._seen(image, flow), dim=1)
+        return Apart(np.asarray(seen.float().cpu().numpy()), np.asarray(embedding.float().cpu().numpy()))
 
     def _on_device(self, array: npt.NDArray[np.float32]) -> Tensor:
         tensor = torch.from_numpy(array).to(self.device)
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
-    def _maps(self, image: Tensor, flow: Tensor | None, embedding: Tensor) -> Tensor:
-        return self._map(self._encoders["image_encoder"](image), embedding)
-
-    def _map(self, activations: Tensor, embedding: Tensor) -> Tensor:
-        return localization_map(activations, embedding, self.settings.cam)
+    def _seen(self, image: Tensor, flow: Tensor | None) -> list[Tensor]:
+        """Return the activations (N, C, h, w) whose maps are multiplied."""
+        return [self._encoders["image_encoder"](image)]
 
 
 class _WithFlow(RCGrad):
@@ -102,9 +111,9 @@ class FlowGradIC(_WithFlow):
 
     name = method = "flowgrad-ic"
 
-    def _maps(self, image: Tensor, flow: Tensor | None, embedding: Tensor) -> Tensor:
+    def _seen(self, image: Tensor, flow: Tensor | None) -> list[Tensor]:
         stacked = torch.cat((image, self._flow(flow)), dim=1).contiguous(memory_format=torch.channels_last)
-        return self._map(self._encoders["image_encoder"](stacked), embedding)
+        return [self._encoders["image_encoder"](stacked)]
 
 
 class FlowGradEN(_WithFlow):
@@ -112,14 +121,8 @@ class FlowGradEN(_WithFlow):
 
     name = method = "flowgrad-en"
 
-    def _maps(self, image: Tensor, flow: Tensor | None, embedding: Tensor) -> Tensor:
-        return self._picture_map(image, embedding) * self._flow_map(flow, embedding)
-
-    def _picture_map(self, image: Tensor, embedding: Tensor) -> Tensor:
-        return self._map(self._encoders["image_encoder"](image), embedding)
-
-    def _flow_map(self, flow: Tensor | None, embedding: Tensor) -> Tensor:
-        return self._map(self._encoders["flow_encoder"](self._flow(flow)), embedding)
+    def _seen(self, image: Tensor, flow: Tensor | None) -> list[Tensor]:
+        return [self._encoders["image_encoder"](image), self._encoders["flow_encoder"](self._flow(flow))]
 
 
 class FlowGradENPicture(FlowGradEN):
@@ -127,8 +130,8 @@ class FlowGradENPicture(FlowGradEN):
 
     name = "flowgrad-en-picture"
 
-    def _maps(self, image: Tensor, flow: Tensor | None, embedding: Tensor) -> Tensor:
-        return self._picture_map(image, embedding)
+    def _seen(self, image: Tensor, flow: Tensor | None) -> list[Tensor]:
+        return [self._encoders["image_encoder"](image)]
 
 
 class FlowGradENFlow(FlowGradEN):
@@ -136,5 +139,22 @@ class FlowGradENFlow(FlowGradEN):
 
     name = "flowgrad-en-flow"
 
-    def _maps(self, image: Tensor, flow: Tensor | None, embedding: Tensor) -> Tensor:
-        return self._flow_map(flow, embedding)
+    def _seen(self, image: Tensor, flow: Tensor | None) -> list[Tensor]:
+        return [self._encoders["flow_encoder"](self._flow(flow))]
+
+
+def joined(seen: npt.NDArray[np.float32], heard: npt.NDArray[np.float32], settings: presets.RCGrad) -> Maps:
+    """Return the maps (N, 224, 224) float32 in [0, 1] of activations (N, E, C, h, w) under embeddings (N, C).
+
+    Those of several encoders are multiplied (FlowGrad-EN).
+    """
+    with torch.inference_mode():
+        embedding = torch.from_numpy(heard)
+        maps = [localization_map(one, embedding, settings.cam) for one in torch.from_numpy(seen).unbind(dim=1)]
+        return np.asarray(clean(torch.stack(maps).prod(dim=0)).numpy())
+
+
+def random_weights(checkpoint: Path | None, settings: presets.RCGrad, runtime: Runtime) -> Localize:
+    """Return RCGrad with narrow encoders as they are before any training, drawn from seed 0: a control."""
+    torch.manual_seed(0)
+    return RCGrad(build_encoders(RCGrad.name, WIDTH_OF_RANDOM), settings, runtime)

@@ -1,0 +1,12 @@
+"""Rule ``listening_table``."""
+
+from pathlib import Path
+
+from flowgrad.stages import listening
+from flowgrad.workflow.job import job
+
+with job(snakemake):
+    listening.run_table(
+        scores_in=[Path(path) for path in snakemake.input.scores],
+        out=Path(snakemake.output.table),
+    )

@@ -1,0 +1,36 @@
+"""``scores/listening/PROTOCOL/MODEL.csv`` and ``metrics/listening.csv``: what a model shows under another sound."""
+
+from __future__ import annotations
+
+SOUNDS = ("own", "mean", "foreign")
+"""Its own sound, the mean of all sounds, that of another clip."""
+HEARD = {
+    "model": "str",
+    "protocol": "str",
+    "video": "str",
+    "frame": "int64",
+    "own": "float64",
+    "mean": "float64",
+    "foreign": "float64",
+}
+"""The cIoU of an item under each sound."""
+LISTENING = {
+    "model": "str",
+    "protocol": "str",
+    "frames": "int64",
+    "clips": "int64",
+    "mean_ciou_own": "float64",
+    "mean_ciou_mean_sound": "float64",
+    "mean_ciou_foreign_sound": "float64",
+    "success_at_0_5_own": "float64",
+    "success_at_0_5_mean_sound": "float64",
+    "success_at_0_5_foreign_sound": "float64",
+    "gain_over_mean_sound": "float64",
+    "gain_over_mean_sound_low": "float64",
+    "gain_over_mean_sound_high": "float64",
+    "gain_over_foreign_sound": "float64",
+    "gain_over_foreign_sound_low": "float64",
+    "gain_over_foreign_sound_high": "float64",
+    "deaf": "bool",
+}
+"""Gains are differences of mean cIoU. ``deaf``: the interval of the gain over the mean sound does not lie above 0."""

@@ -1,0 +1,140 @@
+"""Stages ``listening`` and ``listening_table``: what models show under another sound; no network runs again."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from flowgrad import artifacts
+from flowgrad.constants import FRAMES_PER_SECOND
+from flowgrad.evaluation.base import ThresholdRule
+from flowgrad.evaluation.consensus_iou import CIOU
+from flowgrad.evaluation.listening import donors, foreign_sound, listening, mean_sound
+from flowgrad.models.base import Apart, Settings
+from flowgrad.models.rows import Row
+from flowgrad.protocols import Protocol
+from flowgrad.schemas.apart import APART
+from flowgrad.schemas.heatmaps import HEATMAPS
+from flowgrad.schemas.listening import HEARD, LISTENING, SOUNDS
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The files of a shard: what was seen and heard, what became of each clip, annotations."""
+
+    apart: Path
+    status: Path
+    annotations: Path
+
+
+def run(
+    *,
+    row: Row,
+    settings: Settings,
+    protocol: Protocol,
+    threshold: ThresholdRule,
+    shards: Sequence[Shard],
+    present: Collection[str],
+    score: Callable[..., None],
+    out: Path,
+) -> None:
+    """Score the maps of a row under its own sound, the mean of all sounds, and that of another clip.
+
+    Args:
+        row: a model that can be asked, under a protocol.
+        settings: its preset.
+        protocol: how maps are scored.
+        threshold: how they become masks.
+        shards: all shards.
+        present: the clips of the dataset; others that a shard holds take no part.
+        score: stage ``score``.
+        out: CSV, a row an item that is scored and was kept (every fourth frame).
+    """
+    heard: dict[str, npt.NDArray[np.float32]] = {}
+    for shard in shards:
+        with artifacts.open_artifact(shard.apart, APART) as source:
+            heard |= {clip: source.read(clip, "heard") for clip in source.clips() if clip in present}
+    mean, other = (mean_sound(heard) if heard else None), donors(list(heard))
+    tables = []
+    with tempfile.TemporaryDirectory(prefix="flowgrad-listening-") as folder:
+        for shard in shards:
+            values = {}
+            for sound in SOUNDS:
+                maps = Path(folder, f"{sound}.h5")
+                with (
+                    artifacts.open_artifact(shard.apart, APART) as source,
+                    artifacts.create(maps, HEATMAPS, fps=FRAMES_PER_SECOND) as output,
+                ):
+                    for clip in sorted(set(source.clips()) & heard.keys()):
+                        numbers = source.read(clip, "frame")
+                        count = len(numbers)
+                        if sound == "own":
+                            given = heard[clip]
+                        elif sound == "mean" and mean is not None:
+                            given = np.broadcast_to(mean, (count, len(mean)))
+                        elif clip in other:
+                            given = foreign_sound(heard[other[clip]], count)
+                        else:
+                            continue
+                        group = output.clip(clip)
+                        for start in range(0, count, AT_ONCE):
+                            rows = slice(start, start + AT_ONCE)
+                            seen = source.read(clip, "seen", rows).astype(np.float32)
+                            apart = Apart(seen, np.ascontiguousarray(given[rows], np.float32))
+                            group.append(frame=numbers[rows], maps=row.model.met(apart, settings).astype(np.float16))
+                values[sound] = _scored(score, row, protocol, threshold, shard, maps)
+            tables.append(pd.DataFrame(values).reset_index())
+    table = pd.concat(tables) if tables else pd.DataFrame(columns=list(HEARD))
+    table = table.assign(model=row.name, protocol=row.protocol).dropna(subset=["own", "mean"])
+    artifacts.write_table(out, table[list(HEARD)].sort_values(["video", "frame"]), float_format="%.17g")
+    log.info("%d items of %d clips", len(table), len(heard))
+
+
+def _scored(
+    score: Callable[..., None], row: Row, protocol: Protocol, threshold: ThresholdRule, shard: Shard, maps: Path
+) -> pd.Series[float]:
+    """Return the cIoU of the scored items of a shard that have maps, by clip and frame."""
+    scores = maps.with_suffix(".csv")
+    key = (row.name, row.protocol)
+    score(
+        status_in=shard.status,
+        annotations_in=shard.annotations,
+        rows=[row],
+        protocols={row.protocol: protocol},
+        thresholds={key: threshold},
+        metrics=[CIOU],
+        maps_in={key: maps},
+        detections_in={},
+        out=scores,
+    )
+    table = pd.read_csv(scores).dropna(subset="value")
+    return table.set_index(["video", "frame"])["value"]
+
+
+def run_table(*, scores_in: Sequence[Path], out: Path) -> None:
+    """Write ``metrics/listening.csv``: a row a model and protocol.
+
+    Args:
+        scores_in: what :func:`run` wrote, a file a row of the table.
+        out: CSV.
+    """
+    rows = []
+    for path in scores_in:
+        table = artifacts.read_table(path, HEARD)
+        if len(table):
+            own, mean, foreign = (table[sound].to_numpy() for sound in SOUNDS)
+            named = {"model": table["model"].iloc[0], "protocol": table["protocol"].iloc[0]}
+            rows.append(named | listening(own, mean, foreign, table["video"].to_numpy()))
+    made = pd.DataFrame(rows, columns=list(LISTENING))
+    artifacts.write_table(out, made.sort_values(["model", "protocol"], kind="stable"))
