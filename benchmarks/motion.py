@@ -65,6 +65,7 @@ def main() -> None:
             "models": [row],
             "protocols": list(named),
             "custom_protocols": {name: {"based_on": "paper", "change": change} for name, change in named.items()},
+            "frames": "annotated",
             "pictures": 0,
         }
         options.work.mkdir(parents=True, exist_ok=True)
