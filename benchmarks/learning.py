@@ -3,8 +3,8 @@
 python benchmarks/learning.py OUT [--unlabelled 800] [--labelled 48] [--seeds 3] [--cores 2]
 
 Streets are rendered, RCGrad and FlowGrad-EN are trained on the unlabelled ones from several seeds, and the labelled
-ones are run with the networks untrained, trained, and trained but with the sound of other clips. What was made is kept
-in OUT: the same command goes on where it stopped.
+ones are run with the networks untrained, as FlowGrad-EN starts (from RCGrad, its flow encoder a copy), trained, and
+trained but with the sound of other clips. What was made is kept in OUT: the same command goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ STREETS: dict[str, Any] = {
 """Busy streets with one class each that is heard, and beside it what is not: bicycles move, others are parked."""
 WIDTH = 16
 SHARD = 100
-MODELS = ["flow", "rcgrad", "flowgrad-h", "flowgrad-en", "whole-frame", "centre-box"]
+BRANCHES = ["flowgrad-en-picture", "flowgrad-en-flow"]
+MODELS = ["flow", "rcgrad", "flowgrad-h", "flowgrad-en", *BRANCHES, "whole-frame", "centre-box"]
 SHOWN = ["success_at_0_3", "success_at_0_5", "auc", "mean_ciou"]
 
 
@@ -141,13 +142,33 @@ def untrained(method: str, seed: int, out: Path) -> Path:
     return path
 
 
+def real_start(seed: int, samples: list[Path], out: Path) -> Path:
+    """Return FlowGrad-EN as its training starts: the control of what that training adds."""
+    from flowgrad.models.rcgrad.objective import FlowGradEN
+    from flowgrad.training.checkpointing import save
+    from flowgrad.training.data import Batches, EpochBatches
+    from flowgrad.training.learner import samples_of
+    from flowgrad.training.objective import Start
+    from flowgrad.training.samples import SampleSet
+    from flowgrad.training.statistics import measure
+
+    path, found = out / f"seed-{seed}" / "start-flowgrad-en.ckpt", SampleSet(samples)
+    objective = FlowGradEN.started(Start("rcgrad", out / f"seed-{seed}/rcgrad/rcgrad.ckpt", WIDTH))
+    keys = list(EpochBatches(found, found.clips, 24, 1, 1, seed))[:16]
+    shown = [samples_of(Batches(found)[some]) for some in keys]
+    objective.measure(shown)
+    measure(objective, objective.new_branches(), shown, objective.embeddings)
+    save({"state_dict": objective.state_dict()}, path)
+    return path
+
+
 def table(work: Path, root: Path, checkpoints: dict[str, Path], cores: int) -> pd.DataFrame:
     """Run the workflow as a person does and return its table."""
     work.mkdir(parents=True, exist_ok=True)
     config = {
         "dataset": {"format": "urbansas", "root": str(root)},
         "models": MODELS,
-        "protocols": ["paper"],
+        "protocols": ["paper", "robust"],
         "checkpoints": {name: str(path) for name, path in checkpoints.items()},
         "frames": "annotated",
         "pictures": 0,
@@ -214,22 +235,30 @@ def main() -> None:
 
     def note(kind: str, seed: int, found: pd.DataFrame) -> None:
         for row in found.to_dict("records"):
-            rows.append({"networks": kind, "seed": seed} | {key: row[key] for key in ("model", "frames", *SHOWN)})
+            rows.append(
+                {"networks": kind, "seed": seed} | {key: row[key] for key in ("model", "protocol", "frames", *SHOWN)}
+            )
 
-    start = time.perf_counter()
+    tables = time.perf_counter()
     for seed in seeds:
         new = {"rcgrad": untrained("rcgrad", seed, out), "flowgrad-en": untrained("flowgrad-en", seed, out)}
         done = {name: out / f"seed-{seed}/{name}/{name}.ckpt" for name in new}
         note("untrained", seed, table(out / "run", labelled, new, options.cores))
+        start = {"rcgrad": done["rcgrad"], "flowgrad-en": real_start(seed, samples, out)}
+        note("start", seed, table(out / "run", labelled, start, options.cores))
         note("trained", seed, table(out / "run", labelled, done, options.cores))
         note("trained, wrong sound", seed, table(out / "run-shuffled", out / "shuffled", done, options.cores))
-    print(f"tables: {time.perf_counter() - start:.0f} s, in all {time.perf_counter() - began:.0f} s", flush=True)
+    print(f"tables: {time.perf_counter() - tables:.0f} s, in all {time.perf_counter() - began:.0f} s", flush=True)
     every = pd.DataFrame(rows)
     every.to_csv(out / "every.csv", index=False, float_format="%.6g")
-    order = ["untrained", "trained", "trained, wrong sound"]
-    mean = every.groupby(["model", "networks"])[SHOWN].agg(["mean", "std"]).reindex(order, level="networks")
+    order = ["untrained", "start", "trained", "trained, wrong sound"]
+    mean = every.groupby(["model", "protocol", "networks"])[SHOWN].agg(["mean", "std"]).reindex(order, level="networks")
     print(mean.round(3).to_string())
-    print(every.pivot_table(index=["model", "networks"], columns="seed", values="success_at_0_5").round(3).to_string())
+    print(
+        every.pivot_table(index=["model", "protocol", "networks"], columns="seed", values="success_at_0_5")
+        .round(3)
+        .to_string()
+    )
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from flowgrad import cli
 from flowgrad.config import parse, with_demo
 
 SMALL = {
+    "checkpoints": "trained",
     "streets": {"labelled": 2, "unlabelled": 9, "seconds": 6, "width": 208, "height": 112},
     "training": {"epochs": 3, "batch_size": 4, "detector_epochs": 2},
     "detector": {"weights": "trained"},

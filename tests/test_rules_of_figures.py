@@ -72,6 +72,7 @@ SEEN = {
         "audio_seconds": 5.0,
         "audio_bits": "float",
         "audio_batch_norm": "running",
+        "cam": "raw",
         "frame_storage": "exact",
     },
     "released": {
@@ -79,6 +80,7 @@ SEEN = {
         "audio_seconds": 1.0,
         "audio_bits": "16",
         "audio_batch_norm": "clip",
+        "cam": "raw",
         "frame_storage": "jpeg",
     },
 }

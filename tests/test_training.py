@@ -32,10 +32,11 @@ from flowgrad.plan import Plan
 from flowgrad.stages import samples as stage
 from flowgrad.training.checkpointing import save
 from flowgrad.training.data import Batches, EpochBatches, HeldOutBatches
-from flowgrad.training.learner import Learner
+from flowgrad.training.learner import Learner, samples_of
 from flowgrad.training.loop import Schedule, fit
 from flowgrad.training.objective import Objective, Start
 from flowgrad.training.samples import KIND, WINDOW, SampleSet, split, windows_of
+from flowgrad.training.statistics import measure
 
 WIDTH = 16
 OBJECTIVES = {objective.name: objective for objective in (RCGrad, FlowGradIC, FlowGradEN)}
@@ -222,6 +223,43 @@ def test_a_trained_checkpoint_makes_maps(samples, tmp_path):
     maps = model(one.frame[None], one.audio[None], SAMPLE_RATE, one.flow[None].astype(np.float32))
     assert maps.shape == (1, 224, 224)
     assert np.isfinite(maps).all()
+
+
+def test_what_is_judged_has_the_statistics_of_its_own_weights(samples, tmp_path):
+    """BatchNorm's are those that the kept weights have over samples to learn from, none of an earlier step."""
+    torch.manual_seed(0)
+    rules = schedule(epochs=1)
+    outcome = fit(untrained("rcgrad"), samples, rules, folder=tmp_path / "f", device="cpu", say=lambda _: None)
+    again = untrained("rcgrad")
+    again.load_state_dict(outcome.state)
+    kept, _ = split(samples.clips, rules.held_out, rules.seed)
+    shown = [samples_of(Batches(samples)[keys]) for keys in EpochBatches(samples, kept, 4, 1, 1, rules.seed)]
+    measure(again, [again], shown, again.embeddings)
+    for key, value in again.state_dict().items():
+        torch.testing.assert_close(value, outcome.state[key], atol=1e-4, rtol=1e-3, msg=key)
+
+
+def test_a_batch_that_makes_no_mosaics_is_named(samples, tmp_path):
+    with pytest.raises(
+        InputError, match=r"6 samples make no whole mosaics of 4; set training.batch_size to a multiple"
+    ):
+        fit(
+            untrained("rcgrad"),
+            samples,
+            schedule(batch_size=6, mosaics=0.5),
+            folder=tmp_path / "f",
+            device="cpu",
+            say=lambda _: None,
+        )
+
+
+def test_mosaics_and_best_places_learn(samples, tmp_path):
+    torch.manual_seed(0)
+    objective = RCGrad.started(Start("random", None, WIDTH, "best-places"))
+    plan = schedule(epochs=6, passes=4, augment=False, mosaics=0.5)
+    outcome = fit(objective, samples, plan, folder=tmp_path / "f", device="cpu", say=lambda _: None)
+    losses = [row["train_loss"] for row in outcome.history]
+    assert losses[-1] < 0.95 * losses[0]
 
 
 def test_training_lowers_the_loss(samples, tmp_path):

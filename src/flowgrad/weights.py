@@ -8,7 +8,7 @@ and never inside one; it is kept only if its SHA-256 is the one known here.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from flowgrad import paths
@@ -45,6 +45,12 @@ def find(name_or_path: str | Path) -> Path | None:
         if candidate.is_file():
             return candidate
     return None
+
+
+def shipped_networks(names: Iterable[str]) -> dict[str, str]:
+    """Return the files of the networks that come with flowgrad, by the names of those asked for that do."""
+    files = {name: f"streets-{name}.pt" for name in names}
+    return {name: file for name, file in files.items() if (SHIPPED / file).is_file()}
 
 
 def absent(key: str, name_or_path: str | Path, source: str | None = None, words: Sequence[str] = ()) -> str:

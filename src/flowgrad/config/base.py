@@ -15,6 +15,8 @@ from flowgrad.spelling import did_you_mean
 
 TRAINED = "trained"
 """Stands for weights that the run itself trains, where a file could be named."""
+SHIPPED = "shipped"
+"""Stands for the networks that come with flowgrad, where checkpoints could be listed."""
 
 GivenPath = Annotated[Path, BeforeValidator(expanded)]
 GivenName = Annotated[str, BeforeValidator(expanded)]

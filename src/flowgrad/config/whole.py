@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
-from flowgrad.config.base import TRAINED, GivenName, GivenPath, Strict, among, at, distinct, unknown
+from flowgrad import weights
+from flowgrad.config.base import SHIPPED, TRAINED, GivenName, GivenPath, Strict, among, at, distinct, unknown
 from flowgrad.config.dataset import DatasetConfig, StreetsConfig
 from flowgrad.config.detector import DetectorConfig
 from flowgrad.config.faults import Fault, faults, misfits
@@ -27,12 +28,29 @@ from flowgrad.plugins import load_files
 from flowgrad.protocols import BUILT_IN, Protocol
 from flowgrad.schemas.scores import ITEM
 from flowgrad.schemas.summary import SUMMARY
+from flowgrad.spelling import did_you_mean
 
 DEMO = Path(__file__).with_name("demo.yaml")
 
 ModelName = Annotated[str, among(lambda: MODELS, "model {!r}")]
 MetricName = Annotated[str, among(lambda: METRICS, "metric {!r}")]
 CheckpointKey = Annotated[str, among(checkpoint_names, "key")]
+Files = dict[CheckpointKey, GivenPath | Literal["trained"]]
+
+
+def listed(checkpoints: Any) -> Any:
+    """Return the checkpoints that a word stands for, by their keys; anything else as it is.
+
+    ``trained``: all that can be trained here. ``shipped``: those that come with flowgrad, and of the others again those
+    that can be trained.
+    """
+    if isinstance(checkpoints, str) and checkpoints not in (TRAINED, SHIPPED):
+        meant = did_you_mean(checkpoints, (TRAINED, SHIPPED))
+        raise ValueError(f"expected keys and values, or {TRAINED} or {SHIPPED}, got {checkpoints!r}{meant}")
+    if not isinstance(checkpoints, str):
+        return checkpoints
+    files = {name: TRAINED for name in trainable()}
+    return files if checkpoints == TRAINED else files | weights.shipped_networks(checkpoint_names())
 
 
 class Config(Strict):
@@ -54,9 +72,12 @@ class Config(Strict):
     )
     protocols: list[str] = Field(["paper", "released"], description="how inputs are prepared and maps are scored")
     metrics: list[MetricName] = Field(DEFAULT_METRICS, description="figures of the table; ciou is always the first")
-    checkpoints: dict[CheckpointKey, GivenPath | Literal["trained"]] = Field(
+    checkpoints: Annotated[
+        Files, BeforeValidator(listed, json_schema_input_type=Files | Literal["trained", "shipped"])
+    ] = Field(
         default_factory=dict,
-        description="network weights, or 'trained'; without an entry the published name in the weights folder",
+        description="network weights, or 'trained'; without an entry the published name in the weights folder. In place"
+        " of all entries 'trained', or 'shipped': the small networks that come with flowgrad, for rendered streets",
     )
     flow: FlowConfig = Field(default_factory=lambda: FlowConfig.model_validate({}))
     training: TrainingConfig = Field(default_factory=lambda: TrainingConfig.model_validate({}))
@@ -185,7 +206,11 @@ def with_demo(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return a raw configuration; where it is the demo's, laid over those settings (``demo.yaml``)."""
     import yaml
 
-    return overlay(yaml.safe_load(DEMO.read_text(encoding="utf-8")), raw) if is_demo(raw) else dict(raw)
+    if not is_demo(raw):
+        return dict(raw)
+    demo = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
+    # by their keys, so that a file for one of them leaves the others
+    return overlay(demo | {"checkpoints": listed(demo["checkpoints"])}, raw)
 
 
 def parse(raw: Mapping[str, Any]) -> Config:

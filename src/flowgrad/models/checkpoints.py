@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,18 @@ def read_state(path: Path, containers: Containers = FLAT_OR_LIGHTNING) -> dict[s
     Raises ``InputError`` naming the file.
     """
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=not _is_deflated(path))
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError) as error:
         raise InputError(f"{path}: cannot be loaded as tensors only ({first_line(error)})") from error
     return {key: value for key, value in unwrap(content, containers).items() if isinstance(value, torch.Tensor)}
+
+
+def _is_deflated(path: Path) -> bool:
+    """Return whether a file's entries are compressed, as those are that come with flowgrad: torch cannot map these."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist())
 
 
 def load_state(path: Path, layout: CheckpointLayout) -> dict[str, torch.Tensor]:
