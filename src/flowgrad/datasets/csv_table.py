@@ -65,11 +65,11 @@ def _more(count: int) -> str:
     return f" (and {count - 1} more)" if count > 1 else ""
 
 
-def read_table(path: Path, text: Sequence[str], numbers: Sequence[str]) -> CsvTable:
+def read_table(path: Path, text: Sequence[str], numbers: Sequence[str], optional: Sequence[str] = ()) -> CsvTable:
     """Read columns of text and of numbers from a file that may have others, separated by ``,``, ``;`` or tabs.
 
     Passed over: blank lines, rows of empty cells, empty cells past the last column. Where the separator is no comma, a
-    comma in a number is a decimal one.
+    comma in a number is a decimal one. Columns of ``optional`` are read as text where the file has them.
 
     Raises:
         InputError: the file cannot be read, a column is missing or stands twice, or rows are longer or shorter than
@@ -81,6 +81,8 @@ def read_table(path: Path, text: Sequence[str], numbers: Sequence[str]) -> CsvTa
     records = _records(path, content, separator)
     header = [name.strip() for name in next(records, (1, []))[1]]
     _check_header(path, header, wanted)
+    extra = [name for name in optional if header.count(name) == 1]
+    text, wanted = (*text, *extra), (*wanted, *extra)
     table = CsvTable(path, array("q"), {name: [] for name in text}, {name: array("d") for name in numbers})
     pick = itemgetter(*(header.index(name) for name in wanted))
     # a header that ends in a separator names no column after it

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad.errors import InputError
+from flowgrad.evaluation.statistics import UNIT
 
 Values = npt.NDArray[np.float64]
 Masks = npt.NDArray[np.bool_]
@@ -37,12 +38,16 @@ class Metric:
         item: ``(prediction, truth (N, H, W) float32 in [0, 1]) -> (N,)``; NaN where there is no value.
         columns: what it adds to ``summary.csv``, in order.
         summarise: ``(values of each clip, NaN taken out) -> {column: figure}``; asked only where there is a value.
+        means: those of its columns that are the mean of something of each item. Their intervals take less time.
+        bounds: the least and the greatest value of its figures; infinite where there is none.
     """
 
     name: str
     item: Callable[[Prediction, npt.NDArray[np.float32]], Values]
     columns: tuple[str, ...]
     summarise: Callable[[Sequence[Values]], Mapping[str, float]]
+    means: tuple[str, ...] = ()
+    bounds: tuple[float, float] = UNIT
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` where the columns are one text."""

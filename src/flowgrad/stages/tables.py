@@ -8,7 +8,7 @@ import math
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter, itemgetter
@@ -25,10 +25,13 @@ from flowgrad.datasets.stored import read_annotations
 from flowgrad.errors import InputError
 from flowgrad.evaluation.base import Metric
 from flowgrad.evaluation.ground_truth import box_faults
+from flowgrad.evaluation.intervals import differences, names, with_intervals
+from flowgrad.evaluation.statistics import holm
 from flowgrad.evaluation.truth import scored_frames
 from flowgrad.evaluation.unscored import why_unscored
 from flowgrad.schemas.clips import CLIPS
-from flowgrad.schemas.plan import NO_ANNOTATIONS, PLAN
+from flowgrad.schemas.differences import DIFFERENCES
+from flowgrad.schemas.plan import NO_ANNOTATIONS, PLACES
 from flowgrad.schemas.scores import ITEM, SCORES
 from flowgrad.schemas.status import STATUS
 from flowgrad.schemas.summary import COUNTED
@@ -38,7 +41,9 @@ if TYPE_CHECKING:
 
 LEADING = ("success_at_0_3", "success_at_0_5", "auc", "mean_ciou")
 """Columns that other people's scripts expect before the number of clips."""
-ClipRow = tuple[str, str, str, int, int]
+EARLY = "success_at_0_5"
+"""The figure whose interval stands before the counts: for long it was the only one."""
+ClipRow = tuple[str, str, str, int, int, str]
 
 
 def frame_columns(metrics: Sequence[Metric]) -> list[str]:
@@ -48,12 +53,15 @@ def frame_columns(metrics: Sequence[Metric]) -> list[str]:
 
 
 def summary_columns(metrics: Sequence[Metric]) -> list[str]:
-    """Return the columns of ``summary.csv``: the first metric's around the counts, then the others'."""
+    """Return the columns of ``summary.csv``: the first metric's around the counts, the others', then intervals."""
     first, *others = metrics
     leading = [column for column in first.columns if column in LEADING]
     rest = [column for column in first.columns if column not in LEADING]
     more = [column for metric in others for column in metric.columns]
-    return ["model", "protocol", "frames", "skipped", *leading, "clips", *rest, *COUNTED, *more]
+    early = [bound for column in first.columns if column == EARLY for bound in names(column)]
+    late = [bound for metric in metrics for column in metric.columns if column != EARLY for bound in names(column)]
+    counted = ["clips", *early, *rest, *COUNTED]
+    return ["model", "protocol", "frames", "skipped", *leading, *counted, *more, "places", *late]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,8 @@ class _Piece:
     video: str
     start: int
     end: int
+    frames: npt.NDArray[np.int32]
+    """(items,), which they are."""
     scores: npt.NDArray[np.float64]
     """(items, metrics)."""
 
@@ -75,26 +85,31 @@ def run_summary(
     scores_in: Sequence[Path],
     rows: Sequence[tuple[str, str]],
     metrics: Sequence[Metric],
+    reference: str | None = None,
     frames_out: Path,
     summary_out: Path,
+    differences_out: Path,
 ) -> None:
-    """Join the scores of all shards and summarise them.
+    """Join the scores of all shards, summarise them, and compare the rows with one of them.
 
     Shards are read one at a time. Their rows go to a nameless file as text and come back clip by clip, in order; what
-    stays in memory is a number a row.
+    stays in memory is two numbers a row.
 
     Args:
-        plan_in: the present clips; rows of others are left out.
+        plan_in: the present clips with their places; rows of others are left out.
         scores_in: what stage ``score`` wrote, a file a shard.
         rows: model and protocol of each row of the table; one without any frame gets a row with 0 frames.
         metrics: the metrics of the table; the first one says which items count.
+        reference: the model whose rows the others of the same protocol are compared with; None: no comparison.
         frames_out: CSV, a row for every model, protocol and frame.
         summary_out: CSV, a row for every model and protocol.
+        differences_out: CSV, a row for every model, protocol and figure; none without a reference.
     """
-    present = set(artifacts.read_table(plan_in, PLAN).dropna(subset="shard")["video"])
+    plan = artifacts.read_table(plan_in, PLACES).dropna(subset="shard")
+    place_of = dict(zip(plan["video"], plan["place"], strict=True))
     cases: Counter[tuple[str, str, str]] = Counter()
     with artifacts.replacing(frames_out) as frames, tempfile.TemporaryFile(dir=frames_out.parent) as spool:
-        pieces = [piece for path in scores_in for piece in _spooled(path, present, spool, cases, metrics)]
+        pieces = [piece for path in scores_in for piece in _spooled(path, place_of.keys(), spool, cases, metrics)]
         pieces.sort(key=attrgetter("model", "protocol", "video"))
         with frames.open("wb") as out:
             out.write(f"{','.join(frame_columns(metrics))}\n".encode())
@@ -104,16 +119,24 @@ def run_summary(
     found = {key: list(some) for key, some in groupby(pieces, key=attrgetter("model", "protocol"))}
     table = [
         {"model": model, "protocol": protocol}
-        | _figures([piece.scores for piece in found.get((model, protocol), ())], metrics)
+        | _figures(found.get((model, protocol), ()), place_of, metrics)
         | {case: cases[model, protocol, case] for case in COUNTED}
         for model, protocol in sorted(rows)
     ]
     artifacts.write_table(summary_out, pd.DataFrame(table, columns=summary_columns(metrics)))
+    compared = [
+        row
+        for model, protocol in sorted(rows)
+        if reference is not None and model != reference and (reference, protocol) in rows
+        for row in _differences(found, (model, protocol, reference), place_of, metrics)
+    ]
+    compared = _corrected(pd.DataFrame(compared, columns=list(DIFFERENCES)))
+    artifacts.write_table(differences_out, compared)
 
 
 def _spooled(
     scores_in: Path,
-    present: set[str],
+    present: Collection[str],
     spool: IO[bytes],
     cases: Counter[tuple[str, str, str]],
     metrics: Sequence[Metric],
@@ -124,15 +147,16 @@ def _spooled(
     cases.update(zip(table["model"], table["protocol"], table["status"], strict=True))
     end = spool.seek(0, os.SEEK_END)
     for (model, protocol, video), rows in groupby(table.itertuples(index=False, name=None), key=itemgetter(0, 1, 2)):
-        text, values = io.StringIO(newline=""), []
+        text, frames, values = io.StringIO(newline=""), [], []
         lines = csv.writer(text, lineterminator="\n")
         for _, _, _, frame, time_s, first, status, *others in rows:
             cells = _cell(time_s), _cell(first), status, *map(_cell, others)
             lines.writerow((model, protocol, video, frame, *cells))
+            frames.append(frame)
             values.append((first, *others))
         start = end
         end += spool.write(text.getvalue().encode())
-        yield _Piece(model, protocol, video, start, end, np.array(values, np.float64))
+        yield _Piece(model, protocol, video, start, end, np.array(frames, np.int32), np.array(values, np.float64))
 
 
 def _wide(scores: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
@@ -150,18 +174,70 @@ def _cell(value: float) -> str:
     return "" if math.isnan(value) else artifacts.FLOAT_FORMAT % value
 
 
-def _figures(clips: Sequence[npt.NDArray[np.float64]], metrics: Sequence[Metric]) -> dict[str, Any]:
-    """Return the figures of one row of the summary from (items, metrics) of every clip; NaN is no value."""
+def _figures(pieces: Sequence[_Piece], place_of: Mapping[str, str], metrics: Sequence[Metric]) -> dict[str, Any]:
+    """Return the figures of one row of the summary with their intervals; NaN is no value."""
     figures: dict[str, Any] = {}
-    for place, metric in enumerate(metrics):
-        valued = [values[:, place][~np.isnan(values[:, place])] for values in clips]
-        some = [values for values in valued if len(values)]
-        if place == 0:
-            count = sum(map(len, some))
-            figures |= {"frames": count, "skipped": sum(map(len, clips)) - count, "clips": len(some)}
-        if some:
-            figures |= metric.figures(some)
+    for number, metric in enumerate(metrics):
+        valued = {piece.video: piece.scores[_valued(piece, number), number] for piece in pieces}
+        places = _by_place({video: values for video, values in valued.items() if len(values)}, place_of)
+        if number == 0:
+            count = sum(map(len, valued.values()))
+            figures |= {
+                "frames": count,
+                "skipped": sum(len(piece.scores) for piece in pieces) - count,
+                "clips": sum(map(len, places)),
+                "places": len(places),
+            }
+        if places:
+            figures |= with_intervals(metric, places)
     return figures
+
+
+def _valued(piece: _Piece, number: int) -> npt.NDArray[np.bool_]:
+    """Return which items of a clip have a value of a metric, (items,)."""
+    return ~np.isnan(piece.scores[:, number])
+
+
+def _by_place(clips: Mapping[str, npt.NDArray[Any]], place_of: Mapping[str, str]) -> list[list[npt.NDArray[Any]]]:
+    """Return what belongs to clips, place by place; both in the order of their names."""
+    ordered = sorted(clips, key=lambda video: (place_of[video], video))
+    return [[clips[video] for video in some] for _, some in groupby(ordered, key=lambda video: place_of[video])]
+
+
+def _differences(
+    found: Mapping[tuple[str, str], Sequence[_Piece]],
+    compared: tuple[str, str, str],
+    place_of: Mapping[str, str],
+    metrics: Sequence[Metric],
+) -> Iterator[dict[str, Any]]:
+    """Yield how a row differs from the reference on the items that both have a value for, a figure at a time."""
+    model, protocol, reference = compared
+    other_of = {piece.video: piece for piece in found.get((reference, protocol), ())}
+    pairs = [(piece, other_of[piece.video]) for piece in found.get((model, protocol), ()) if piece.video in other_of]
+    for number, metric in enumerate(metrics):
+        ours, theirs = {}, {}
+        for piece, other in pairs:
+            # frames of a clip are distinct
+            items = np.intersect1d(piece.frames[_valued(piece, number)], other.frames[_valued(other, number)])
+            if len(items):
+                ours[piece.video] = piece.scores[np.isin(piece.frames, items), number]
+                theirs[piece.video] = other.scores[np.isin(other.frames, items), number]
+        places = _by_place(ours, place_of)
+        made = differences(metric, places, _by_place(theirs, place_of)) if places else {}
+        for column in metric.columns:
+            row: dict[str, Any] = {"model": model, "protocol": protocol, "reference": reference, "figure": column}
+            row |= {"frames": sum(map(len, ours.values())), "places": len(places)}
+            if column in made:
+                gap = made[column]
+                row |= {"difference": gap.value, "difference_low": gap.low, "difference_high": gap.high, "p": gap.p}
+            yield row
+
+
+def _corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """Return differences with their p corrected for the comparisons of one figure under one protocol."""
+    for _, rows in table.groupby(["protocol", "figure"]):
+        table.loc[rows.index, "p_corrected"] = holm(rows["p"].astype(float).tolist())
+    return table
 
 
 def run_clips(
@@ -183,8 +259,8 @@ def run_clips(
         listens: whether any model needs sound.
         out: CSV.
     """
-    plan = artifacts.read_table(plan_in, PLAN)
-    found: dict[str, ClipRow] = {}
+    plan = artifacts.read_table(plan_in, PLACES)
+    found: dict[str, tuple[str, str, str, int, int]] = {}
     for status_in, annotation_in in zip(statuses_in, annotations_in, strict=True):
         known = read_annotations(annotation_in)
         for status in artifacts.read_table(status_in, STATUS).itertuples(index=False):
@@ -192,15 +268,19 @@ def run_clips(
     rows: list[ClipRow] = []
     for clip in plan.itertuples(index=False):
         if pd.notna(clip.reason):
-            rows.append((clip.video, "skipped" if clip.reason == NO_ANNOTATIONS else "failed", clip.reason, 0, 0))
+            rows.append(
+                (clip.video, "skipped" if clip.reason == NO_ANNOTATIONS else "failed", clip.reason, 0, 0, clip.place)
+            )
         elif clip.video not in found:
-            rows.append((clip.video, "skipped", "came while a run was under way: run again", 0, 0))
+            rows.append((clip.video, "skipped", "came while a run was under way: run again", 0, 0, clip.place))
         else:
-            rows.append(found[clip.video])
+            rows.append((*found[clip.video], clip.place))
     artifacts.write_table(out, pd.DataFrame(sorted(rows), columns=list(CLIPS)))
 
 
-def _clip_row(found: Any, known: Annotations | None, protocols: Sequence[GroundTruth], listens: bool) -> ClipRow:
+def _clip_row(
+    found: Any, known: Annotations | None, protocols: Sequence[GroundTruth], listens: bool
+) -> tuple[str, str, str, int, int]:
     status, reasons = found.status, [found.reason] if pd.notna(found.reason) else []
     mute = listens and pd.notna(found.sound_reason)
     if mute:

@@ -135,7 +135,7 @@ def fit(
     """
     if schedule.batch_size % processes:
         raise InputError(f"training.batch_size: {schedule.batch_size} cannot be shared evenly by {processes} GPUs")
-    kept, aside = split(samples.clips, schedule.held_out, schedule.seed)
+    kept, aside = split(samples.clips, schedule.held_out, schedule.seed, samples.places)
     windows = sum(len(samples.apart(clip, 0)) for clip in kept)
     problem = too_few(len(kept), len(aside), windows, schedule.batch_size)
     if problem:
