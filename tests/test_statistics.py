@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowgrad.errors import InputError
@@ -24,7 +24,7 @@ from flowgrad.evaluation.statistics import (
 )
 
 values = st.lists(st.floats(0, 1), min_size=1, max_size=5)
-places = st.lists(st.lists(values, min_size=1, max_size=3), min_size=2, max_size=8)
+places = st.lists(st.lists(values, min_size=1, max_size=3), min_size=2, max_size=6)
 
 
 def arrays(of_places):
@@ -41,6 +41,7 @@ BOTH = [CIOU, MEDIAN]
 
 
 @pytest.mark.parametrize("metric", BOTH, ids=lambda metric: metric.name)
+@settings(deadline=None, max_examples=50)
 @given(places)
 def test_an_interval_holds_its_figure_and_stays_in_range(metric, of_places):
     found = with_intervals(metric, arrays(of_places))
@@ -50,6 +51,7 @@ def test_an_interval_holds_its_figure_and_stays_in_range(metric, of_places):
         assert low < high, "a finite number of places never tells everything"
 
 
+@settings(deadline=None, max_examples=50)
 @given(places, st.randoms(use_true_random=False))
 def test_the_order_of_places_and_clips_does_not_matter(of_places, random):
     before = with_intervals(CIOU, arrays(of_places))
@@ -58,6 +60,7 @@ def test_the_order_of_places_and_clips_does_not_matter(of_places, random):
 
 
 @pytest.mark.parametrize("metric", BOTH, ids=lambda metric: metric.name)
+@settings(deadline=None, max_examples=50)
 @given(places)
 def test_more_places_of_the_same_kind_narrow_it(metric, of_places):
     once, twice = (with_intervals(metric, arrays(of_places * times)) for times in (1, 4))
@@ -181,6 +184,7 @@ def test_a_figure_without_bounds_has_students_interval():
 # Differences
 
 
+@settings(deadline=None, max_examples=50)
 @given(places)
 def test_a_row_does_not_differ_from_itself(of_places):
     for found in differences(CIOU, arrays(of_places), arrays(of_places)).values():
@@ -189,6 +193,7 @@ def test_a_row_does_not_differ_from_itself(of_places):
         assert -1 <= found.low < 0 < found.high <= 1
 
 
+@settings(deadline=None, max_examples=50)
 @given(places, places)
 def test_p_and_interval_say_the_same(ours, theirs):
     """p is below 0.05 exactly where the interval leaves out 0; and the other way round it is the other way round."""
@@ -253,11 +258,11 @@ def simulated(rng, count, share, alike=0.2):
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.9])
 def test_intervals_of_thirty_places_hold_the_truth_as_often_as_they_say(share):
-    """A small part of benchmarks/coverage.py; 1500 draws: three standard errors are 1.7 points."""
+    """A small part of benchmarks/coverage.py; of 1000 draws the standard error is 0.7 points."""
     rng, held = np.random.default_rng(11), 0
-    for _ in range(1500):
+    for _ in range(1000):
         sizes, hits = simulated(rng, 30, share)
         figure, replicates = hits.sum() / sizes.sum(), (hits.sum() - hits) / (sizes.sum() - sizes)
         low, high = interval(figure, replicates)
         held += low <= share <= high
-    assert 0.92 <= held / 1500 <= 0.98
+    assert 0.92 <= held / 1000 <= 0.98

@@ -17,8 +17,9 @@ from flowgrad.evaluation.statistics import Difference, Floats, difference, inter
 
 Place = Sequence[Values]
 """The values of each clip of one place; no clip is without a value."""
-GROUPS = 100
-"""Figures that are no means are computed anew so often at most: with more places, several are left out together."""
+GROUPS, MEAN_GROUPS = 100, 1000
+"""Replicates of a figure, and of a mean, at most: of more places, several are left out together. So many say how far
+a figure scatters as well as all would, and the time is bounded."""
 
 
 def names(column: str) -> tuple[str, str]:
@@ -36,7 +37,7 @@ class Replicated:
 
     Attributes:
         figures: by column.
-        replicates: by column, (J,); of figures that are no means (at most ``GROUPS``,).
+        replicates: by column, (J,), J at most ``MEAN_GROUPS`` or ``GROUPS``; empty for one place.
     """
 
     figures: Mapping[str, float]
@@ -56,25 +57,37 @@ def replicated(metric: Metric, places: Sequence[Place]) -> Replicated:
     figures = metric.figures([clip for place in places for clip in place])
     replicates: dict[str, Floats] = {}
     if metric.means:
-        of_place = [metric.figures(place) for place in places]
-        counts = np.array([sum(map(len, place)) for place in places], np.float64)
+        groups = pooled(places, MEAN_GROUPS)
+        of_group = [metric.figures(group) for group in groups]
+        counts = np.array([sum(map(len, group)) for group in groups], np.float64)
         for column in metric.means:
-            sums = counts * [made[column] for made in of_place]
+            sums = counts * [made[column] for made in of_group]
             if abs(sums.sum() / counts.sum() - figures[column]) > 1e-6:
                 raise InputError(f"metric {metric.name}: {column} is no mean over items; leave it out of means")
-            if len(places) > 1:
+            if len(groups) > 1:
                 replicates[column] = (sums.sum() - sums) / (counts.sum() - counts)
     others = [column for column in metric.columns if column not in metric.means]
     if others and len(places) > 1:
-        count = min(len(places), GROUPS)
-        without = [_without(metric, places, group, count) for group in range(count)]
+        groups = pooled(places, GROUPS)
+        without = [_without(metric, groups, number) for number in range(len(groups))]
         replicates |= {column: np.array([made[column] for made in without], np.float64) for column in others}
     return Replicated(figures, {column: replicates.get(column, np.empty(0)) for column in metric.columns})
 
 
-def _without(metric: Metric, places: Sequence[Place], group: int, count: int) -> Mapping[str, float]:
-    """Return the figures without every ``count``-th place; NaN where the others give none."""
-    kept = [clip for number, place in enumerate(places) if number % count != group for clip in place]
+def pooled(places: Sequence[Place], most: int) -> Sequence[Place]:
+    """Return places as at most so many groups, of which each has every ``most``-th place.
+
+    >>> pooled([["a"], ["b", "c"], ["d"]], 2), pooled([["a"], ["b", "c"]], 2)
+    ([['a', 'd'], ['b', 'c']], [['a'], ['b', 'c']])
+    """
+    if len(places) <= most:
+        return places
+    return [[clip for place in places[first::most] for clip in place] for first in range(most)]
+
+
+def _without(metric: Metric, groups: Sequence[Place], left_out: int) -> Mapping[str, float]:
+    """Return the figures without one group; NaN where the others give none."""
+    kept = [clip for number, group in enumerate(groups) if number != left_out for clip in group]
     try:
         return metric.figures(kept)
     except InputError:

@@ -156,7 +156,7 @@ def split(
         seed: of the choice.
         places: of the clips (:attr:`flowgrad.datasets.base.Clip.group`); one that has none is alone.
 
-    >>> split(["a1", "a2", "b1", "c1"], 0.25, 2, {"a1": "a", "a2": "a"})
+    >>> split(["a1", "a2", "b1", "c1"], 0.25, 1, {"a1": "a", "a2": "a"})
     (['b1', 'c1'], ['a1', 'a2'])
     """
     import hashlib
