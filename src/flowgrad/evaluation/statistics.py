@@ -98,7 +98,7 @@ def interval(figure: float, replicates: Floats, bounds: tuple[float, float] = UN
 
 
 def independent(share: float, error: float, places: int) -> float:
-    """Return how many independent items would give a share, or a mean in 0..1, this standard error.
+    """Return how many independent items would give a share, or a mean in 0..1, this standard error; at least 1.
 
     Where no place differs from another, nothing is known of how alike the items of one are: each place counts as one.
 
@@ -106,7 +106,7 @@ def independent(share: float, error: float, places: int) -> float:
     (100, 10)
     """
     variance = share * (1 - share)
-    return variance / error**2 if variance > 0 and error > 0 else places
+    return max(1.0, variance / error**2) if variance > 0 and error > 0 else places
 
 
 def wilson(share: float, number: float, quantile: float) -> tuple[float, float]:
