@@ -35,7 +35,7 @@ from flowgrad.stages.tables import run_summary
 folder = Path(sys.argv[1])
 run_summary(plan_in=folder / "clips.csv", scores_in=sorted((folder / "scores").iterdir()),
             rows=[(model, protocol) for model in DEFAULT_MODELS for protocol in ("paper", "released")],
-            metrics=[CIOU],
+            metrics=[CIOU], reference="flow", differences_out=folder / "out/differences.csv",
             frames_out=folder / "out/frames.csv", summary_out=folder / "out/summary.csv")
 """
 CLIPS = """
@@ -55,10 +55,10 @@ def generate(folder: Path, clips: int, clips_per_job: int) -> None:
     names = [f"city{number % 97:04d}_{number:06d}" for number in range(clips)]
     for part in ("scores", "status", "annotations", "out"):
         (folder / part).mkdir(parents=True)
-    plan = ["video,shard,reason"]
+    plan = ["video,shard,reason,place"]
     for shard, start in enumerate(range(0, clips, clips_per_job), 1):
         members = sorted(names[start : start + clips_per_job])
-        plan += [f"{name},{shard:05d}," for name in members]
+        plan += [f"{name},{shard:05d},,{name[:8]}" for name in members]
         write_shard(folder, f"{shard:05d}", members, rng)
     (folder / "clips.csv").write_text("\n".join(plan) + "\n")
 

@@ -94,7 +94,7 @@ def train(method: str, seed: int, samples: list[Path], planned: list[str], epoch
         return
     place.mkdir(parents=True, exist_ok=True)
     known = place / "known.json"
-    known.write_text(json.dumps({"planned": planned, "labelled": []}))
+    known.write_text(json.dumps({"planned": {name: name for name in planned}, "labelled": []}))
     run_clips(
         statuses_in=[path.with_suffix(".csv") for path in samples],
         clips_in=known,

@@ -7,6 +7,7 @@ from flowgrad.workflow.job import job
 
 with job(snakemake):
     listening.run_table(
+        plan_in=Path(snakemake.input.plan),
         scores_in=[Path(path) for path in snakemake.input.scores],
         out=Path(snakemake.output.table),
     )

@@ -11,6 +11,8 @@ with job(snakemake) as run:
         scores_in=[Path(path) for path in snakemake.input.scores],
         rows=[(row.name, row.protocol) for row in run.table],
         metrics=run.metrics,
+        reference=run.config.reference,
         frames_out=Path(snakemake.output.frames),
         summary_out=Path(snakemake.output.summary),
+        differences_out=Path(snakemake.output.differences),
     )

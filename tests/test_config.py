@@ -47,7 +47,7 @@ KEYS |= {("checkpoints", "rcgrad"): {}, ("training", "init", "flowgrad-ic"): {},
 RCGRAD_MODEL = get_model("rcgrad")
 LISTS = {("models",), ("protocols",), ("training", "methods"), ("plugins",), ("metrics",)}
 MAPS = {place[:end] for place in KEYS for end in range(1, len(place))}
-OPTIONAL = {("container",), ("training", "root"), ("dataset", "split"), ("flow", "weights")}
+OPTIONAL = {("container",), ("reference",), ("training", "root"), ("dataset", "split"), ("flow", "weights")}
 """Keys that may be there without a value."""
 OURS_TO_KNOW = ("constrained", "instance of", "pydantic", "nonetype", "<class", "union", "literal", "lax-or-strict")
 OURS_TO_KNOW += ("config", "validat", "input should", "dictionary", "str]", "int]", "value error", "function-")

@@ -14,7 +14,6 @@ from flowgrad.detection import moving, pairwise_iou
 from flowgrad.evaluation.ground_truth import box_faults, rasterise, scored_boxes
 from flowgrad.evaluation.metrics import area_under_curve, ciou, success_rate
 from flowgrad.evaluation.scaling import normalise
-from flowgrad.evaluation.statistics import clip_bootstrap
 from flowgrad.protocols import PAPER, RELEASED
 
 values = st.floats(-1e3, 1e3, width=32)
@@ -178,11 +177,3 @@ def test_no_successor_keeps_the_boxes():
     found = np.array([[0.0, 0.0, 1.0, 1.0]])
     assert moving({0: found, 1: np.zeros((0, 4))})[0].all()
     assert moving({0: found})[0].all()
-
-
-def test_interval_resamples_clips_not_frames():
-    """Forty equal frames of two clips say little more than two frames do."""
-    clips = np.repeat(["a", "b"], 20)
-    low, high = clip_bootstrap(np.repeat([0.0, 1.0], 20), clips)
-    assert (low, high) == (0, 1)
-    assert np.isnan(clip_bootstrap(np.ones(20), np.repeat("a", 20))).all()

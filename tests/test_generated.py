@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -36,6 +37,48 @@ def moving_square(root: Path, *clips: str) -> Path:
     (root / "annotations/video_annotations.csv").write_text("\n".join(boxes) + "\n")
     (root / "annotations/audio_annotations.csv").write_text("\n".join(events) + "\n")
     return root
+
+
+def test_a_reference_redoes_the_summary_alone(workflow, tmp_path):
+    """Rows are compared on the same items, place by place; another reference or location costs no score."""
+    root = moving_square(tmp_path / "data", "apple1_1", "apple1_2", "berry2_1", "cherry")
+    config = {"dataset": {"root": str(root)}, "models": ["flow", "whole-frame", "centre-box"], "pictures": 0}
+    run = workflow(config)
+    assert run.status == 0, run.output
+    results = run.folder / "results"
+    assert len(pd.read_csv(results / "metrics/differences.csv")) == 0
+    assert "difference to" not in run.output
+    summary = pd.read_csv(results / "metrics/summary.csv")
+    assert set(summary["places"]) == {3}
+    assert (summary["clips"] == 4).all()
+
+    config["reference"] = "centre-box"
+    assert workflow(config, "-n").jobs == {"summary": 1}
+    run = workflow(config)
+    assert run.jobs == {"summary": 1}
+    compared = flowgrad.open_results(results).differences.set_index(["model", "protocol", "figure"])
+    assert {model for model, _, _ in compared.index} == {"flow", "whole-frame"}
+    figures = summary.set_index(["model", "protocol"])
+    for (model, protocol, figure), line in compared.iterrows():
+        gap = figures.loc[(model, protocol), figure] - figures.loc[("centre-box", protocol), figure]
+        assert line["difference"] == pytest.approx(gap, abs=2e-6), "every item has a value in every row"
+        assert line["difference_low"] <= line["difference"] <= line["difference_high"]
+        assert line["places"] == 3
+        assert line["p"] <= line["p_corrected"] <= min(1, 2 * line["p"]) + 1e-9, "two rows are compared"
+    assert "difference to centre-box on the same frames" in run.output
+    printed = [line for line in run.output.splitlines() if re.search(r"-\.?\d+\)|[+-]\.\d+\)", line)]
+    assert len(printed) == 6 + 4
+    assert max(map(len, printed)) <= 120
+    assert workflow(config).nothing_to_do
+
+    boxes = root / "annotations/video_annotations.csv"
+    header, *rows = boxes.read_text().splitlines()
+    boxes.write_text("\n".join([f"{header},location_id", *(f"{row},{row[0]}" for row in rows)]) + "\n")
+    assert workflow(config | {"reference": "flow"}, "-n").jobs == {"summary": 1, "clips": 1}
+    config["reference"] = "rcgrad"
+    refused = workflow(config, "-n")
+    assert refused.status != 0
+    assert "reference: rcgrad is no row of this run; add it to models" in refused.output
 
 
 def test_the_whole_path(workflow, tmp_path):

@@ -274,7 +274,7 @@ def test_a_clip_of_a_labelled_dataset_without_annotations_is_in_no_shard(tmp_pat
     plan = Plan(tmp_path / "results")
     plan.update(data, 2)
     assert plan.clips_file.read_text() == (
-        "video,shard,reason\na,00001,\nb,,no annotations: left out of a labelled dataset\n"
+        "video,shard,reason,place\na,00001,,a\nb,,no annotations: left out of a labelled dataset,b\n"
     )
     assert plan.present() == {"a": "00001"}
 

@@ -1,4 +1,4 @@
-"""Rules of maps, metrics, intervals and the stationary filter, each held by literal values."""
+"""Rules of maps, metrics and the stationary filter, each held by literal values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from flowgrad.evaluation.ground_truth import BoxFaults, box_faults, rasterise, s
 from flowgrad.evaluation.metrics import area_under_curve, ciou, success_rate
 from flowgrad.evaluation.outlook import outlook
 from flowgrad.evaluation.scaling import normalise
-from flowgrad.evaluation.statistics import clip_bootstrap
 from flowgrad.flow.magnitude import jpeg_magnitude, map_magnitude, network_input
 from flowgrad.models.inputs import fitted_audio, window_start
 from flowgrad.models.registry import get_model
@@ -151,24 +150,6 @@ def test_a_value_at_the_bound_is_a_success():
 )
 def test_the_area_has_21_thresholds(values, area):
     assert area_under_curve(np.array(values)) == pytest.approx(area, abs=1e-12)
-
-
-# Intervals
-
-UNEQUAL = {"a": [1, 1, 1, 1, 1, 1], "b": [0], "c": [1, 0], "d": [0, 0, 0], "e": [1], "f": [0, 1, 1, 1]}
-
-
-def test_the_interval_is_of_95_percent_over_frames():
-    """Clips of unequal length weigh by their frames; all 46656 draws of six clips say what the bounds are near."""
-    values = np.concatenate([of_clip for of_clip in UNEQUAL.values()])
-    clips = np.repeat(list(UNEQUAL), [len(of_clip) for of_clip in UNEQUAL.values()])
-    low, high = clip_bootstrap(values, clips)
-    assert (low, high) == pytest.approx((3 / 14, 10 / 11), abs=1e-12)
-    sums, counts = np.array([6, 0, 1, 0, 1, 3]), np.array([6, 1, 2, 3, 1, 4])
-    drawn = np.indices((6,) * 6).reshape(6, -1)
-    every = np.sort(sums[drawn].sum(axis=0) / counts[drawn].sum(axis=0))
-    assert (every < low).mean() == pytest.approx(0.025, abs=0.007)
-    assert (every > high).mean() == pytest.approx(0.025, abs=0.007)
 
 
 # Flow

@@ -15,8 +15,9 @@ from flowgrad.datasets.base import Annotations, Box, SoundEvent
 from flowgrad.decoding import ClipStatus
 from flowgrad.errors import InputError
 from flowgrad.evaluation.consensus_iou import CIOU
-from flowgrad.evaluation.statistics import clip_bootstrap
+from flowgrad.evaluation.intervals import differences, names, with_intervals
 from flowgrad.protocols import BUILT_IN
+from flowgrad.schemas.differences import DIFFERENCES
 from flowgrad.schemas.plan import NO_ANNOTATIONS, NO_VIDEO
 from flowgrad.schemas.scores import SCORES
 from flowgrad.stages.tables import check_accepted, frame_columns, run_clips, run_summary
@@ -38,6 +39,17 @@ def scores(clip: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=frame_columns([CIOU]))
 
 
+def place_of(clip: str) -> str:
+    """Three places with three clips, one with two, and clips that are alone."""
+    return f"place{int(clip[4:]) % 4}" if clip.startswith("clip") else clip
+
+
+def values_of(rows: pd.DataFrame) -> list[list[np.ndarray]]:
+    """The scores of each clip of each place."""
+    named = rows.assign(place=rows["video"].map(place_of))
+    return [[clip["ciou"].to_numpy() for _, clip in some.groupby("video")] for _, some in named.groupby("place")]
+
+
 def summarised(folder: Path, shards: list[list[str]], present: list[str]) -> tuple[bytes, bytes]:
     """Write score files of these shards, summarise them and return both tables."""
     files = []
@@ -46,17 +58,21 @@ def summarised(folder: Path, shards: list[list[str]], present: list[str]) -> tup
         files.append(folder / f"{number}.csv")
         long = table.rename(columns={"ciou": "value"}).assign(metric="ciou")[list(SCORES)]
         artifacts.write_table(files[-1], long, float_format="%.17g")
-    plan = pd.DataFrame({"video": present, "shard": "00001", "reason": ""})
+    plan = pd.DataFrame(
+        {"video": present, "shard": "00001", "reason": "", "place": [place_of(clip) for clip in present]}
+    )
     artifacts.write_table(folder / "plan.csv", plan)
     run_summary(
         plan_in=folder / "plan.csv",
         scores_in=files,
         rows=[(model, protocol) for model in [*MODELS, "flowgrad-en"] for protocol in PROTOCOLS],
         metrics=[CIOU],
+        reference="flow",
         frames_out=folder / "out/frames.csv",
         summary_out=folder / "out/summary.csv",
+        differences_out=folder / "out/differences.csv",
     )
-    assert {path.name for path in (folder / "out").iterdir()} == {"frames.csv", "summary.csv"}
+    assert {path.name for path in (folder / "out").iterdir()} == {"frames.csv", "summary.csv", "differences.csv"}
     return (folder / "out/frames.csv").read_bytes(), (folder / "out/summary.csv").read_bytes()
 
 
@@ -75,23 +91,42 @@ def test_tables_are_those_of_all_scores_at_once(tmp_path, size):
     table = pd.read_csv(tmp_path / "summary.csv").set_index(["model", "protocol"])
     for key, rows in whole.groupby(["model", "protocol"]):
         scored = rows.dropna(subset="ciou")
-        low, high = clip_bootstrap(scored["ciou"].to_numpy() >= 0.5, scored["video"].to_numpy())
+        found = with_intervals(CIOU, values_of(scored))
         expected = {
             "frames": len(scored),
             "skipped": len(rows) - len(scored),
             "clips": scored["video"].nunique(),
+            "places": scored["video"].map(place_of).nunique(),
             "success_at_0_5": (scored["ciou"] >= 0.5).mean(),
             "mean_ciou": scored["ciou"].mean(),
-            "success_at_0_5_low": low,
-            "success_at_0_5_high": high,
-        }
+        } | {bound: found[bound] for column in CIOU.columns for bound in names(column)}
         assert table.loc[key, list(expected)].to_dict() == pytest.approx(expected, abs=1e-6)
+
+    paper = whole[whole["protocol"] == "paper"].dropna(subset="ciou").set_index(["video", "frame"])
+    row, reference = (paper[paper["model"] == model] for model in ("rcgrad", "flow"))
+    both = row.index.intersection(reference.index).sort_values()
+    assert 0 < len(both) < min(len(row), len(reference)), "each row lacks an item that the other has"
+    gaps = differences(CIOU, *(values_of(some.loc[both].reset_index()) for some in (row, reference)))
+    compared = pd.read_csv(tmp_path / "out/differences.csv").set_index(["protocol", "model", "figure"])
+    assert set(compared["reference"]) == {"flow"}
+    for column, gap in gaps.items():
+        line = compared.loc[("paper", "rcgrad", column)]
+        assert line["frames"] == len(both)
+        assert line["places"] == len({place_of(video) for video, _ in both})
+        assert line[["difference", "difference_low", "difference_high", "p"]].tolist() == pytest.approx(
+            [gap.value, gap.low, gap.high, gap.p], rel=1e-5
+        )
+        assert line["p_corrected"] == line["p"], "a row without a frame is no comparison"
+    assert compared.loc[("paper", "flowgrad-en", "auc")].drop(["reference", "frames", "places"]).isna().all()
     assert (table.loc["flowgrad-en", ["frames", "skipped", "clips", "no_detections"]] == 0).all(axis=None)
     assert table.loc["flowgrad-en", "mean_ciou"].isna().all()
 
 
 def test_nothing_to_summarise(tmp_path):
     frames, summary = summarised(tmp_path, [], [])
+    compared = pd.read_csv(tmp_path / "out/differences.csv")
+    assert list(compared.columns) == list(DIFFERENCES)
+    assert compared["difference"].isna().all()
     assert frames.decode() == ",".join(frame_columns([CIOU])) + "\n"
     assert summary.count(b"\n") == 1 + 3 * 2
 
@@ -109,7 +144,9 @@ def test_a_clip_without_a_scored_frame_says_why(tmp_path):
     statuses = [ClipStatus(name, frames=16, width=400, height=225, sound_s=2.0) for name in known]
     statuses[-1].sound_s, statuses[-1].sound_reason = None, "no sound track"
     artifacts.write_table(tmp_path / "status.csv", pd.DataFrame(map(asdict, statuses)))
-    artifacts.write_table(tmp_path / "plan.csv", pd.DataFrame({"video": list(known), "shard": "00001", "reason": ""}))
+    artifacts.write_table(
+        tmp_path / "plan.csv", pd.DataFrame({"video": list(known), "shard": "00001", "reason": "", "place": "here"})
+    )
     artifacts.write_json(tmp_path / "known.json", {name: of_clip.to_json() for name, of_clip in known.items()})
     run_clips(
         plan_in=tmp_path / "plan.csv",
@@ -152,7 +189,9 @@ flow,paper,gone,8,1,ciou,1,constant_map
 def test_a_summary_to_the_letter(tmp_path):
     """Open cases are counted, also those that are left out; a clip that went away counts nowhere."""
     (tmp_path / "scores.csv").write_text(LONG)
-    (tmp_path / "plan.csv").write_text("video,shard,reason\na,00001,\nb,00001,\ngone,,annotated without a video\n")
+    (tmp_path / "plan.csv").write_text(
+        "video,shard,reason,place\na,00001,,a\nb,00001,,b\ngone,,annotated without a video,gone\n"
+    )
     run_summary(
         plan_in=tmp_path / "plan.csv",
         scores_in=[tmp_path / "scores.csv"],
@@ -160,13 +199,15 @@ def test_a_summary_to_the_letter(tmp_path):
         metrics=[CIOU],
         frames_out=tmp_path / "frames.csv",
         summary_out=tmp_path / "summary.csv",
+        differences_out=tmp_path / "differences.csv",
     )
     assert lines_of(tmp_path / "summary.csv") == [
         "model,protocol,frames,skipped,success_at_0_3,success_at_0_5,auc,mean_ciou,clips,success_at_0_5_low,"
-        "success_at_0_5_high,no_detections,constant_map,empty_prediction,empty_ground_truth,ambiguous",
-        "flow,paper,3,1,0.666667,0.333333,0.275,0.266667,1,,,0,1,0,0,0",
-        "none,paper,0,0,,,,,0,,,0,0,0,0,0",
-        "yolo,paper,3,1,0,0,0.025,0,1,,,2,0,1,1,0",
+        "success_at_0_5_high,no_detections,constant_map,empty_prediction,empty_ground_truth,ambiguous,places,"
+        "success_at_0_3_low,success_at_0_3_high,auc_low,auc_high,mean_ciou_low,mean_ciou_high",
+        "flow,paper,3,1,0.666667,0.333333,0.275,0.266667,1,,,0,1,0,0,0,1,,,,,,",
+        "none,paper,0,0,,,,,0,,,0,0,0,0,0,0,,,,,,",
+        "yolo,paper,3,1,0,0,0.025,0,1,,,2,0,1,1,0,1,,,,,,",
     ]
     assert lines_of(tmp_path / "frames.csv") == [
         "model,protocol,video,frame,time_s,ciou,status",
@@ -185,7 +226,7 @@ def test_success_is_decided_before_a_value_is_rounded(tmp_path):
     (tmp_path / "scores.csv").write_text(
         "model,protocol,video,frame,time_s,metric,value,status\nflow,paper,a,8,1,ciou,0.49999999999999994,ok\n"
     )
-    (tmp_path / "plan.csv").write_text("video,shard,reason\na,00001,\n")
+    (tmp_path / "plan.csv").write_text("video,shard,reason,place\na,00001,,a\n")
     run_summary(
         plan_in=tmp_path / "plan.csv",
         scores_in=[tmp_path / "scores.csv"],
@@ -193,8 +234,9 @@ def test_success_is_decided_before_a_value_is_rounded(tmp_path):
         metrics=[CIOU],
         frames_out=tmp_path / "frames.csv",
         summary_out=tmp_path / "summary.csv",
+        differences_out=tmp_path / "differences.csv",
     )
-    assert lines_of(tmp_path / "summary.csv")[1] == "flow,paper,1,0,1,0,0.475,0.5,1,,,0,0,0,0,0"
+    assert lines_of(tmp_path / "summary.csv")[1] == "flow,paper,1,0,1,0,0.475,0.5,1,,,0,0,0,0,0,1,,,,,,"
     assert lines_of(tmp_path / "frames.csv")[1] == "flow,paper,a,8,1,0.5,ok"
 
 
@@ -214,9 +256,9 @@ def test_clips_to_the_letter(tmp_path, listens):
         "cut,failed,truncated,9,40,22,2,,,0\n"
     )
     (tmp_path / "plan.csv").write_text(
-        "video,shard,reason\n"
-        "good,00001,\nmute,00001,\nbroken,00001,\ncut,00001,\nlate,00002,\n"
-        f"bare,,{NO_ANNOTATIONS}\nlost,,{NO_VIDEO!r}\n".replace("'", '"')
+        "video,shard,reason,place\n"
+        "good,00001,,here\nmute,00001,,here\nbroken,00001,,here\ncut,00001,,cut\nlate,00002,,here\n"
+        f"bare,,{NO_ANNOTATIONS},bare\nlost,,{NO_VIDEO!r},there\n".replace("'", '"')
     )
     run_clips(
         plan_in=tmp_path / "plan.csv",
@@ -228,14 +270,14 @@ def test_clips_to_the_letter(tmp_path, listens):
     )
     mute = "no sound track (models that listen have no map, its frames are not scored)"
     assert lines_of(tmp_path / "clips.csv") == [
-        "video,status,reason,frames,scored_frames",
-        "bare,skipped,no annotations: left out of a labelled dataset,0,0",
-        f'broken,failed,"zero frames; {mute}",0,0' if listens else "broken,failed,zero frames,0,0",
-        "cut,failed,truncated,9,1",
-        "good,ok,,16,2",
-        "late,skipped,came while a run was under way: run again,0,0",
-        'lost,failed,"annotated, but there is no video file",0,0',
-        f'mute,skipped,"a note; {mute}",16,0' if listens else "mute,ok,a note,16,2",
+        "video,status,reason,frames,scored_frames,place",
+        "bare,skipped,no annotations: left out of a labelled dataset,0,0,bare",
+        f'broken,failed,"zero frames; {mute}",0,0,here' if listens else "broken,failed,zero frames,0,0,here",
+        "cut,failed,truncated,9,1,cut",
+        "good,ok,,16,2,here",
+        "late,skipped,came while a run was under way: run again,0,0,here",
+        'lost,failed,"annotated, but there is no video file",0,0,there',
+        f'mute,skipped,"a note; {mute}",16,0,here' if listens else "mute,ok,a note,16,2,here",
     ]
 
 

@@ -166,6 +166,27 @@ def test_a_clip_that_is_added_moves_no_other(names, new):
     assert len(set(aside) ^ set(more)) <= 2
 
 
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=4), st.integers(1, 5), min_size=3, max_size=30),
+    st.floats(0.02, 0.6),
+    st.integers(0, 99),
+)
+def test_no_place_is_learnt_from_and_held_out(sizes, share, seed):
+    places = {f"{place}:{number}": place for place, count in sizes.items() for number in range(count)}
+    kept, aside = split(sorted(places), share, seed, places)
+    assert sorted([*kept, *aside]) == sorted(places)
+    assert kept
+    assert len(aside) >= 2
+    assert not {places[clip] for clip in kept} & {places[clip] for clip in aside}
+    assert len(aside) <= max(2, round(share * len(places))) or len(aside) < 2 + max(sizes.values())
+
+
+def test_one_place_alone_is_split_by_its_clips():
+    names = [f"here:{number}" for number in range(8)]
+    assert split(names, 0.25, 3, dict.fromkeys(names, "here")) == split(names, 0.25, 3)
+    assert len(split(names, 0.25, 3)[1]) == 2
+
+
 def test_held_out_batches_look_at_fixed_places(samples):
     batches = list(HeldOutBatches(samples, samples.clips[:4], 4, 2))
     assert batches == list(HeldOutBatches(samples, samples.clips[:4], 4, 2))
@@ -309,7 +330,8 @@ def test_a_state_of_another_training_is_not_taken_up(samples, artifact, tmp_path
     """Other settings begin anew, and the old state is gone."""
     from flowgrad.stages import fit as fit_stage
 
-    shutil.copy(artifact.parent / "status.csv", tmp_path / "clips.csv")
+    offered = pd.read_csv(artifact.parent / "status.csv")
+    artifacts.write_table(tmp_path / "clips.csv", offered.assign(place=offered["video"]))
     old = tmp_path / "rcgrad/state/0123"
     old.mkdir(parents=True)
     shutil.copy(artifact, old / "last.ckpt")

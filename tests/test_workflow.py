@@ -53,6 +53,18 @@ def test_a_corrected_annotation_redoes_scores_only(workflow, dataset):
     assert workflow(config).jobs == {"score": 1, "summary": 1, "clips": 1}
 
 
+def test_clips_of_one_location_are_one_place(workflow, dataset):
+    """Real annotations: the place is their location_id. Clips without a scored frame are in no interval."""
+    root = dataset("lisbon1067_40096", "lisbon1067_41198", "lyon1029_40200", "london270_8218")
+    run = workflow(settings(root, models=["flow", "centre-box"], protocols=["paper"]))
+    assert run.status == 0, run.output
+    clips = pd.read_csv(run.folder / "results/clips.csv").set_index("video")
+    assert clips.loc["lisbon1067_40096", "place"] == clips.loc["lisbon1067_41198", "place"] == "lisbon1067"
+    frames = pd.read_csv(run.folder / "results/metrics/frames.csv").dropna(subset="ciou")
+    summary = pd.read_csv(run.folder / "results/metrics/summary.csv").set_index("model")
+    assert summary.loc["flow", "places"] == frames["video"].map(clips["place"]).nunique() == 2
+
+
 def test_annotated_frames_score_as_all_frames_do(workflow, dataset, reference, tmp_path):
     """frames: annotated saves work and changes no row, detections and their motion among them."""
     root = dataset("lyon1029_40200", "lisbon1076_40113")

@@ -122,6 +122,7 @@ def check(
     _check_models(_well_declared(config, findings), config, findings, failures or {})
     _check_metrics(config, findings)
     _check_pairs(config, findings)
+    _check_reference(config, findings)
     _check_flow(config, findings)
     if dataset:
         findings.problems += import_problems(required(findings.models))
@@ -213,6 +214,12 @@ def _check_pairs(config: Config, findings: Findings) -> None:
             findings.notes.append(
                 f"{name} has no preset for protocol {', '.join(lacking)}: there is no such row in the table"
             )
+
+
+def _check_reference(config: Config, findings: Findings) -> None:
+    """Say where there is nothing to compare with: the reference is one of the rows that are left out."""
+    if config.models == "available" and config.reference and config.reference not in findings.models:
+        findings.notes.append(f"reference: {config.reference} cannot be run here, so no row is compared with it")
 
 
 def _check_flow(config: Config, findings: Findings) -> None:

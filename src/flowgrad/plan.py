@@ -23,7 +23,7 @@ from typing import Any
 
 from flowgrad import artifacts
 from flowgrad.datasets.base import Annotations, Clip, Dataset
-from flowgrad.schemas.plan import NO_ANNOTATIONS, NO_VIDEO
+from flowgrad.schemas.plan import NO_ANNOTATIONS, NO_VIDEO, PLACES
 from flowgrad.schemas.plan import PLAN as COLUMNS
 from flowgrad.shard import PlannedClip, file_sha256, gone_file, read_shard
 
@@ -46,7 +46,7 @@ class Plan:
 
     @property
     def clips_file(self) -> Path:
-        """Return the table of the dataset's present clips: name, shard, reason."""
+        """Return the table of the dataset's present clips: name, shard, reason, place."""
         return self.folder / "clips.csv"
 
     def shards(self) -> list[str]:
@@ -59,6 +59,11 @@ class Plan:
             return {}
         table = artifacts.read_table(self.clips_file, COLUMNS).dropna(subset="shard")
         return dict(zip(table["video"], table["shard"], strict=True))
+
+    def places(self) -> dict[str, str]:
+        """Return the place of every clip of :meth:`present`."""
+        table = artifacts.read_table(self.clips_file, PLACES).dropna(subset="shard")
+        return dict(zip(table["video"], table["place"], strict=True))
 
     def update(self, dataset: Dataset, clips_per_job: int) -> list[str]:
         """Bring the plan in line with the dataset; return :meth:`shards`. Files that do not change are not touched."""
@@ -124,13 +129,13 @@ class Plan:
     ) -> None:
         text = io.StringIO(newline="")
         rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(COLUMNS)
+        rows.writerow(PLACES)
         for clip in found:
             if clip.name in planned:
-                rows.writerow((clip.name, assigned[clip.name], ""))
+                rows.writerow((clip.name, assigned[clip.name], "", clip.group))
             else:
                 reason = unreadable.get(clip.name, NO_ANNOTATIONS if clip.video else NO_VIDEO)
-                rows.writerow((clip.name.encode("utf-8", "backslashreplace").decode(), "", reason))
+                rows.writerow([_utf8(clip.name), "", reason, _utf8(clip.group)])
         artifacts.write_text_if_changed(self.clips_file, text.getvalue())
 
     def _fingerprinted(self, root: Path, clips: list[Clip]) -> tuple[dict[str, PlannedClip], dict[str, str]]:
@@ -152,6 +157,11 @@ class Plan:
                     unreadable[name] = f"cannot be read: {error.strerror}"
         cache.save()
         return planned, unreadable
+
+
+def _utf8(name: str) -> str:
+    """Return a name as text that can be written, whatever bytes the file system has for it."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def usable_clips(found: Iterable[Clip], annotated: Container[str], labelled: bool) -> list[Clip]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowgrad.evaluation.consensus_iou import CIOU
+from flowgrad.evaluation.intervals import names
 from flowgrad.results import open_results
-from flowgrad.schemas.summary import SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,9 @@ SHOWN = {
     "auc": "float64",
     "mean_ciou": "float64",
 }
+WIDTH = 120
+"""Columns of the terminal that a table takes at most; what is wider goes on in a block below."""
+SIGNIFICANT = 0.05
 NAMED = 5
 """Clips, or jobs, that are named; the others are counted."""
 SLURM = "slurm"
@@ -30,9 +34,65 @@ SLURM = "slurm"
 
 
 def summary_text(summary: pd.DataFrame) -> str:
-    """Return the summary as an aligned text: the columns of the paper's table, then those of other metrics."""
-    table = summary[[*SHOWN, *(name for name in summary if name not in (*SHOWN, *SUMMARY, *CIOU.columns))]]
-    return str(table.to_string(index=False, float_format=lambda value: f"{value:.3f}", na_rep="-"))
+    """Return the summary as an aligned text: the figures of the paper's table, then others, each with its interval."""
+    figures = [name for name in summary if name in CIOU.columns or {*names(name)} <= {*summary}]
+    counts = [name for name in SHOWN if name not in figures]
+    ordered = sorted(figures, key=lambda name: list(CIOU.columns).index(name) if name in CIOU.columns else len(SHOWN))
+    rows = [
+        [str(row[name]) for name in counts]
+        + [_with_interval(row[name], *(row.get(bound, math.nan) for bound in names(name))) for name in ordered]
+        for _, row in summary.iterrows()
+    ]
+    return _aligned([[*counts, *ordered], *rows], fixed=2)
+
+
+def differences_text(differences: pd.DataFrame) -> str:
+    """Return how the rows differ from the reference as an aligned text, a column a figure."""
+    figures = list(dict.fromkeys(differences["figure"]))
+    rows = [
+        [model, protocol]
+        + [
+            _with_interval(gap.difference, gap.difference_low, gap.difference_high, "+")
+            + ("*" if gap.p_corrected < SIGNIFICANT else " ")
+            for gap in some.itertuples(index=False)
+        ]
+        for (model, protocol), some in differences.groupby(["model", "protocol"])
+    ]
+    reference = differences["reference"].iloc[0]
+    return "\n".join(
+        [
+            f"difference to {reference} on the same frames (* p < {SIGNIFICANT} after Holm's correction):",
+            _aligned([["model", "protocol", *(f"{name} " for name in figures)], *rows], fixed=2),
+        ]
+    )
+
+
+def _with_interval(value: float, low: float, high: float, sign: str = "") -> str:
+    """Return a figure with its interval, as short as three digits can be."""
+    if math.isnan(value):
+        return "-"
+    if math.isnan(low):
+        return f"{value:{sign}.3f}"
+    ends = [f"{bound:{sign}.3f}".replace("0.", ".", 1) for bound in (low, high)]
+    return f"{value:{sign}.3f} ({' '.join(ends) if sign else '-'.join(ends)})"
+
+
+def _aligned(rows: Sequence[Sequence[str]], fixed: int) -> str:
+    """Return cells as aligned text, the header first; columns past ``WIDTH`` go into further blocks.
+
+    The first ``fixed`` columns lead every block.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lead, waiting, blocks = list(range(fixed)), list(range(fixed, len(widths))), []
+    while waiting:
+        taken = lead + waiting[:1]
+        for column in waiting[1:]:
+            if sum(widths[place] + 1 for place in (*taken, column)) > WIDTH:
+                break
+            taken.append(column)
+        waiting = waiting[len(taken) - fixed :]
+        blocks.append("\n".join(" ".join(row[place].rjust(widths[place]) for place in taken).rstrip() for row in rows))
+    return "\n\n".join(blocks)
 
 
 def clip_lines(clips: pd.DataFrame, file: Path) -> list[str]:
@@ -60,6 +120,8 @@ def closing_lines(folder: str | Path) -> list[str]:
     lines = []
     if results.has_table:
         lines += ["", results.outdated or summary_text(results.summary), ""]
+        if not results.outdated and len(results.differences):
+            lines += [differences_text(results.differences), ""]
     if results.clips_file.is_file():
         lines += clip_lines(results.clips, results.clips_file)
     return lines

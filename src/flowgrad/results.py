@@ -21,6 +21,7 @@ from flowgrad.models.registry import MODELS
 from flowgrad.origin import origin_of
 from flowgrad.plan import Plan
 from flowgrad.protocols import BUILT_IN
+from flowgrad.schemas.differences import DIFFERENCES
 from flowgrad.schemas.heatmaps import HEATMAPS
 from flowgrad.schemas.plan import PLAN
 from flowgrad.shard import read_shard
@@ -64,6 +65,17 @@ class Results:
         if self.outdated:
             raise InputError(self.outdated)
         return table
+
+    @cached_property
+    def differences(self) -> pd.DataFrame:
+        """Return ``metrics/differences.csv``: how each row differs from the reference; empty where none is set."""
+        path = self.folder / "metrics/differences.csv"
+        if self.has_table and not path.is_file():
+            # of a run before there were any
+            import pandas as pd
+
+            return pd.DataFrame(columns=list(DIFFERENCES))
+        return self._scored(path)
 
     @cached_property
     def frames(self) -> pd.DataFrame:
@@ -202,7 +214,7 @@ class Results:
     def _table(self, path: Path) -> pd.DataFrame:
         if not path.is_file():
             raise InputError(f"{path}: is not there yet; the run did not end: run again")
-        return artifacts.read_table(path, {"video": "str"} if path != self._summary_file else None)
+        return artifacts.read_table(path, {"video": "str"} if path in (self.clips_file, self._frames_file) else None)
 
     def _check_name(self, what: str, name: str, made: set[str], known: Iterable[str]) -> None:
         """Raise ``InputError`` for a name that nothing here has and nobody knows."""

@@ -27,6 +27,7 @@ rule listening:
 
 rule listening_table:
     input:
+        plan=paths.PLAN,
         scores=[paths.listening(row.protocol, row.name) for row in RUN.asked],
     output:
         table=paths.LISTENING,

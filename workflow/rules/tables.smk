@@ -1,7 +1,7 @@
 """Tables: what a person reads.
 
 in   results/scores/*.csv, results/status/*.csv, results/plan/
-out  results/metrics/frames.csv, results/metrics/summary.csv, results/clips.csv
+out  results/metrics/frames.csv, results/metrics/summary.csv, results/metrics/differences.csv, results/clips.csv
 """
 
 
@@ -12,6 +12,7 @@ rule summary:
     output:
         frames=paths.FRAMES_TABLE,
         summary=paths.SUMMARY,
+        differences=paths.DIFFERENCES,
     log:
         paths.log("summary"),
     localrule: True

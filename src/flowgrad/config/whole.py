@@ -22,6 +22,7 @@ from flowgrad.datasets.registry import open_dataset
 from flowgrad.datasets.streets import Streets
 from flowgrad.errors import InputError
 from flowgrad.evaluation.consensus_iou import CIOU
+from flowgrad.evaluation.intervals import names as interval_names
 from flowgrad.evaluation.registry import DEFAULT_METRICS, METRICS
 from flowgrad.models.registry import DEFAULT_MODELS, MODELS, checkpoint_names, trainable
 from flowgrad.plugins import load_files
@@ -72,6 +73,9 @@ class Config(Strict):
     )
     protocols: list[str] = Field(["paper", "released"], description="how inputs are prepared and maps are scored")
     metrics: list[MetricName] = Field(DEFAULT_METRICS, description="figures of the table; ciou is always the first")
+    reference: ModelName | None = Field(
+        None, description="row that the others of its protocol are compared with, by paired differences"
+    )
     checkpoints: Annotated[
         Files, BeforeValidator(listed, json_schema_input_type=Files | Literal["trained", "shipped"])
     ] = Field(
@@ -125,12 +129,29 @@ class Config(Strict):
         valued = [name for name in value if METRICS[name].item is not None]
         for what, taken, columns in (
             ("frames.csv", {*ITEM, "metric", "value", "status"}, [(name, name) for name in valued]),
-            ("summary.csv", set(SUMMARY), [(name, column) for name in value for column in METRICS[name].columns]),
+            (
+                "summary.csv",
+                set(SUMMARY),
+                [
+                    (name, made)
+                    for name in value
+                    for column in METRICS[name].columns
+                    for made in (column, *interval_names(column))
+                ],
+            ),
         ):
             for name, column in columns:
                 if column in taken:
                     raise ValueError(f"metric {name!r}: {what} has a column {column!r} already; rename it")
                 taken.add(column)
+        return value
+
+    @field_validator("reference")
+    @classmethod
+    def _reference_is_a_row(cls, value: str | None, info: ValidationInfo) -> str | None:
+        models = info.data.get("models", "available")
+        if value is not None and models != "available" and value not in models:
+            raise ValueError(f"{value} is no row of this run; add it to models, or name one of {', '.join(models)}")
         return value
 
     @field_validator("checkpoints")

@@ -27,7 +27,8 @@ class Clip:
     """A clip: its name, its video and, where the sound is a file of its own, that file (relative to the root).
 
     ``made_from`` is set where the run renders the video itself: a digest of everything that decides its pixels. Where
-    ``still`` is set, ``video`` is the path of a picture, and there is no other sound than the file ``sound``.
+    ``still`` is set, ``video`` is the path of a picture, and there is no other sound than the file ``sound``. Clips of
+    one ``place`` resemble each other: intervals and held-out parts take them together. Empty: the clip is alone.
     """
 
     name: str
@@ -35,6 +36,12 @@ class Clip:
     sound: str | None = None
     made_from: str | None = None
     still: Still | None = None
+    place: str = ""
+
+    @property
+    def group(self) -> str:
+        """Return the name of what the clip belongs to: its place, else itself."""
+        return self.place or self.name
 
 
 @dataclass(frozen=True)

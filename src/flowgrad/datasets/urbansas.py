@@ -9,6 +9,8 @@
 
 Where they are there, the columns track_id, city, location_id and night are read, too. The sound events of Urbansas name
 no track; a table of one's own may have a column track_id in audio_annotations.csv.
+A clip's place is its ``location_id`` in the table of boxes, where there is such a column; else what stands before the
+first ``_`` of names such as ``lisbon1067_40096``, where Urbansas has it too.
 
 A video or sound file may have any suffix of :mod:`flowgrad.datasets.suffixes`; in the tables the name of a clip may end
 in one. Classes are compared in one spelling (:mod:`flowgrad.datasets.labels`). ``video_2fps`` is not used: optical flow
@@ -18,6 +20,7 @@ needs consecutive frames at 8 per second.
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter, defaultdict
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +39,8 @@ TRACK = "track_id"
 NIGHT = {"0": False, "0.0": False, "1": True, "1.0": True}
 SITE = ("location_id", "city", "night")
 BOX = ("x", "y", "w", "h", "visibility")
+LOCATION = "location_id"
+PLACE_OF_NAME = re.compile(r"[a-z]+\d+(?=_\d)")
 EVENT = ("start", "end", "non_identifiable_vehicle_sound")
 
 
@@ -129,7 +134,22 @@ class Urbansas:
     def clips(self) -> list[Clip]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
         names = sorted(self._videos.keys() | self.annotations().keys())
-        return [Clip(name, self._videos.get(name), next(iter(self._sounds.get(name, ())), None)) for name in names]
+        return [
+            Clip(
+                name,
+                self._videos.get(name),
+                next(iter(self._sounds.get(name, ())), None),
+                place=self._locations.get(name) or place_of(name),
+            )
+            for name in names
+        ]
+
+    @cached_property
+    def _locations(self) -> dict[str, str]:
+        """Return the location of every clip that the table of boxes gives one."""
+        table = self._boxes
+        locations = table.text.get(LOCATION, ())
+        return {name: place for name, place in zip(table.text["filename"], locations, strict=False) if place}
 
     @cached_property
     def _annotations(self) -> dict[str, Annotations]:
@@ -200,6 +220,16 @@ class Urbansas:
         table.text["filename"] = [names[cell] for cell in table.text["filename"]]
         table.text["label"] = [labels[cell] for cell in table.text["label"]]
         return table
+
+
+def place_of(name: str) -> str:
+    """Return the place in the name of a clip, empty where it has none.
+
+    >>> place_of("lisbon1067_40096"), place_of("acevedo0103_00_0"), place_of("labelled_00003")
+    ('lisbon1067', 'acevedo0103', '')
+    """
+    found = PLACE_OF_NAME.match(name)
+    return found[0] if found else ""
 
 
 def _strange_classes(table: CsvTable, other: CsvTable) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad.errors import InputError
+from flowgrad.evaluation.statistics import UNIT
 
 Values = npt.NDArray[np.float64]
 Masks = npt.NDArray[np.bool_]
@@ -43,6 +44,8 @@ class Metric:
         beside: other metrics whose values its summary reads. The values of a clip are then (items, 1 + others), its
             own first; an item stays as long as the first is a number. ``ciou`` is NaN where an item has no truth.
         negatives: whether it reads items without truth, where nothing that is seen sounds; their truth is all 0.
+        means: those of its columns that are the mean of something of each item. Their intervals take less time.
+        bounds: the least and the greatest value of its figures; infinite where there is none.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Metric:
     summarise: Callable[[Sequence[Values]], Mapping[str, float]]
     beside: tuple[str, ...] = ()
     negatives: bool = False
+    means: tuple[str, ...] = ()
+    bounds: tuple[float, float] = UNIT
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` where the columns, or the names of other metrics, are one text, or it has no value."""

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad.evaluation.metrics import success_rate
-from flowgrad.evaluation.statistics import clip_bootstrap
+from flowgrad.evaluation.statistics import difference
 
 
 def mean_sound(heard: Mapping[str, npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
@@ -51,7 +51,7 @@ def foreign_sound(heard: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.
 
 
 def listening(
-    own: npt.NDArray[Any], mean: npt.NDArray[Any], foreign: npt.NDArray[Any], clips: npt.NDArray[Any]
+    own: npt.NDArray[Any], mean: npt.NDArray[Any], foreign: npt.NDArray[Any], places: npt.NDArray[Any]
 ) -> dict[str, Any]:
     """Return the figures of ``metrics/listening.csv`` (:data:`flowgrad.schemas.listening.LISTENING`).
 
@@ -59,16 +59,23 @@ def listening(
         own: (N,) the cIoU of each item under its own sound.
         mean: (N,) the same under the mean sound.
         foreign: (N,) under a foreign sound; NaN where there is none.
-        clips: (N,) the clip of each.
+        places: (N,) where each was recorded.
     """
     heard = {"own": own, "mean_sound": mean, "foreign_sound": foreign}
-    figures: dict[str, Any] = {"frames": len(own), "clips": len(set(clips.tolist()))}
+    figures: dict[str, Any] = {"frames": len(own), "places": len(set(places.tolist()))}
     figures |= {f"mean_ciou_{name}": float(values.mean()) for name, values in heard.items()}
     figures |= {f"success_at_0_5_{name}": success_rate(values, 0.5) for name, values in heard.items()}
     for name in ("mean_sound", "foreign_sound"):
         gain = own - heard[name]
-        low, high = clip_bootstrap(gain, clips)
-        figures |= {f"gain_over_{name}": float(gain.mean())}
-        figures |= {f"gain_over_{name}_low": low, f"gain_over_{name}_high": high}
-    # not known (one clip) is not deaf
+        found = difference(float(gain.mean()), _without_each(gain, places))
+        figures |= {f"gain_over_{name}": found.value}
+        figures |= {f"gain_over_{name}_low": found.low, f"gain_over_{name}_high": found.high}
+    # not known (one place) is not deaf
     return figures | {"deaf": bool(figures["gain_over_mean_sound_low"] <= 0)}
+
+
+def _without_each(values: npt.NDArray[Any], places: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the mean with each place left out, (J,) float64; of one place nothing."""
+    _, member = np.unique(places, return_inverse=True)
+    sums, counts = np.bincount(member, weights=values), np.bincount(member)
+    return (sums.sum() - sums) / (counts.sum() - counts) if len(sums) > 1 else np.empty(0)

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-CLIPS = ("video", "status", "reason", "frames", "scored_frames")
+CLIPS = ("video", "status", "reason", "frames", "scored_frames", "place")

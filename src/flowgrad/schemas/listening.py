@@ -18,7 +18,7 @@ LISTENING = {
     "model": "str",
     "protocol": "str",
     "frames": "int64",
-    "clips": "int64",
+    "places": "int64",
     "mean_ciou_own": "float64",
     "mean_ciou_mean_sound": "float64",
     "mean_ciou_foreign_sound": "float64",

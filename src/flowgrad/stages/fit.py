@@ -19,7 +19,7 @@ from flowgrad.code import Code, implementation
 from flowgrad.figures.curves import curves
 from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.layout import CheckpointLayout
-from flowgrad.schemas.training_clips import TRAINING_CLIPS, USED
+from flowgrad.schemas.training_clips import OFFERED, USED
 from flowgrad.shard import file_sha256
 from flowgrad.training.checkpointing import save
 from flowgrad.training.loop import Schedule, fit
@@ -72,8 +72,9 @@ def run(
     from flowgrad.models.device import resolve_device
 
     torch.set_num_threads(threads)
-    clips = artifacts.read_table(clips_in, TRAINING_CLIPS)
-    samples = SampleSet(samples_in, only=clips["video"][clips["status"] == USED])
+    clips = artifacts.read_table(clips_in, OFFERED)
+    used = clips[clips["status"] == USED]
+    samples = SampleSet(samples_in, used["video"], dict(zip(used["video"], used["place"], strict=True)))
     torch.manual_seed(schedule.seed)
     learnt: Objective = implementation("training", objective)(start)
 
@@ -84,7 +85,7 @@ def run(
     say(f"{len(samples.clips)} clips, {len(clips) - len(samples.clips)} left out ({clips_in})")
     # other code, settings, clips or start: another training, which must not go on from this one's state
     shapes = {clip: samples.length(clip) for clip in samples.clips}
-    facts = [identity, samples.sources, shapes, start.file and file_sha256(start.file)]
+    facts = [identity, samples.sources, samples.places, shapes, start.file and file_sha256(start.file)]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
     states = checkpoint_out.parent / "state"
     outcome = fit(

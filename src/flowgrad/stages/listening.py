@@ -23,6 +23,7 @@ from flowgrad.protocols import Protocol
 from flowgrad.schemas.apart import APART
 from flowgrad.schemas.heatmaps import HEATMAPS
 from flowgrad.schemas.listening import HEARD, LISTENING, SOUNDS
+from flowgrad.schemas.plan import PLACES
 
 log = logging.getLogger(__name__)
 
@@ -122,19 +123,22 @@ def _scored(
     return table.set_index(["video", "frame"])["value"]
 
 
-def run_table(*, scores_in: Sequence[Path], out: Path) -> None:
+def run_table(*, plan_in: Path, scores_in: Sequence[Path], out: Path) -> None:
     """Write ``metrics/listening.csv``: a row a model and protocol.
 
     Args:
+        plan_in: the clips with their places.
         scores_in: what :func:`run` wrote, a file a row of the table.
         out: CSV.
     """
+    plan = artifacts.read_table(plan_in, PLACES)
+    place_of = dict(zip(plan["video"], plan["place"], strict=True))
     rows = []
     for path in scores_in:
         table = artifacts.read_table(path, HEARD)
         if len(table):
             own, mean, foreign = (table[sound].to_numpy() for sound in SOUNDS)
             named = {"model": table["model"].iloc[0], "protocol": table["protocol"].iloc[0]}
-            rows.append(named | listening(own, mean, foreign, table["video"].to_numpy()))
+            rows.append(named | listening(own, mean, foreign, table["video"].map(place_of).to_numpy(str)))
     made = pd.DataFrame(rows, columns=list(LISTENING))
     artifacts.write_table(out, made.sort_values(["model", "protocol"], kind="stable"))

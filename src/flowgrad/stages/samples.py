@@ -18,7 +18,7 @@ from flowgrad.flow.base import FlowEstimator, estimated
 from flowgrad.flow.magnitude import length, map_magnitude
 from flowgrad.models.inputs import resized
 from flowgrad.models.window import SAMPLE_RATE, SECONDS
-from flowgrad.schemas.training_clips import LEFT_OUT, TRAINING_CLIPS, USED
+from flowgrad.schemas.training_clips import LEFT_OUT, OFFERED, TRAINING_CLIPS, USED
 from flowgrad.shard import PlannedClip, read_shard
 from flowgrad.training.samples import KIND, has_whole_window
 
@@ -83,9 +83,9 @@ def run_clips(*, statuses_in: Sequence[Path], clips_in: Path, out: Path) -> None
 
     Args:
         statuses_in: what :func:`run` wrote, a file a shard.
-        clips_in: JSON with the names of the clips that there are (``planned``), and of those among them that are
-            annotated clips of the dataset (``labelled``): nothing is learnt from them.
-        out: CSV with ``video, status, reason, samples``.
+        clips_in: JSON with the clips that there are and their places (``planned``), and the names of those among them
+            that are annotated clips of the dataset (``labelled``): nothing is learnt from them.
+        out: CSV with ``video, status, reason, samples, place``.
     """
     import pandas as pd
 
@@ -94,7 +94,8 @@ def run_clips(*, statuses_in: Sequence[Path], clips_in: Path, out: Path) -> None
     table = table[table["video"].isin(known["planned"])]
     rows = table["video"].isin(known["labelled"])
     table.loc[rows, ["status", "reason", "samples"]] = [LEFT_OUT, IN_LABELLED_PART, 0]
-    artifacts.write_table(out, table.sort_values("video"))
+    table["place"] = table["video"].map(known["planned"])
+    artifacts.write_table(out, table.sort_values("video")[list(OFFERED)])
 
 
 def _clip(

@@ -8,7 +8,7 @@ import math
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter, itemgetter
@@ -25,10 +25,13 @@ from flowgrad.datasets.stored import read_annotations
 from flowgrad.errors import InputError
 from flowgrad.evaluation.base import Metric
 from flowgrad.evaluation.ground_truth import box_faults
+from flowgrad.evaluation.intervals import differences, names, with_intervals
+from flowgrad.evaluation.statistics import holm
 from flowgrad.evaluation.truth import scored_frames
 from flowgrad.evaluation.unscored import why_unscored
 from flowgrad.schemas.clips import CLIPS
-from flowgrad.schemas.plan import NO_ANNOTATIONS, PLAN
+from flowgrad.schemas.differences import DIFFERENCES
+from flowgrad.schemas.plan import NO_ANNOTATIONS, PLACES
 from flowgrad.schemas.scores import ITEM, NEGATIVE, SCORES
 from flowgrad.schemas.status import STATUS
 from flowgrad.schemas.summary import COUNTED
@@ -38,7 +41,9 @@ if TYPE_CHECKING:
 
 LEADING = ("success_at_0_3", "success_at_0_5", "auc", "mean_ciou")
 """Columns that other people's scripts expect before the number of clips."""
-ClipRow = tuple[str, str, str, int, int]
+EARLY = "success_at_0_5"
+"""The figure whose interval stands before the counts: for long it was the only one."""
+ClipRow = tuple[str, str, str, int, int, str]
 
 
 def frame_columns(metrics: Sequence[Metric]) -> list[str]:
@@ -53,12 +58,15 @@ def valued(metrics: Sequence[Metric]) -> list[str]:
 
 
 def summary_columns(metrics: Sequence[Metric]) -> list[str]:
-    """Return the columns of ``summary.csv``: the first metric's around the counts, then the others'."""
+    """Return the columns of ``summary.csv``: the first metric's around the counts, the others', then intervals."""
     first, *others = metrics
     leading = [column for column in first.columns if column in LEADING]
     rest = [column for column in first.columns if column not in LEADING]
     more = [column for metric in others for column in metric.columns]
-    return ["model", "protocol", "frames", "skipped", *leading, "clips", *rest, *COUNTED, *more]
+    early = [bound for column in first.columns if column == EARLY for bound in names(column)]
+    late = [bound for metric in metrics for column in metric.columns if column != EARLY for bound in names(column)]
+    counted = ["clips", *early, *rest, *COUNTED]
+    return ["model", "protocol", "frames", "skipped", *leading, *counted, *more, "places", *late]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,8 @@ class _Piece:
     video: str
     start: int
     end: int
+    frames: npt.NDArray[np.int32]
+    """(items,), which they are."""
     scores: npt.NDArray[np.float64]
     """(items, metrics with values)."""
     negatives: int
@@ -82,26 +92,31 @@ def run_summary(
     scores_in: Sequence[Path],
     rows: Sequence[tuple[str, str]],
     metrics: Sequence[Metric],
+    reference: str | None = None,
     frames_out: Path,
     summary_out: Path,
+    differences_out: Path,
 ) -> None:
-    """Join the scores of all shards and summarise them.
+    """Join the scores of all shards, summarise them, and compare the rows with one of them.
 
     Shards are read one at a time. Their rows go to a nameless file as text and come back clip by clip, in order; what
-    stays in memory is a number a row.
+    stays in memory is two numbers a row.
 
     Args:
-        plan_in: the present clips; rows of others are left out.
+        plan_in: the present clips with their places; rows of others are left out.
         scores_in: what stage ``score`` wrote, a file a shard.
         rows: model and protocol of each row of the table; one without any frame gets a row with 0 frames.
         metrics: the metrics of the table; the first one says which items count.
+        reference: the model whose rows the others of the same protocol are compared with; None: no comparison.
         frames_out: CSV, a row for every model, protocol and frame.
         summary_out: CSV, a row for every model and protocol.
+        differences_out: CSV, a row for every model, protocol and figure; none without a reference.
     """
-    present = set(artifacts.read_table(plan_in, PLAN).dropna(subset="shard")["video"])
+    plan = artifacts.read_table(plan_in, PLACES).dropna(subset="shard")
+    place_of = dict(zip(plan["video"], plan["place"], strict=True))
     cases: Counter[tuple[str, str, str]] = Counter()
     with artifacts.replacing(frames_out) as frames, tempfile.TemporaryFile(dir=frames_out.parent) as spool:
-        pieces = [piece for path in scores_in for piece in _spooled(path, present, spool, cases, metrics)]
+        pieces = [piece for path in scores_in for piece in _spooled(path, place_of.keys(), spool, cases, metrics)]
         pieces.sort(key=attrgetter("model", "protocol", "video"))
         with frames.open("wb") as out:
             out.write(f"{','.join(frame_columns(metrics))}\n".encode())
@@ -111,17 +126,25 @@ def run_summary(
     found = {key: list(some) for key, some in groupby(pieces, key=attrgetter("model", "protocol"))}
     table = [
         {"model": model, "protocol": protocol}
-        | _counts(found.get((model, protocol), ()))
-        | figures([piece.scores for piece in found.get((model, protocol), ())], metrics)
+        | _counts(found.get((model, protocol), ()), place_of)
+        | figures({piece.video: piece.scores for piece in found.get((model, protocol), ())}, place_of, metrics)
         | {case: cases[model, protocol, case] for case in COUNTED}
         for model, protocol in sorted(rows)
     ]
     artifacts.write_table(summary_out, pd.DataFrame(table, columns=summary_columns(metrics)))
+    compared = [
+        row
+        for model, protocol in sorted(rows)
+        if reference is not None and model != reference and (reference, protocol) in rows
+        for row in _differences(found, (model, protocol, reference), place_of, metrics)
+    ]
+    compared = _corrected(pd.DataFrame(compared, columns=list(DIFFERENCES)))
+    artifacts.write_table(differences_out, compared)
 
 
 def _spooled(
     scores_in: Path,
-    present: set[str],
+    present: Collection[str],
     spool: IO[bytes],
     cases: Counter[tuple[str, str, str]],
     metrics: Sequence[Metric],
@@ -132,16 +155,18 @@ def _spooled(
     cases.update(zip(table["model"], table["protocol"], table["status"], strict=True))
     end = spool.seek(0, os.SEEK_END)
     for (model, protocol, video), rows in groupby(table.itertuples(index=False, name=None), key=itemgetter(0, 1, 2)):
-        text, values, negatives = io.StringIO(newline=""), [], 0
+        text, frames, values, negatives = io.StringIO(newline=""), [], [], 0
         lines = csv.writer(text, lineterminator="\n")
         for _, _, _, frame, time_s, first, status, *others in rows:
             cells = _cell(time_s), _cell(first), status, *map(_cell, others)
             lines.writerow((model, protocol, video, frame, *cells))
+            frames.append(frame)
             values.append((first, *others))
             negatives += status == NEGATIVE
         start = end
         end += spool.write(text.getvalue().encode())
-        yield _Piece(model, protocol, video, start, end, np.array(values, np.float64), negatives)
+        numbers, scores = np.array(frames, np.int32), np.array(values, np.float64)
+        yield _Piece(model, protocol, video, start, end, numbers, scores, negatives)
 
 
 def _wide(scores: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
@@ -159,33 +184,99 @@ def _cell(value: float) -> str:
     return "" if math.isnan(value) else artifacts.FLOAT_FORMAT % value
 
 
-def _counts(pieces: Iterable[_Piece]) -> dict[str, int]:
-    """Return how many items of one row are scored and skipped, and of how many clips; negatives are neither."""
-    counts = {"frames": 0, "skipped": 0, "clips": 0}
+def _counts(pieces: Iterable[_Piece], place_of: Mapping[str, str]) -> dict[str, int]:
+    """Return how many items of one row are scored and skipped, of how many clips and places.
+
+    Items without truth are neither.
+    """
+    counts, places = {"frames": 0, "skipped": 0, "clips": 0}, set()
     for piece in pieces:
         scored = int((~np.isnan(piece.scores[:, 0])).sum())
         counts["frames"] += scored
         counts["skipped"] += len(piece.scores) - scored - piece.negatives
         counts["clips"] += scored > 0
-    return counts
+        places |= {place_of[piece.video]} if scored else set()
+    return counts | {"places": len(places)}
 
 
-def figures(clips: Sequence[npt.NDArray[np.float64]], metrics: Sequence[Metric]) -> dict[str, float]:
-    """Return the figures of one row of the summary.
+def figures(
+    clips: Mapping[str, npt.NDArray[np.float64]], place_of: Mapping[str, str], metrics: Sequence[Metric]
+) -> dict[str, float]:
+    """Return the figures of one row of the summary with their intervals.
 
     Args:
         clips: of every clip (items, metrics with values), NaN where there is no value.
+        place_of: where each clip was recorded.
         metrics: the metrics; one whose values are all NaN has no figure.
     """
-    places = {name: place for place, name in enumerate(valued(metrics))}
     found: dict[str, float] = {}
     for metric in metrics:
-        columns = [places[name] for name in metric.read]
-        read = [values[~np.isnan(values[:, columns[0]])][:, columns] for values in clips]
-        some = [values if metric.beside else values[:, 0] for values in read if len(values)]
-        if some:
-            found |= metric.figures(some)
+        read = {video: _read(scores, metric, metrics) for video, scores in clips.items()}
+        places = _by_place({video: values for video, values in read.items() if len(values)}, place_of)
+        if places:
+            found |= with_intervals(metric, places)
     return found
+
+
+def _read(scores: npt.NDArray[np.float64], metric: Metric, metrics: Sequence[Metric]) -> npt.NDArray[np.float64]:
+    """Return what the summary of a metric reads of a clip's items, those without a value left out."""
+    own = _columns(metric, metrics)
+    some = scores[_valued(scores, metric, metrics)][:, own]
+    return some if metric.beside else some[:, 0]
+
+
+def _columns(metric: Metric, metrics: Sequence[Metric]) -> list[int]:
+    return [valued(metrics).index(name) for name in metric.read]
+
+
+def _valued(scores: npt.NDArray[np.float64], metric: Metric, metrics: Sequence[Metric]) -> npt.NDArray[np.bool_]:
+    """Return which items of a clip have a value of a metric, (items,)."""
+    return ~np.isnan(scores[:, _columns(metric, metrics)[0]])
+
+
+def _by_place(clips: Mapping[str, npt.NDArray[Any]], place_of: Mapping[str, str]) -> list[list[npt.NDArray[Any]]]:
+    """Return what belongs to clips, place by place; both in the order of their names."""
+    ordered = sorted(clips, key=lambda video: (place_of[video], video))
+    return [[clips[video] for video in some] for _, some in groupby(ordered, key=lambda video: place_of[video])]
+
+
+def _differences(
+    found: Mapping[tuple[str, str], Sequence[_Piece]],
+    compared: tuple[str, str, str],
+    place_of: Mapping[str, str],
+    metrics: Sequence[Metric],
+) -> Iterator[dict[str, Any]]:
+    """Yield how a row differs from the reference on the items that both have a value for, a figure at a time."""
+    model, protocol, reference = compared
+    other_of = {piece.video: piece for piece in found.get((reference, protocol), ())}
+    pairs = [(piece, other_of[piece.video]) for piece in found.get((model, protocol), ()) if piece.video in other_of]
+    for metric in metrics:
+        ours, theirs = {}, {}
+        for piece, other in pairs:
+            # frames of a clip are distinct
+            items = np.intersect1d(
+                piece.frames[_valued(piece.scores, metric, metrics)],
+                other.frames[_valued(other.scores, metric, metrics)],
+            )
+            if len(items):
+                ours[piece.video] = _read(piece.scores[np.isin(piece.frames, items)], metric, metrics)
+                theirs[piece.video] = _read(other.scores[np.isin(other.frames, items)], metric, metrics)
+        places = _by_place(ours, place_of)
+        made = differences(metric, places, _by_place(theirs, place_of)) if places else {}
+        for column in metric.columns:
+            row: dict[str, Any] = {"model": model, "protocol": protocol, "reference": reference, "figure": column}
+            row |= {"frames": sum(map(len, ours.values())), "places": len(places)}
+            if column in made:
+                gap = made[column]
+                row |= {"difference": gap.value, "difference_low": gap.low, "difference_high": gap.high, "p": gap.p}
+            yield row
+
+
+def _corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """Return differences with their p corrected for the comparisons of one figure under one protocol."""
+    for _, rows in table.groupby(["protocol", "figure"]):
+        table.loc[rows.index, "p_corrected"] = holm(rows["p"].astype(float).tolist())
+    return table
 
 
 def run_clips(
@@ -207,8 +298,8 @@ def run_clips(
         listens: whether any model needs sound.
         out: CSV.
     """
-    plan = artifacts.read_table(plan_in, PLAN)
-    found: dict[str, ClipRow] = {}
+    plan = artifacts.read_table(plan_in, PLACES)
+    found: dict[str, tuple[str, str, str, int, int]] = {}
     for status_in, annotation_in in zip(statuses_in, annotations_in, strict=True):
         known = read_annotations(annotation_in)
         for status in artifacts.read_table(status_in, STATUS).itertuples(index=False):
@@ -216,15 +307,19 @@ def run_clips(
     rows: list[ClipRow] = []
     for clip in plan.itertuples(index=False):
         if pd.notna(clip.reason):
-            rows.append((clip.video, "skipped" if clip.reason == NO_ANNOTATIONS else "failed", clip.reason, 0, 0))
+            rows.append(
+                (clip.video, "skipped" if clip.reason == NO_ANNOTATIONS else "failed", clip.reason, 0, 0, clip.place)
+            )
         elif clip.video not in found:
-            rows.append((clip.video, "skipped", "came while a run was under way: run again", 0, 0))
+            rows.append((clip.video, "skipped", "came while a run was under way: run again", 0, 0, clip.place))
         else:
-            rows.append(found[clip.video])
+            rows.append((*found[clip.video], clip.place))
     artifacts.write_table(out, pd.DataFrame(sorted(rows), columns=list(CLIPS)))
 
 
-def _clip_row(found: Any, known: Annotations | None, protocols: Sequence[GroundTruth], listens: bool) -> ClipRow:
+def _clip_row(
+    found: Any, known: Annotations | None, protocols: Sequence[GroundTruth], listens: bool
+) -> tuple[str, str, str, int, int]:
     status, reasons = found.status, [found.reason] if pd.notna(found.reason) else []
     mute = listens and pd.notna(found.sound_reason)
     if mute:

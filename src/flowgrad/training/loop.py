@@ -179,7 +179,7 @@ def fit(
             + (f" on each of {processes} GPUs" if processes > 1 else "")
             + f"; set training.batch_size to a multiple of {MOSAIC * processes}"
         )
-    kept, aside = split(samples.clips, schedule.held_out, schedule.seed)
+    kept, aside = split(samples.clips, schedule.held_out, schedule.seed, samples.places)
     windows = sum(len(samples.apart(clip, 0)) for clip in kept)
     problem = too_few(len(kept), len(aside), windows, schedule.batch_size)
     if problem:

@@ -9,7 +9,7 @@ inference, so that what is learnt is what is asked later. A chunk holds one fram
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,11 +75,15 @@ class SampleSet:
     Args:
         files: what stage ``samples`` wrote.
         only: the clips of the set; None for all.
+        places: of the clips (:func:`split`).
 
     Files are opened when first read, and again in every process: an HDF5 handle does not survive a fork.
     """
 
-    def __init__(self, files: Iterable[Path], only: Iterable[str] | None = None):
+    def __init__(
+        self, files: Iterable[Path], only: Iterable[str] | None = None, places: Mapping[str, str] | None = None
+    ):
+        self.places = dict(places or {})
         wanted = None if only is None else set(only)
         self.sources: dict[str, str] = {}
         self._files: dict[str, Path] = {}
@@ -138,16 +142,35 @@ class SampleSet:
         return self._open[path]
 
 
-def split(clips: Sequence[str], held_out: float, seed: int) -> tuple[list[str], list[str]]:
+def split(
+    clips: Sequence[str], held_out: float, seed: int, places: Mapping[str, str] | None = None
+) -> tuple[list[str], list[str]]:
     """Split clips into those to learn from and those held out, at least two of the latter.
 
-    Whole videos are held out, by a digest of seed and name: a clip that is added moves no other.
+    Whole places are held out, those that fit in the order of a digest of seed and name: a place that is added moves no
+    other. Where none fits, the smallest ones are; where nothing would be left to learn from, places are not looked at.
+
+    Args:
+        clips: their names.
+        held_out: the share of the clips to hold out.
+        seed: of the choice.
+        places: of the clips (:attr:`flowgrad.datasets.base.Clip.group`); one that has none is alone.
+
+    >>> split(["a1", "a2", "b1", "c1"], 0.25, 1, {"a1": "a", "a2": "a"})
+    (['b1', 'c1'], ['a1', 'a2'])
     """
     import hashlib
 
-    def place(clip: str) -> bytes:
-        return hashlib.sha256(f"{seed}:{clip}".encode()).digest()
-
-    ordered = sorted(clips, key=place)
-    count = max(2, round(held_out * len(ordered)))
-    return sorted(ordered[count:]), sorted(ordered[:count])
+    members: dict[str, list[str]] = {}
+    for clip in clips:
+        members.setdefault((places or {}).get(clip, clip), []).append(clip)
+    count, aside = max(2, round(held_out * len(clips))), list[str]()
+    for place in sorted(members, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest()):
+        if len(aside) + len(members[place]) <= count:
+            aside += members.pop(place)
+    for place in sorted(members, key=lambda name: (len(members[name]), name)):
+        if len(aside) < 2:
+            aside += members[place]
+    if places and len(aside) == len(clips):
+        return split(clips, held_out, seed)
+    return sorted(set(clips).difference(aside)), sorted(aside)

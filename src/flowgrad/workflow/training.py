@@ -158,8 +158,7 @@ class TrainingRun:
             if problems:
                 raise InputError("; ".join(problems))
             plan.update(self.dataset(), self.config.clips_per_job)
-            planned = sorted(plan.present())
-            artifacts.write_json(self.clips_file, {"planned": planned, "labelled": self._labelled_clips(plan)})
+            artifacts.write_json(self.clips_file, {"planned": plan.places(), "labelled": self._labelled_clips(plan)})
         return plan
 
     @property
