@@ -174,7 +174,7 @@ def test_tensors_have_the_names_of_the_published_files_in_a_checkpoint():
 def test_the_one_tensor_that_an_imagenet_network_lacks_is_named():
     state = build_encoders("rcgrad")["image_encoder"].state_dict()
     short = {key: value for key, value in state.items() if key != "bn1.bias"}
-    with pytest.raises(InputError, match="is no ResNet-18: bn1.bias is missing or of another shape"):
+    with pytest.raises(InputError, match=r"is no ResNet-18: bn1\.bias is missing or of another shape"):
         _from_imagenet(short)
     with pytest.raises(InputError, match=r"ResNet-18: conv1.weight is missing or of another shape"):
         _from_imagenet(state | {"conv1.weight": state["conv1.weight"][:2]})
