@@ -89,6 +89,10 @@ FLOW = {
 }
 
 
+PLAIN = {"flow_seconds": 0.125, "flow_camera": "kept", "flow_scale": "linear", "flow_smoothing": 0}
+"""Flow as it is."""
+
+
 @pytest.mark.parametrize("name", ["paper", "released"])
 def test_a_built_in_protocol_is_this(name):
     assert BUILT_IN[name].model_dump() == {"preset": name, "inputs": {}, **PARTS[name]}
@@ -100,11 +104,11 @@ def test_the_presets_of_a_built_in_protocol_are_these(name):
         return get_model(model).settings(BUILT_IN[name]).model_dump()
 
     assert settings("rcgrad") == SEEN[name]
-    assert settings("flowgrad-ic") == settings("flowgrad-en") == SEEN[name] | FLOW[name]
+    assert settings("flowgrad-ic") == settings("flowgrad-en") == SEEN[name] | FLOW[name] | PLAIN
     storage = FLOW[name]["flow_storage"]
-    assert settings("flow") == {"flow_storage": storage, "normalise_maps": name == "paper"}
+    assert settings("flow") == PLAIN | {"flow_storage": storage, "normalise_maps": name == "paper"}
     product = "min-max" if name == "paper" else "raw"
-    assert settings("flowgrad-h") == {"flow_storage": storage, "flow_in_product": product}
+    assert settings("flowgrad-h") == PLAIN | {"flow_storage": storage, "flow_in_product": product}
     assert settings("hear-the-flow") == {"flow_storage": storage}
     assert [get_model(model).threshold for model in ("flow", "rcgrad", "hear-the-flow")] == ["fixed", "fixed", "median"]
 

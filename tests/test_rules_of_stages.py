@@ -78,7 +78,7 @@ def numbered(path: Path, kind: str, name: str, members: dict[str, list[int]], **
     with artifacts.create(path, kind, **attributes) as output:
         for clip, numbers in members.items():
             array = np.array(numbers, np.float16)[:, None, None] * np.ones((1, 224, 224), np.float16)
-            output.clip(clip, source_sha256=clip * 64).append(
+            output.clip(clip, source_sha256=clip * 64, source_width=224).append(
                 frame=np.array(numbers, np.int32), time_s=np.array(numbers) / 8, **{name: array}
             )
     return path

@@ -95,6 +95,16 @@ def _aligned(rows: Sequence[Sequence[str]], fixed: int) -> str:
     return "\n\n".join(blocks)
 
 
+def listening_lines(listening: pd.DataFrame) -> list[str]:
+    """Return a line a model that was asked under other sounds: what its own sound is worth to it."""
+    return [
+        f"{row.model} ({row.protocol}) {'is deaf' if row.deaf else 'listens' if row.places > 1 else 'was asked'}:"
+        f" mean cIoU {row.mean_ciou_own:.3f}, under the mean of all sounds {row.mean_ciou_mean_sound:.3f}; gain "
+        + _with_interval(row.gain_over_mean_sound, row.gain_over_mean_sound_low, row.gain_over_mean_sound_high, "+")
+        for row in listening.itertuples(index=False)
+    ]
+
+
 def clip_lines(clips: pd.DataFrame, file: Path) -> list[str]:
     """Return a line that counts the clips of ``file`` by status, and one for each of the first bad ones."""
     counts = clips["status"].value_counts()
@@ -122,6 +132,8 @@ def closing_lines(folder: str | Path) -> list[str]:
         lines += ["", results.outdated or summary_text(results.summary), ""]
         if not results.outdated and len(results.differences):
             lines += [differences_text(results.differences), ""]
+        if not results.outdated and len(results.listening):
+            lines += [*listening_lines(results.listening), ""]
     if results.clips_file.is_file():
         lines += clip_lines(results.clips, results.clips_file)
     return lines

@@ -23,6 +23,7 @@ from flowgrad.plan import Plan
 from flowgrad.protocols import BUILT_IN
 from flowgrad.schemas.differences import DIFFERENCES
 from flowgrad.schemas.heatmaps import HEATMAPS
+from flowgrad.schemas.listening import LISTENING
 from flowgrad.schemas.plan import PLAN
 from flowgrad.shard import read_shard
 from flowgrad.spelling import did_you_mean
@@ -65,6 +66,16 @@ class Results:
         if self.outdated:
             raise InputError(self.outdated)
         return table
+
+    @cached_property
+    def listening(self) -> pd.DataFrame:
+        """Return ``metrics/listening.csv``: models under other sounds; empty where none was asked."""
+        path = self.folder / "metrics/listening.csv"
+        if not path.is_file():
+            import pandas as pd
+
+            return pd.DataFrame(columns=list(LISTENING))
+        return self._scored(path)
 
     @cached_property
     def differences(self) -> pd.DataFrame:

@@ -127,15 +127,17 @@ class MovingBoxes(Settings):
         return Needs(boxes="moving")
 
 
+ROBUST_FLOW = {"flow_seconds": 0.25, "flow_camera": "removed", "flow_scale": "root", "flow_smoothing": 4}
+"""docs/motion.md has the effect of each."""
 MOTION = {
     "paper": Motion(),
     "released": Motion(flow_storage="jpeg", normalise_maps=False),
-    "robust": Motion(),
+    "robust": Motion.model_validate(ROBUST_FLOW),
 }
 PRODUCT = {
     "paper": Product(),
     "released": Product(flow_storage="jpeg", flow_in_product="raw"),
-    "robust": Product(),
+    "robust": Product.model_validate(ROBUST_FLOW),
 }
 ALL_BOXES: dict[str, Settings] = dict.fromkeys(PRESETS, AllBoxes())
 MOVING_BOXES: dict[str, Settings] = dict.fromkeys(PRESETS, MovingBoxes())

@@ -228,6 +228,8 @@ class Run:
     def begin(self) -> None:
         """Note what the run shows, and remove what is no longer shown; only where no other run holds a lock."""
         note_rows(RESULTS, self.shown)
+        if not self.asked:
+            Path(paths.LISTENING).unlink(missing_ok=True)
         protocols = self.protocols if self.config.pictures else ()
         remove_outdated(RESULTS, {(name, shard) for name in protocols for shard in self.shards}, self.labelled)
 
