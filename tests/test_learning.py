@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import nn
 
 import flowgrad
@@ -277,6 +278,12 @@ def test_a_word_stands_for_all_checkpoints():
     assert len(parse({"checkpoints": {"rcgrad": "mine.pt"}}).checkpoints) == len(found)
     with pytest.raises(InputError, match="checkpoints"):
         parse({**base, "checkpoints": "shiped"})
+
+
+def test_the_networks_learn_from_other_streets_than_the_demo_shows():
+    made, demo = parse(yaml.safe_load((SHIPPED / "streets-networks.yaml").read_text())), parse({})
+    assert made.streets.settings().seed != demo.streets.settings().seed
+    assert made.training.width == demo.training.width, "what the demo trains can start from them"
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("streets-*.pt")), ids=lambda path: path.stem)
