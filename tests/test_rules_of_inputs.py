@@ -13,6 +13,7 @@ from flowgrad.errors import InputError
 from flowgrad.flow.base import estimated
 from flowgrad.flow.dis import Dis
 from flowgrad.flow.farneback import PARAMETERS, Farneback
+from flowgrad.flow.magnitude import map_magnitude
 from flowgrad.flow.pairs import grey
 from flowgrad.flow.raft import RaftSmall
 from flowgrad.models.base import AudioSpec, FlowSpec, FrameSpec, Model, Needs, Settings
@@ -119,6 +120,14 @@ def test_farneback_is_opencvs_with_the_parameters_of_the_released_code():
         "pyr_scale": 0.5, "levels": 3, "winsize": 15, "iterations": 3, "poly_n": 5, "poly_sigma": 1.2, "flags": 0,
     }  # fmt: skip
     assert Farneback.settings == PARAMETERS
+
+
+@pytest.mark.parametrize("shape", [(100, 400), (400, 100), (100, 100)])
+def test_a_flow_that_is_too_small_on_one_side_is_enlarged_between_its_pixels(shape):
+    """An average over areas needs a whole pixel for each of the map's, in both directions."""
+    magnitude = np.random.default_rng(1).uniform(0, 9, shape).astype(np.float32)
+    expected = cv2.resize(magnitude, (224, 224), interpolation=cv2.INTER_LINEAR).astype(np.float16)
+    np.testing.assert_array_equal(map_magnitude(magnitude), expected)
 
 
 def test_grey_weighs_the_colours_as_television_does():
