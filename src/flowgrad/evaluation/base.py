@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad.errors import InputError
-from flowgrad.evaluation.statistics import UNIT
 
 Values = npt.NDArray[np.float64]
 Masks = npt.NDArray[np.bool_]
@@ -47,7 +46,7 @@ class Metric:
     columns: tuple[str, ...]
     summarise: Callable[[Sequence[Values]], Mapping[str, float]]
     means: tuple[str, ...] = ()
-    bounds: tuple[float, float] = UNIT
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` where the columns are one text."""
