@@ -98,10 +98,11 @@ def test_code_redoes_what_it_computes(clone):
     assert "decode" not in jobs.split("Reasons")[0]
     edit(clone, "flow/farneback.py", '"winsize": 17', '"winsize": 15')
     assert nothing_to_do(clone)
-    edit(clone, "evaluation/statistics.py", "0.025, 0.975", "0.05, 0.95")
+    edit(clone, "evaluation/statistics.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9")
     jobs = run(clone, "-n")
     assert "summary" in jobs
-    edit(clone, "evaluation/statistics.py", "0.05, 0.95", "0.025, 0.975")
+    assert "score" not in jobs.split("Reasons")[0], "an interval is no score"
+    edit(clone, "evaluation/statistics.py", "CONFIDENCE = 0.9", "CONFIDENCE = 0.95")
 
 
 @pytest.mark.parametrize("stage", ["decode", "flow", "heatmaps", "detect", "score", "tables", "pictures", "samples"])

@@ -128,8 +128,10 @@ def test_the_scatter_of_a_mean_is_its_standard_error():
     assert scatter(sample.mean(), replicates).error == pytest.approx(sample.std(ddof=1) / math.sqrt(5))
     alike = scatter(0.0, np.array([1.0, -1.0, 1.0, -1.0]))
     assert alike.freedom == 3, "not more than there are places, less one"
-    alone = scatter(0.0, np.array([0.0, 1.0, 0.0, 0.0]))
-    assert alone.freedom == 1.5
+    alone = scatter(0.0, np.array([0.0, 1.0, 0.0, 0.0, 0.0, 0.0]))
+    assert alone.freedom == 3, "1.5 for a place, and at least 3"
+    four = scatter(0.0, np.array([1.0, -1.0, 1.0, -1.0, 0.0, 0.0, 0.0, 0.0]))
+    assert four.freedom == pytest.approx(6)
 
 
 def test_a_mean_takes_the_short_way_to_the_same_replicates():
@@ -216,7 +218,7 @@ def test_a_paired_difference_is_that_of_the_textbook():
     error = gaps.std(ddof=1) / math.sqrt(6)
     deviations = (gaps - 0.2) ** 2
     freedom = 1.5 * deviations.sum() ** 2 / (deviations**2).sum()
-    assert freedom < 5
+    assert 3 < freedom < 5
     assert found.p == pytest.approx(student_tail(0.2 / error, freedom))
     assert found.high - found.value == pytest.approx(student_quantile(freedom) * error)
 

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad.errors import InputError
-from flowgrad.evaluation.statistics import UNIT
 
 Values = npt.NDArray[np.float64]
 Masks = npt.NDArray[np.bool_]
@@ -55,7 +54,7 @@ class Metric:
     beside: tuple[str, ...] = ()
     negatives: bool = False
     means: tuple[str, ...] = ()
-    bounds: tuple[float, float] = UNIT
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` where the columns, or the names of other metrics, are one text, or it has no value."""

@@ -25,9 +25,10 @@ import numpy.typing as npt
 CONFIDENCE = 0.95
 UNIT = (0.0, 1.0)
 """The range of a figure, where nothing else is said."""
-FREEDOM = 1.5
-"""Degrees of freedom for each place that the scatter comes from. For normal replicates that is half of the places; the
-usual estimate, twice as many, holds the truth too rarely where successes are rare or places are of unequal size."""
+FREEDOM, FEWEST = 1.5, 3
+"""Degrees of freedom for each place that the scatter comes from, and the fewest. For normal replicates that is half of
+the places. The usual estimate, twice as many, holds the truth too rarely where successes are rare or places are of
+unequal size; fewer than three widen the interval and gain nothing."""
 NOTHING = 1e-9
 """A standard error below it is rounding."""
 FRACTION_TERMS = 100
@@ -42,7 +43,7 @@ class Scatter:
 
     Attributes:
         error: the standard error; 0 where no place moves it.
-        freedom: degrees of freedom of Student's t; at least 1.
+        freedom: degrees of freedom of Student's t; 3 or more, where there are places enough.
         places: how many there are, at least 2.
     """
 
@@ -73,7 +74,7 @@ def scatter(figure: float, replicates: Floats) -> Scatter:
         return Scatter(0.0, count - 1, count)
     # 1 where a single place moves the figure, all of them where each does so as much
     moving = float(squares.sum()) ** 2 / float((squares**2).sum())
-    return Scatter(error, min(FREEDOM * moving, count - 1), count)
+    return Scatter(error, min(max(FREEDOM * moving, FEWEST), count - 1), count)
 
 
 def interval(figure: float, replicates: Floats, bounds: tuple[float, float] = UNIT) -> tuple[float, float]:
