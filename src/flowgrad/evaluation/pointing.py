@@ -46,4 +46,4 @@ def figures(clips: Sequence[Values]) -> dict[str, float]:
     return {"pointing_game": float(np.concatenate(clips).mean())}
 
 
-POINTING_GAME = Metric("pointing_game", of_items, ("pointing_game",), figures)
+POINTING_GAME = Metric("pointing_game", of_items, ("pointing_game",), figures, means=("pointing_game",))

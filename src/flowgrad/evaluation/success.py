@@ -22,4 +22,4 @@ def figures(clips: Sequence[Values]) -> dict[str, float]:
     return {"success_at_0_1": success_rate(np.concatenate(clips)[:, 0], 0.1)}
 
 
-SUCCESS_0_1 = Metric("success_0_1", None, ("success_at_0_1",), figures, beside=("ciou",))
+SUCCESS_0_1 = Metric("success_0_1", None, ("success_at_0_1",), figures, beside=("ciou",), means=("success_at_0_1",))
