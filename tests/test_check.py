@@ -97,7 +97,7 @@ def test_available_leaves_out_what_has_no_weights_and_says_so(tmp_path):
     config = {"dataset": {"format": "urbansas", "root": str(urbansas(tmp_path))}, "models": "available"}
     findings = check(parse(config), failures={"yolov8n.pt": "no network"})
     assert findings.problems == []
-    assert findings.models == ["flow"]
+    assert findings.models == ["flow", "motion"]
     promised = check(parse(config))
     assert promised.downloads == ["yolov8n.pt"]
     assert promised.models == ["flow", "yolo-baseline", "yolo-topline"]
@@ -299,7 +299,7 @@ def test_weights_that_nobody_has_are_one_sentence(tmp_path):
     )
     for file in ("rc_grad.pt", "flowgrad_IC.ckpt", "flowgrad_EN.ckpt", "yolov8n.pt"):
         assert file in problem
-    assert "(for rcgrad, flowgrad-h)" in problem
+    assert "(for rcgrad, flowgrad-h, rcgrad-motion)" in problem
     assert check_raw(raw | {"models": "available"}).problems == []
 
 

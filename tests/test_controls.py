@@ -44,7 +44,9 @@ def test_rows_that_look_at_nothing(workflow, tmp_path):
     assert named.status == 0, named.output
     assert named.jobs == {"score": 1, "summary": 1}
     frames = pd.read_csv(named.folder / "results/metrics/frames.csv")
-    pd.testing.assert_frame_equal(frames[frames["model"] == "flow"].reset_index(drop=True), alone)
+    # a column of whole numbers is read as such where no other row has a fraction
+    flow = frames[frames["model"] == "flow"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(flow, alone.astype(flow.dtypes))
     assert set(frames["status"]) == {"ok"}
 
     whole = frames[frames["model"] == "whole-frame"]

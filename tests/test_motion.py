@@ -114,7 +114,6 @@ def test_the_unit_of_the_map_does_not_depend_on_the_size_of_the_video():
         ({"form": "signed", "scale": "root"}, "of a signed form need magnitude=True"),
         ({"seconds": 0}, "expected seconds in 0..5, got 0"),
         ({"seconds": 6}, "expected seconds in 0..5, got 6"),
-        ({"form": "none"}, "unknown 'none'"),
     ],
 )
 def test_flow_that_cannot_be_had(fields, words):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from flowgrad.code import Code, implementation, module_of
 from flowgrad.constants import FRAMES_PER_SECOND, MAP_SIZE, FrameStorage
 from flowgrad.errors import InputError
-from flowgrad.flow.forms import Scale, kind_of
+from flowgrad.flow.forms import Scale
 from flowgrad.flow.windows import LONGEST_S, REACH, pairs_around
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ class FlowSpec:
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` where these do not go together."""
-        signed = kind_of(self.form) == "signed"
+        # a form that there is not is named where a run is checked
+        signed = self.form.startswith("signed")
         if self.camera == "removed" and not (signed and self.magnitude):
             raise InputError("flow: camera removed needs a signed form and magnitude=True")
         plain = (self.unit, self.scale, self.smoothing, round(self.seconds * FRAMES_PER_SECOND))
