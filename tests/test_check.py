@@ -100,7 +100,7 @@ def test_available_leaves_out_what_has_no_weights_and_says_so(tmp_path):
     assert findings.models == ["flow", "motion"]
     promised = check(parse(config))
     assert promised.downloads == ["yolov8n.pt"]
-    assert promised.models == ["flow", "yolo-baseline", "yolo-topline"]
+    assert promised.models == ["flow", "motion", "yolo-baseline", "yolo-topline"]
     assert any("yolov8n.pt is nowhere here; a run will try to download it" in note for note in promised.notes)
     assert any("rcgrad, flowgrad-h" in note and "rc_grad.pt" in note for note in findings.notes)
 

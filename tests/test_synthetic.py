@@ -12,10 +12,11 @@ from conftest import REPOSITORY
 
 from flowgrad import cli, media
 from flowgrad.cli.synth import street_settings
+from flowgrad.datasets.labels import NONE
 from flowgrad.datasets.registry import open_dataset
 from flowgrad.errors import InputError
 from flowgrad.synthetic import sound as sounds
-from flowgrad.synthetic.annotate import annotate, vehicle_boxes
+from flowgrad.synthetic.annotate import annotate, sound_events, vehicle_boxes
 from flowgrad.synthetic.clip import write_clip
 from flowgrad.synthetic.dataset import clip_names, write_annotations, write_dataset
 from flowgrad.synthetic.hearing import distance, pan, received_level
@@ -160,7 +161,8 @@ def test_silent_things_move_outside_the_annotated_boxes(switch):
     for name in NAMES[:5]:
         scene = scene_of(name, traffic=0.0, **{switch: 1.0})
         assert not annotate(scene).boxes
-        assert not annotate(scene).events
+        assert not sound_events(scene)
+        assert [event.label for event in annotate(scene).events] == [NONE], "somebody has listened"
         renderer = Renderer(scene)
         moved += int((renderer.frame(1.0) != renderer.frame(1.5)).any(axis=2).sum())
     assert moved > 500
@@ -320,7 +322,7 @@ def test_a_clip_without_anything_has_rows_that_say_so(tmp_path):
     boxes = (tmp_path / "annotations/video_annotations.csv").read_text().splitlines()
     events = (tmp_path / "annotations/audio_annotations.csv").read_text().splitlines()
     assert boxes[1].split(",")[boxes[0].split(",").index("time")] == "-1"
-    assert events[1] == "labelled_00001,-1,-1,0,-1,-1"
+    assert events[1] == "labelled_00001,-1,-1,0,-1,-1,"
 
 
 def test_a_single_place_is_the_same_as_one_of_many():

@@ -97,6 +97,10 @@ class Region:
     annotator: int = 0
 
 
+def _stored(one: Box | SoundEvent) -> dict[str, Any]:
+    return vars(one) if one.track else {name: value for name, value in vars(one).items() if name != "track"}
+
+
 @dataclass(frozen=True)
 class Annotations:
     """The boxes and sound events of one clip; of a still, its regions.
@@ -129,11 +133,11 @@ class Annotations:
         return bool(self.regions or self.mask)
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary; what only stills have stands in it where it is set."""
+        """Return a JSON-ready dictionary; tracks, places and what only stills have stand in it where they are set."""
         # a look at each, no copy: dataclasses.asdict takes ten times as long
         value: dict[str, Any] = {
-            "boxes": [vars(box) for box in self.boxes],
-            "events": [vars(event) for event in self.events],
+            "boxes": [_stored(box) for box in self.boxes],
+            "events": [_stored(event) for event in self.events],
         }
         if self.regions:
             value["regions"] = [vars(region) for region in self.regions]
