@@ -22,6 +22,16 @@ def released(mini, reference, checkpoints, tmp_path_factory):
     folder = tmp_path_factory.mktemp("released")
     config = {
         "dataset": {"format": "urbansas", "root": str(mini)},
+        # the rows that the released code has
+        "models": [
+            "flow",
+            "rcgrad",
+            "flowgrad-h",
+            "flowgrad-ic",
+            "flowgrad-en",
+            "yolo-baseline",
+            "yolo-topline",
+        ],
         "protocols": ["released"],
         "frames": "annotated",
         "checkpoints": {
