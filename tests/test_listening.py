@@ -66,9 +66,9 @@ def test_a_new_clip_changes_one_donor():
 
 
 def test_the_mean_sound_counts_every_clip_once_whatever_its_length_and_loudness():
-    heard = {"long": np.array([[5.0, 0.0]] * 9, np.float32), "short": np.array([[0.0, 0.1]], np.float32)}
+    heard = [np.array([[5.0, 0.0]] * 9, np.float32), np.array([[0.0, 0.1]], np.float32)]
     np.testing.assert_allclose(mean_sound(heard), [0.5, 0.5], rtol=1e-6)
-    assert mean_sound({"mute": np.zeros((2, 3), np.float32)}).tolist() == [0, 0, 0]
+    assert mean_sound([np.zeros((2, 3), np.float32)]).tolist() == [0, 0, 0]
     assert foreign_sound(np.array([[1.0], [2.0]], np.float32), 5)[:, 0].tolist() == [1, 2, 1, 2, 1]
 
 

@@ -18,7 +18,7 @@ from flowgrad.flow.background import UNKNOWN, difference
 from flowgrad.flow.camera import camera_motion, displacement, without_camera
 from flowgrad.flow.prepared import averaged, compressed, given, magnitudes, smoothed
 from flowgrad.flow.windows import COUNT, REACH, compared, pairs_around
-from flowgrad.models.base import FlowSpec
+from flowgrad.models.base import FlowSpec, Needs
 from flowgrad.models.loading import load_model
 from flowgrad.models.motion import motion
 from flowgrad.models.presets import Motion, times_motion
@@ -126,6 +126,21 @@ def test_jpeg_keeps_no_direction():
         Motion(flow_storage="jpeg", flow_camera="removed")
     with pytest.raises(ValueError, match=r"expected \(N, 2, S, S\)"):
         magnitudes(np.zeros((1, 4, 4)), "removed")
+
+
+@pytest.mark.parametrize(
+    ("needs", "reach"),
+    [
+        (Needs(), 0),
+        (Needs(flow=FlowSpec()), 0),
+        (Needs(flow=FlowSpec(seconds=0.25)), 1),
+        (Needs(flow=FlowSpec(seconds=0.5)), 2),
+        (Needs(flow=FlowSpec(), background=True), REACH),
+    ],
+)
+def test_how_far_a_row_looks(needs, reach):
+    """While only annotated frames are computed, no row has more of them decoded than it looks at."""
+    assert needs.reach == reach
 
 
 # the background

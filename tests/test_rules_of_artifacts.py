@@ -13,6 +13,7 @@ from flowgrad import artifacts
 from flowgrad.artifacts import ArtifactError
 from flowgrad.datasets.base import Annotations, Box, Clip
 from flowgrad.plan import FingerprintCache, Plan, usable_clips
+from flowgrad.shard import PlannedClip
 
 
 def kept(path: Path, numbers: list[int]) -> Path:
@@ -194,6 +195,13 @@ def test_shards_hold_so_many_clips_in_order(tmp_path):
     assert plan.update(Folder(tmp_path / "data", "d", "a", "c", "b", "e"), 2) == ["00001", "00002", "00003"]
     assert plan.present() == {"a": "00001", "b": "00001", "c": "00002", "d": "00002", "e": "00003"}
     assert json.loads(plan.shard_file("00001").read_text())["version"] == 1
+
+
+def test_a_still_at_the_start_of_its_sound_is_not_one_in_its_middle():
+    for anchor_s in (None, 0.0, 2.5):
+        still = PlannedClip("a", "a.jpg", "0", "a.wav", "1", still=True, anchor_s=anchor_s)
+        assert PlannedClip.from_json(still.to_json()) == still
+    assert "still" not in PlannedClip("a", "a.mp4", "0").to_json()
 
 
 def test_which_clips_can_be_planned():

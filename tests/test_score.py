@@ -12,7 +12,6 @@ import pytest
 
 from flowgrad import artifacts
 from flowgrad.datasets.base import Annotations, Box, SoundEvent
-from flowgrad.evaluation.consensus_iou import CIOU
 from flowgrad.evaluation.registry import METRICS
 from flowgrad.evaluation.thresholds import FIXED
 from flowgrad.models.registry import MODELS
@@ -35,6 +34,28 @@ Found = dict[tuple[str, int], tuple[float, str]]
 def row_of(model: str, protocol: Protocol) -> Row:
     known = MODELS[model]
     return Row(known, "rules", known.needs(protocol), tuple(MODELS[name].needs(protocol) for name in known.parents))
+
+
+def run_stage(
+    folder: Path,
+    models: Sequence[str],
+    protocol: Protocol,
+    metrics: Sequence[str],
+    made: Mapping[tuple[str, str], Path],
+) -> pd.DataFrame:
+    """Score what lies in the folder; the long table."""
+    score.run(
+        status_in=folder / "status.csv",
+        annotations_in=folder / "known.json",
+        rows=[row_of(model, protocol) for model in models],
+        protocols={"rules": protocol},
+        thresholds=dict.fromkeys(made, FIXED),
+        metrics=[METRICS[name] for name in metrics],
+        maps_in=made,
+        detections_in={"rules": folder / "boxes.csv"},
+        out=folder / "scores.csv",
+    )
+    return pd.read_csv(folder / "scores.csv")
 
 
 def scored(
@@ -68,18 +89,7 @@ def scored(
             group.append(
                 frame=np.array(list(maps or {}), np.int32), maps=np.array(list((maps or {}).values()), np.float16)
             )
-    score.run(
-        status_in=folder / "status.csv",
-        annotations_in=folder / "known.json",
-        rows=[row_of(model, protocol) for model in models],
-        protocols={"rules": protocol},
-        thresholds=dict.fromkeys(made, FIXED),
-        metrics=[CIOU],
-        maps_in=made,
-        detections_in={"rules": folder / "boxes.csv"},
-        out=folder / "scores.csv",
-    )
-    table = pd.read_csv(folder / "scores.csv")
+    table = run_stage(folder, models, protocol, ["ciou"], made)
     assert list(table) == ["model", "protocol", "video", "frame", "time_s", "metric", "value", "status"]
     assert set(table["metric"]) <= {"ciou"}
     assert (table["time_s"] == table["frame"] / 8).all()
@@ -235,18 +245,7 @@ def scored_long(
             maps = np.stack([columns(112, number) for number in range(16)]).astype(np.float16)
             output.clip("clip").append(frame=np.arange(16, dtype=np.int32), maps=maps)
     artifacts.write_table(folder / "boxes.csv", pd.DataFrame(columns=list(DETECTIONS)))
-    score.run(
-        status_in=folder / "status.csv",
-        annotations_in=folder / "known.json",
-        rows=[row_of(model, protocol) for model in models],
-        protocols={"rules": protocol},
-        thresholds=dict.fromkeys(made, FIXED),
-        metrics=[METRICS[name] for name in metrics],
-        maps_in=made,
-        detections_in={"rules": folder / "boxes.csv"},
-        out=folder / "scores.csv",
-    )
-    table = pd.read_csv(folder / "scores.csv").pivot(  # noqa: PD010 - pivot_table drops what is NaN
+    table = run_stage(folder, models, protocol, metrics, made).pivot(  # noqa: PD010 - pivot_table drops what is NaN
         index=["model", "frame", "status"], columns="metric", values="value"
     )
     return table.reset_index("status")

@@ -22,6 +22,7 @@ from flowgrad.evaluation.statistics import (
     student_tail,
     wilson,
 )
+from flowgrad.report import _with_interval
 
 values = st.lists(st.floats(0, 1), min_size=1, max_size=5)
 places = st.lists(st.lists(values, min_size=1, max_size=3), min_size=2, max_size=6)
@@ -268,3 +269,19 @@ def test_intervals_of_thirty_places_hold_the_truth_as_often_as_they_say(share):
         low, high = interval(figure, replicates)
         held += low <= share <= high
     assert 0.92 <= held / 1000 <= 0.98
+
+
+@pytest.mark.parametrize(
+    ("figures", "sign", "printed"),
+    [
+        ((0.5, 0.25, 0.75), "", "0.500 (.250-.750)"),
+        ((-0.1, -0.2, 0.05), "+", "-0.100 (-.200 +.050)"),
+        ((120.0, 110.25, 130.0), "", "120.000 (110.250-130.000)"),
+        ((0.9, 0.0, 1.0), "", "0.900 (.000-1.000)"),
+        ((0.5, math.nan, math.nan), "", "0.500"),
+        ((math.nan, 0.0, 1.0), "", "-"),
+    ],
+)
+def test_an_interval_in_print_loses_no_digit(figures, sign, printed):
+    """But the zero before the point, where it is the whole part."""
+    assert _with_interval(*figures, sign) == printed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ SHOWN = {
 WIDTH = 120
 """Columns of the terminal that a table takes at most; what is wider goes on in a block below."""
 SIGNIFICANT = 0.05
+LEADING_ZERO = re.compile(r"^([+-]?)0\.")
 NAMED = 5
 """Clips, or jobs, that are named; the others are counted."""
 SLURM = "slurm"
@@ -73,7 +75,7 @@ def _with_interval(value: float, low: float, high: float, sign: str = "") -> str
         return "-"
     if math.isnan(low):
         return f"{value:{sign}.3f}"
-    ends = [f"{bound:{sign}.3f}".replace("0.", ".", 1) for bound in (low, high)]
+    ends = [LEADING_ZERO.sub(r"\1.", f"{bound:{sign}.3f}") for bound in (low, high)]
     return f"{value:{sign}.3f} ({' '.join(ends) if sign else '-'.join(ends)})"
 
 

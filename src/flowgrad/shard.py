@@ -33,7 +33,10 @@ class PlannedClip:
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary, without what is as it mostly is."""
         first = ("name", "video", "video_sha256", "sound", "sound_sha256", "rendered")
-        return {key: value for key, value in asdict(self).items() if key in first or value not in (None, False)}
+        # by identity: a still at 0 s is not one in the middle of its sound, though 0 equals False
+        return {
+            key: value for key, value in asdict(self).items() if key in first or not (value is None or value is False)
+        }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> PlannedClip:

@@ -112,9 +112,6 @@ class Annotations:
         agree: how many regions must cover a pixel for its full weight.
         label: the class of a still; empty where the dataset has none.
         mask: what sounds in a still pixel by pixel (:func:`flowgrad.datasets.mask.packed`), in place of regions.
-        place: where it was filmed: clips of one place are alike; empty where that is not known.
-        city: the city of that place.
-        night: whether it is dark; None where that is not known.
     """
 
     boxes: tuple[Box, ...] = field(default=())
@@ -123,9 +120,6 @@ class Annotations:
     agree: int = 1
     label: str = ""
     mask: str = ""
-    place: str = ""
-    city: str = ""
-    night: bool | None = None
 
     @property
     def of_still(self) -> bool:
@@ -133,7 +127,7 @@ class Annotations:
         return bool(self.regions or self.mask)
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary; tracks, places and what only stills have stand in it where they are set."""
+        """Return a JSON-ready dictionary; tracks and what only stills have stand in it where they are set."""
         # a look at each, no copy: dataclasses.asdict takes ten times as long
         value: dict[str, Any] = {
             "boxes": [_stored(box) for box in self.boxes],
@@ -147,12 +141,6 @@ class Annotations:
             value["label"] = self.label
         if self.mask:
             value["mask"] = self.mask
-        if self.place:
-            value["place"] = self.place
-        if self.city:
-            value["city"] = self.city
-        if self.night is not None:
-            value["night"] = self.night
         return value
 
     @classmethod
@@ -165,9 +153,6 @@ class Annotations:
             value.get("agree", 1),
             value.get("label", ""),
             value.get("mask", ""),
-            value.get("place", ""),
-            value.get("city", ""),
-            value.get("night"),
         )
 
 

@@ -7,8 +7,8 @@
     video/video_24fps|video_8fps/*.mp4  or video/*.mp4, or clips/*.mp4 (the first folder that holds videos is used)
     audio/*.wav                         where absent, the video's own sound track is used
 
-Where they are there, the columns track_id, city, location_id and night are read, too. The sound events of Urbansas name
-no track; a table of one's own may have a column track_id in audio_annotations.csv.
+Where they are there, the columns track_id and location_id are read, too. The sound events of Urbansas name no track; a
+table of one's own may have a column track_id in audio_annotations.csv.
 A clip's place is its ``location_id`` in the table of boxes, where there is such a column; else what stands before the
 first ``_`` of names such as ``lisbon1067_40096``, where Urbansas has it too.
 
@@ -36,8 +36,6 @@ VIDEO_FOLDERS = ("video/video_24fps", "video/video_8fps", "video", "clips")
 TOO_SLOW = "video_2fps"
 TEXT = ("filename", "label")
 TRACK = "track_id"
-NIGHT = {"0": False, "0.0": False, "1": True, "1.0": True}
-SITE = ("location_id", "city", "night")
 BOX = ("x", "y", "w", "h", "visibility")
 LOCATION = "location_id"
 PLACE_OF_NAME = re.compile(r"[a-z]+\d+(?=_\d)")
@@ -148,8 +146,7 @@ class Urbansas:
     def _locations(self) -> dict[str, str]:
         """Return the location of every clip that the table of boxes gives one."""
         table = self._boxes
-        locations = table.text.get(LOCATION, ())
-        return {name: place for name, place in zip(table.text["filename"], locations, strict=False) if place}
+        return {name: place for name, place in zip(*map(table.text.get, ("filename", LOCATION)), strict=True) if place}
 
     @cached_property
     def _annotations(self) -> dict[str, Annotations]:
@@ -162,26 +159,15 @@ class Urbansas:
             clip = boxes.setdefault(name, [])
             if time >= 0:
                 clip.append(Box(time=time, x=x, y=y, w=w, h=h, label=label, visible=visibility == 1, track=track))
-        # the same in every row of a clip; the first row speaks for it
-        sites: dict[str, tuple[str, ...]] = {}
-        for name, *site in zip(table.text["filename"], *map(table.text.__getitem__, SITE), strict=True):
-            sites.setdefault(name, tuple(site))
         table = self._events
         columns = [table.numbers[name] for name in EVENT]
         texts = map(table.text.__getitem__, (*TEXT, TRACK))
         for name, label, track, start, end, unidentifiable in zip(*texts, *columns, strict=True):
             events.setdefault(name, []).append(SoundEvent(start, end, label, unidentifiable == 0, track))
-        found = {}
-        for name in sorted(boxes.keys() | events.keys()):
-            place, city, night = sites.get(name, ("", "", ""))
-            found[name] = Annotations(
-                tuple(boxes.get(name, ())),
-                tuple(events.get(name, ())),
-                place=place,
-                city=city,
-                night=NIGHT.get(night),
-            )
-        return found
+        return {
+            name: Annotations(tuple(boxes.get(name, ())), tuple(events.get(name, ())))
+            for name in sorted(boxes.keys() | events.keys())
+        }
 
     def annotations(self) -> dict[str, Annotations]:
         """See :class:`flowgrad.datasets.base.Dataset`.
@@ -192,7 +178,7 @@ class Urbansas:
 
     @cached_property
     def _boxes(self) -> CsvTable:
-        table = read_table(self.root / "annotations/video_annotations.csv", TEXT, ("time", *BOX), (TRACK, *SITE))
+        table = read_table(self.root / "annotations/video_annotations.csv", TEXT, ("time", *BOX), (TRACK, LOCATION))
         if not table.faults:
             times = table.numbers["time"]
             table.require(range(len(times)), "filename", "time")

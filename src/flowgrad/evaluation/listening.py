@@ -7,7 +7,7 @@ what it saw and another embedding: the mean over all clips, which holds nothing 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,16 +17,16 @@ from flowgrad.evaluation.metrics import success_rate
 from flowgrad.evaluation.statistics import difference
 
 
-def mean_sound(heard: Mapping[str, npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+def mean_sound(heard: Iterable[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
     """Return the mean of embeddings, (C,) float32: each of length 1, each clip as much as another.
 
     Args:
-        heard: (N, C) float32 by clip, N at least 1.
+        heard: (N, C) float32 of each clip, N at least 1; one clip at least.
 
-    >>> mean_sound({"a": np.array([[3.0, 0.0], [5.0, 0.0]]), "b": np.array([[0.0, 2.0]])}).tolist()
+    >>> mean_sound([np.array([[3.0, 0.0], [5.0, 0.0]]), np.array([[0.0, 2.0]])]).tolist()
     [0.5, 0.5]
     """
-    means = [_unit(of_clip).mean(axis=0) for of_clip in heard.values()]
+    means = [_unit(of_clip).mean(axis=0) for of_clip in heard]
     return np.asarray(np.mean(means, axis=0), np.float32)
 
 

@@ -81,11 +81,6 @@ class FlowSpec:
         if not 0 < self.seconds <= LONGEST_S:
             raise InputError(f"flow: expected seconds in 0..{LONGEST_S}, got {self.seconds}")
 
-    @property
-    def given(self) -> str:
-        """Return the form whose shape the model is given."""
-        return "magnitude" if self.magnitude else self.form
-
 
 @dataclass(frozen=True)
 class Needs:
@@ -114,9 +109,9 @@ class Needs:
 
     @property
     def reach(self) -> int:
-        """Return how many frames before and after its own one it looks at."""
+        """Return how many frames before and after its own one it looks at; a successor alone is no reach."""
         pairs = pairs_around(0, self.flow.seconds) if self.flow is not None else range(1)
-        return max(-pairs.start, pairs.stop, REACH if self.background else 0)
+        return max(-pairs.start, pairs.stop if len(pairs) > 1 else 0, REACH if self.background else 0)
 
     @property
     def motion(self) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.evaluation.base import ThresholdRule
 from flowgrad.evaluation.consensus_iou import CIOU
 from flowgrad.evaluation.listening import donors, foreign_sound, listening, mean_sound
-from flowgrad.models.base import Apart, Settings
+from flowgrad.models.base import Apart, Model, Settings
 from flowgrad.models.rows import Row
 from flowgrad.protocols import Protocol
 from flowgrad.schemas.apart import APART
@@ -62,44 +63,70 @@ def run(
         score: stage ``score``.
         out: CSV, a row an item that is scored and was kept (every fourth frame).
     """
-    heard: dict[str, npt.NDArray[np.float32]] = {}
+    home: dict[str, Path] = {}
     for shard in shards:
         with artifacts.open_artifact(shard.apart, APART) as source:
-            heard |= {clip: source.read(clip, "heard") for clip in source.clips() if clip in present}
-    mean, other = (mean_sound(heard) if heard else None), donors(list(heard))
+            home |= dict.fromkeys((clip for clip in source.clips() if clip in present), shard.apart)
+    sounds = _Sounds(home)
     tables = []
     with tempfile.TemporaryDirectory(prefix="flowgrad-listening-") as folder:
         for shard in shards:
             values = {}
             for sound in SOUNDS:
                 maps = Path(folder, f"{sound}.h5")
-                with (
-                    artifacts.open_artifact(shard.apart, APART) as source,
-                    artifacts.create(maps, HEATMAPS, fps=FRAMES_PER_SECOND) as output,
-                ):
-                    for clip in sorted(set(source.clips()) & heard.keys()):
-                        numbers = source.read(clip, "frame")
-                        count = len(numbers)
-                        if sound == "own":
-                            given = heard[clip]
-                        elif sound == "mean" and mean is not None:
-                            given = np.broadcast_to(mean, (count, len(mean)))
-                        elif clip in other:
-                            given = foreign_sound(heard[other[clip]], count)
-                        else:
-                            continue
-                        group = output.clip(clip)
-                        for start in range(0, count, AT_ONCE):
-                            rows = slice(start, start + AT_ONCE)
-                            seen = source.read(clip, "seen", rows).astype(np.float32)
-                            apart = Apart(seen, np.ascontiguousarray(given[rows], np.float32))
-                            group.append(frame=numbers[rows], maps=row.model.met(apart, settings).astype(np.float16))
+                _make(row.model, settings, shard.apart, sounds, sound, maps)
                 values[sound] = _scored(score, row, protocol, threshold, shard, maps)
             tables.append(pd.DataFrame(values).reset_index())
     table = pd.concat(tables) if tables else pd.DataFrame(columns=list(HEARD))
     table = table.assign(model=row.name, protocol=row.protocol).dropna(subset=["own", "mean"])
     artifacts.write_table(out, table[list(HEARD)].sort_values(["video", "frame"]), float_format="%.17g")
-    log.info("%d items of %d clips", len(table), len(heard))
+    log.info("%d items of %d clips", len(table), len(home))
+
+
+class _Sounds:
+    """What stands in for the sound of a clip: read where it is needed, so that memory does not grow with the clips."""
+
+    def __init__(self, home: Mapping[str, Path]):
+        self._home, self._donors = home, donors(list(home))
+
+    def __contains__(self, clip: str) -> bool:
+        return clip in self._home
+
+    def heard(self, clip: str, sound: str, count: int) -> npt.NDArray[np.float32] | None:
+        """Return the embeddings (count, C) that a clip is given; None where there is no other clip."""
+        if sound == "own":
+            return self._read(clip)
+        if sound == "mean":
+            return np.broadcast_to(self._mean, (count, len(self._mean)))
+        donor = self._donors.get(clip)
+        return None if donor is None else foreign_sound(self._read(donor), count)
+
+    @cached_property
+    def _mean(self) -> npt.NDArray[np.float32]:
+        return mean_sound(self._read(clip) for clip in self._home)
+
+    def _read(self, clip: str) -> npt.NDArray[np.float32]:
+        with artifacts.open_artifact(self._home[clip], APART) as source:
+            return source.read(clip, "heard")
+
+
+def _make(model: Model, settings: Settings, apart_in: Path, sounds: _Sounds, sound: str, out: Path) -> None:
+    """Make the maps of a shard under a sound."""
+    with (
+        artifacts.open_artifact(apart_in, APART) as source,
+        artifacts.create(out, HEATMAPS, fps=FRAMES_PER_SECOND) as output,
+    ):
+        for clip in filter(sounds.__contains__, source.clips()):
+            numbers = source.read(clip, "frame")
+            heard = sounds.heard(clip, sound, len(numbers))
+            if heard is None:
+                continue
+            group = output.clip(clip)
+            for start in range(0, len(numbers), AT_ONCE):
+                rows = slice(start, start + AT_ONCE)
+                seen = source.read(clip, "seen", rows).astype(np.float32)
+                apart = Apart(seen, np.ascontiguousarray(heard[rows], np.float32))
+                group.append(frame=numbers[rows], maps=model.met(apart, settings).astype(np.float16))
 
 
 def _scored(

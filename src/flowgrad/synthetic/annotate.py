@@ -15,7 +15,6 @@ from flowgrad.synthetic.geometry import Floats
 from flowgrad.synthetic.hearing import received_level
 from flowgrad.synthetic.scene import Scene, Vehicle
 
-CITY = "synthetic"
 STEP = 0.5
 """Seconds between annotated frames."""
 
@@ -147,7 +146,7 @@ def annotate(scene: Scene) -> Annotations:
     )
     # what the table has where nothing is heard: somebody has listened
     events = sound_events(scene) or (SoundEvent(-1, -1, NONE, True),)
-    return Annotations(boxes, events, place=scene.name, city=CITY, night=bool(scene.look.night))
+    return Annotations(boxes, events)
 
 
 def sound_events(scene: Scene) -> tuple[SoundEvent, ...]:

@@ -73,6 +73,8 @@ def heatmaps(run: Run, row: Row) -> dict[str, Any]:
 def _heatmaps(run: Run, row: Row) -> dict[str, Any]:
     model = row.model
     code = [HEATMAPS, *([model.module] if model.module else [])]
+    if model.joined is not None:
+        code.append(module_of(model.joined))
     if row.needs.decoded:
         code += DECODING
     params: dict[str, Any] = {

@@ -107,7 +107,7 @@ class Run:
         """Return the rows that are asked what they show under another sound."""
         if not (self.config.listening and self.labelled):
             return []
-        return [row for row in self.table if row.model.joined is not None]
+        return [row for row in self.table if row.model.joined is not None and row.needs.audio is not None]
 
     @cached_property
     def networks(self) -> list[Row]:

@@ -49,8 +49,13 @@ def joined(
     seen: npt.NDArray[np.float32], heard: npt.NDArray[np.float32], settings: Settings | None = None
 ) -> npt.NDArray[np.float32]:
     """Return the maps (N, 224, 224) float32 of features (N, 1, C, 7, 7) and (N, C); see :class:`HearTheFlow`."""
-    places = F.normalize(torch.from_numpy(seen[:, 0]), dim=1)
-    return enlarged(torch.einsum("nchw,nc->nhw", places, F.normalize(torch.from_numpy(heard), dim=1)).numpy())
+    return enlarged(cosines_of(seen[:, 0], heard))
+
+
+def cosines_of(places: npt.NDArray[np.float32], heard: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the cosine (N, 7, 7) float32 between features of the audio (N, C) and of every place (N, C, 7, 7)."""
+    one, other = (F.normalize(torch.from_numpy(features), dim=1) for features in (places, heard))
+    return np.asarray(torch.einsum("nchw,nc->nhw", one, other).numpy())
 
 
 def enlarged(cosines: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -117,8 +122,7 @@ class HearTheFlow:
 
         Takes and raises what the call does.
         """
-        places, heard = self.embedded(frames, audio, flow)
-        return np.asarray(np.einsum("nchw,nc->nhw", places, heard), np.float32)
+        return cosines_of(*self.embedded(frames, audio, flow))
 
     def embedded(
         self, frames: npt.NDArray[np.uint8], audio: npt.NDArray[Any], flow: npt.NDArray[Any]
