@@ -96,7 +96,7 @@ def train(method: str, config: Config, samples_in: list[Path], out: Path) -> Non
     if (place / "loss.png").exists():
         return
     place.mkdir(parents=True, exist_ok=True)
-    planned = sorted(Plan(out / "samples").present())
+    planned = {name: name for name in sorted(Plan(out / "samples").present())}
     (place / "known.json").write_text(json.dumps({"planned": planned, "labelled": []}))
     samples.run_clips(
         statuses_in=[path.with_suffix(".csv") for path in samples_in],

@@ -42,7 +42,7 @@ def test_rows_that_look_at_nothing(workflow, tmp_path):
     alone = pd.read_csv(before.folder / "results/metrics/frames.csv")
     named = workflow(config | {"models": ["flow", "whole-frame", "centre-box"]})
     assert named.status == 0, named.output
-    assert named.jobs == {"score": 1, "summary": 1}
+    assert named.jobs == {"score": 1, "summary": 1, "slices": 1}
     frames = pd.read_csv(named.folder / "results/metrics/frames.csv")
     # a column of whole numbers is read as such where no other row has a fraction
     flow = frames[frames["model"] == "flow"].reset_index(drop=True)

@@ -74,7 +74,7 @@ def test_a_reference_redoes_the_summary_alone(workflow, tmp_path):
     boxes = root / "annotations/video_annotations.csv"
     header, *rows = boxes.read_text().splitlines()
     boxes.write_text("\n".join([f"{header},location_id", *(f"{row},{row[0]}" for row in rows)]) + "\n")
-    assert workflow(config | {"reference": "flow"}, "-n").jobs == {"summary": 1, "clips": 1}
+    assert workflow(config | {"reference": "flow"}, "-n").jobs == {"summary": 1, "slices": 1, "clips": 1}
     config["reference"] = "rcgrad"
     refused = workflow(config, "-n")
     assert refused.status != 0
@@ -107,6 +107,7 @@ def test_the_whole_path(workflow, tmp_path):
         "release": 1,
         "score": 1,
         "summary": 1,
+        "slices": 1,
         "clips": 1,
         "sheet": 2,
     }

@@ -282,7 +282,15 @@ def test_motion_finds_the_vehicle_where_the_camera_pans(workflow, panned):
     run = workflow(config | {"models": ["flow", "motion"]})
     assert run.status == 0, run.output
     # the frames were released: the new jobs decode for themselves, and nothing is decoded for others
-    assert run.jobs == {"flow": 1, "background": 1, "arithmetic": 1, "release": 1, "score": 1, "summary": 1}, run.output
+    assert run.jobs == {
+        "flow": 1,
+        "background": 1,
+        "arithmetic": 1,
+        "release": 1,
+        "score": 1,
+        "summary": 1,
+        "slices": 1,
+    }, run.output
     frames = pd.read_csv(run.folder / "results/metrics/frames.csv")
     mean = frames.groupby(["model", "video"])["ciou"].mean()
     assert mean["flow", "pans"] < 0.2, "the whole picture moves"

@@ -184,7 +184,7 @@ def test_what_is_shown_is_of_the_last_run(workflow, tmp_path, capsys):
 
     smaller = workflow(small)
     assert smaller.status == 0, smaller.output
-    rules = {"release", "arithmetic", "score", "sheet", "summary", "clips"}
+    rules = {"release", "arithmetic", "score", "sheet", "summary", "slices", "clips"}
     assert set(smaller.jobs) == rules
     assert smaller.jobs["sheet"] == 1
     results = flowgrad.open_results(folder)

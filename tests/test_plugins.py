@@ -63,7 +63,7 @@ def test_an_outside_package_adds_all_kinds_and_redoes_nothing(workflow, installe
     assert more.status == 0, more.output
     assert "loud-motion has no preset for protocol released: there is no such row" in more.output
     # flow: the signed kind, which nobody needed before; clips: now a row listens, so that a mute clip would count
-    assert more.jobs == {"flow": 1, "heatmaps": 1, "release": 1, "score": 1, "summary": 1, "clips": 1}
+    assert more.jobs == {"flow": 1, "heatmaps": 1, "release": 1, "score": 1, "summary": 1, "slices": 1, "clips": 1}
     frames = pd.read_csv(more.folder / "results/metrics/frames.csv")
     assert list(frames.columns) == ["model", "protocol", "video", "frame", "time_s", "ciou", "status", "pointing"]
     assert set(zip(frames["model"], frames["protocol"], strict=True)) == {
@@ -169,7 +169,7 @@ def test_a_mask_is_the_truth_of_a_still(workflow, tmp_path):
     mask[:] = 255
     Image.fromarray(mask).save(root / "ann_mask.png")
     corrected = workflow(config)
-    assert corrected.jobs == {"score": 1, "summary": 1, "clips": 1, "sheet": 1}
+    assert corrected.jobs == {"score": 1, "summary": 1, "slices": 1, "clips": 1, "sheet": 1}
     frames = pd.read_csv(run.folder / "results/metrics/frames.csv").set_index("model")
     assert frames.loc["whole-frame", "ciou"] == 1
 
@@ -182,7 +182,7 @@ def test_another_estimator_has_a_place_of_its_own(workflow, installed, tmp_path)
     for estimator in ("dis", "whole-shift"):
         run = workflow(config | {"flow": {"estimator": estimator}}, environment=installed)
         assert run.status == 0, run.output
-        assert run.jobs == {"flow": 1, "arithmetic": 1, "release": 1, "score": 1, "summary": 1}
+        assert run.jobs == {"flow": 1, "arithmetic": 1, "release": 1, "score": 1, "summary": 1, "slices": 1}
         assert (run.folder / f"results/flow/{estimator}/magnitude/00001.h5").is_file()
         flow, _ = flowgrad.open_results(run.folder / "results").flow("apple")
         assert flow.shape[1:] == (224, 224)

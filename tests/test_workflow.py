@@ -16,7 +16,7 @@ from flowgrad.errors import InputError
 
 TABLES = ("metrics/frames.csv", "metrics/summary.csv", "clips.csv")
 PER_SHARD = {"decode": 1, "flow": 1, "arithmetic": 1, "score": 1, "release": 1}
-TABLE_JOBS = {"summary": 1, "clips": 1}
+TABLE_JOBS = {"summary": 1, "slices": 1, "clips": 1}
 
 
 def test_only_what_changed_is_done_again(workflow, dataset, mini):
@@ -50,7 +50,7 @@ def test_a_corrected_annotation_redoes_scores_only(workflow, dataset):
     text = path.read_text()
     assert "5.312" in text
     path.write_text(text.replace("5.312", "8.312"))
-    assert workflow(config).jobs == {"score": 1, "summary": 1, "clips": 1}
+    assert workflow(config).jobs == {"score": 1, "summary": 1, "slices": 1, "clips": 1}
 
 
 def test_clips_of_one_location_are_one_place(workflow, dataset):
@@ -133,7 +133,9 @@ def test_settings_redo_what_they_touch(workflow, dataset, checkpoints, reference
     config["checkpoints"] = {"rcgrad": str(other / "rc_grad.pt")}
     redone = workflow(config)
     derived = {"heatmaps": 1, "arithmetic": 1}
-    assert redone.jobs == derived | {"release": 1, "score": 1, "summary": 1}, "rcgrad and what derives from it"
+    assert redone.jobs == derived | {"release": 1, "score": 1, "summary": 1, "slices": 1}, (
+        "rcgrad and what derives from it"
+    )
 
     moved = other / "moved.pt"
     shutil.move(other / "rc_grad.pt", moved)

@@ -11,6 +11,7 @@ CLIPS = f"{RESULTS}/clips.csv"
 SUMMARY = f"{RESULTS}/metrics/summary.csv"
 LISTENING = f"{RESULTS}/metrics/listening.csv"
 DIFFERENCES = f"{RESULTS}/metrics/differences.csv"
+SLICES = f"{RESULTS}/metrics/slices.csv"
 FRAMES_TABLE = f"{RESULTS}/metrics/frames.csv"
 ACCEPTED = f"{RESULTS}/.accepted"
 STREETS = f"{RESULTS}/streets"
@@ -79,6 +80,11 @@ def boxes(storage: str = "{storage}", shard: str = "{shard}") -> str:
 def detections(protocol: str = "{protocol}", shard: str = "{shard}") -> str:
     """Return the boxes as a protocol sees them, with the column ``moving``."""
     return f"{RESULTS}/detections/{protocol}/{shard}.csv"
+
+
+def conditions(shard: str = "{shard}") -> str:
+    """Return how loud it is around the frames of a shard, and how far the camera moves."""
+    return f"{RESULTS}/conditions/{shard}.csv"
 
 
 def scores(shard: str = "{shard}") -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flowgrad.evaluation.consensus_iou import CIOU
 from flowgrad.evaluation.intervals import names
 from flowgrad.results import open_results
+from flowgrad.schemas.slices import FEW_FRAMES, FEW_PLACES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,27 @@ def differences_text(differences: pd.DataFrame) -> str:
             _aligned([["model", "protocol", *(f"{name} " for name in figures)], *rows], fixed=2),
         ]
     )
+
+
+def slices_text(slices: pd.DataFrame, figure: str) -> str:
+    """Return one figure of every row on the items of each kind, a block a slice."""
+    blocks = []
+    for name, some in slices.groupby("slice", sort=False):
+        values = list(dict.fromkeys(some["value"]))
+        rows = [
+            [str(model), str(protocol), *(_of_kind(row[row["value"] == value], figure) for value in values)]
+            for (model, protocol), row in some.groupby(["model", "protocol"])
+        ]
+        blocks.append(_aligned([["model", "protocol", *(f"{name}: {value} " for value in values)], *rows], fixed=2))
+    few = f"~ fewer than {FEW_FRAMES} frames or {FEW_PLACES} places: not to go by"
+    return "\n\n".join([f"{figure} by kind of frame, how many frames in brackets ({few})", *blocks])
+
+
+def _of_kind(row: pd.DataFrame, figure: str) -> str:
+    """Return a figure and its number of frames, marked where there are few; ``-`` where there is none."""
+    if not len(row) or math.isnan(row[figure].iloc[0]):
+        return "- "
+    return f"{row[figure].iloc[0]:.3f} ({row['frames'].iloc[0]}){'~' if row['few'].iloc[0] else ' '}"
 
 
 def _with_interval(value: float, low: float, high: float, sign: str = "") -> str:

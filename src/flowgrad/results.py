@@ -25,6 +25,7 @@ from flowgrad.schemas.differences import DIFFERENCES
 from flowgrad.schemas.heatmaps import HEATMAPS
 from flowgrad.schemas.listening import LISTENING
 from flowgrad.schemas.plan import PLAN
+from flowgrad.schemas.slices import SLICES
 from flowgrad.shard import read_shard
 from flowgrad.spelling import did_you_mean
 
@@ -75,6 +76,16 @@ class Results:
             import pandas as pd
 
             return pd.DataFrame(columns=list(LISTENING))
+        return self._scored(path)
+
+    @cached_property
+    def slices(self) -> pd.DataFrame:
+        """Return ``metrics/slices.csv``: the figures of each row on items of one kind; empty where none were asked."""
+        path = self.folder / "metrics/slices.csv"
+        if not path.is_file():
+            import pandas as pd
+
+            return pd.DataFrame(columns=list(SLICES))
         return self._scored(path)
 
     @cached_property

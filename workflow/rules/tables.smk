@@ -63,4 +63,5 @@ if RUN.labelled:
         input:
             rules.summary.output,
             paths.LISTENING if RUN.asked else [],
+            paths.SLICES if RUN.slices else [],
             rules.released.input,

@@ -14,14 +14,33 @@ EXAMPLE = "flowgrad table results"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Say what may be given."""
+    parser.add_argument(
+        "--slices",
+        metavar="FIGURE",
+        help="one figure, such as auc, by kind of frame: class, size, night, ...",
+    )
     parser.add_argument("results", type=path, nargs="?", default=Path("results"), help="default: %(default)s")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the table and the count of the clips."""
-    from flowgrad.report import closing_lines
+    """Print the table and the count of the clips, or a figure of the slices."""
+    from flowgrad.report import closing_lines, slices_text
+    from flowgrad.results import open_results
+    from flowgrad.spelling import did_you_mean
 
     check_folder(options.results, f"a results folder: {EXAMPLE}")
+    if options.slices:
+        slices = open_results(options.results).slices
+        if not len(slices):
+            raise InputError(
+                f"{options.results.absolute()} has no metrics/slices.csv; set slices: annotations, run again"
+            )
+        figures = [column.removesuffix("_low") for column in slices.columns if column.endswith("_low")]
+        if options.slices not in figures:
+            guess = did_you_mean(options.slices, figures) or f"; known: {', '.join(figures)}"
+            raise InputError(f"unknown figure {options.slices!r}{guess}")
+        print(slices_text(slices, options.slices))
+        return 0
     lines = closing_lines(options.results)
     if not lines:
         raise InputError(f"{options.results.absolute()} holds no tables yet; run the workflow again")

@@ -101,6 +101,11 @@ class Config(Strict):
     listening: bool = Field(
         False, description="ask each model that listens what it shows under the mean of all sounds, and a foreign one"
     )
+    slices: Literal["none", "annotations", "all"] = Field(
+        "annotations",
+        description="kinds of items whose figures are told apart: by what annotations say; all: by loudness and the"
+        " camera's motion, too, which are measured",
+    )
     container: GivenName | None = Field(
         None, description="image of the jobs, a path or an address, with --software-deployment-method apptainer"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -112,6 +113,7 @@ class Annotations:
         agree: how many regions must cover a pixel for its full weight.
         label: the class of a still; empty where the dataset has none.
         mask: what sounds in a still pixel by pixel (:func:`flowgrad.datasets.mask.packed`), in place of regions.
+        traits: what else the dataset says of the clip, word by word: a city, whether it is night.
     """
 
     boxes: tuple[Box, ...] = field(default=())
@@ -120,6 +122,7 @@ class Annotations:
     agree: int = 1
     label: str = ""
     mask: str = ""
+    traits: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def of_still(self) -> bool:
@@ -141,6 +144,8 @@ class Annotations:
             value["label"] = self.label
         if self.mask:
             value["mask"] = self.mask
+        if self.traits:
+            value["traits"] = dict(self.traits)
         return value
 
     @classmethod
@@ -153,6 +158,7 @@ class Annotations:
             value.get("agree", 1),
             value.get("label", ""),
             value.get("mask", ""),
+            value.get("traits", {}),
         )
 
 

@@ -7,8 +7,8 @@
     video/video_24fps|video_8fps/*.mp4  or video/*.mp4, or clips/*.mp4 (the first folder that holds videos is used)
     audio/*.wav                         where absent, the video's own sound track is used
 
-Where they are there, the columns track_id and location_id are read, too. The sound events of Urbansas name no track; a
-table of one's own may have a column track_id in audio_annotations.csv.
+Where they are there, the columns track_id, location_id, city and night are read, too. The sound events of Urbansas name
+no track; a table of one's own may have a column track_id in audio_annotations.csv.
 A clip's place is its ``location_id`` in the table of boxes, where there is such a column; else what stands before the
 first ``_`` of names such as ``lisbon1067_40096``, where Urbansas has it too.
 
@@ -38,6 +38,8 @@ TEXT = ("filename", "label")
 TRACK = "track_id"
 BOX = ("x", "y", "w", "h", "visibility")
 LOCATION = "location_id"
+CITY, NIGHT = "city", "night"
+AT_NIGHT = {"0": "no", "1": "yes"}
 PLACE_OF_NAME = re.compile(r"[a-z]+\d+(?=_\d)")
 EVENT = ("start", "end", "non_identifiable_vehicle_sound")
 
@@ -165,9 +167,21 @@ class Urbansas:
         for name, label, track, start, end, unidentifiable in zip(*texts, *columns, strict=True):
             events.setdefault(name, []).append(SoundEvent(start, end, label, unidentifiable == 0, track))
         return {
-            name: Annotations(tuple(boxes.get(name, ())), tuple(events.get(name, ())))
+            name: Annotations(
+                tuple(boxes.get(name, ())), tuple(events.get(name, ())), traits=self._traits.get(name, {})
+            )
             for name in sorted(boxes.keys() | events.keys())
         }
+
+    @cached_property
+    def _traits(self) -> dict[str, dict[str, str]]:
+        """Return city and night of every clip that the table of boxes gives one."""
+        traits: dict[str, dict[str, str]] = {}
+        for name, city, night in zip(*map(self._boxes.text.get, ("filename", CITY, NIGHT)), strict=True):
+            if name not in traits:
+                known = {CITY: city, NIGHT: AT_NIGHT.get(night.removesuffix(".0"), night)}
+                traits[name] = {trait: value for trait, value in known.items() if value}
+        return traits
 
     def annotations(self) -> dict[str, Annotations]:
         """See :class:`flowgrad.datasets.base.Dataset`.
@@ -178,7 +192,9 @@ class Urbansas:
 
     @cached_property
     def _boxes(self) -> CsvTable:
-        table = read_table(self.root / "annotations/video_annotations.csv", TEXT, ("time", *BOX), (TRACK, LOCATION))
+        table = read_table(
+            self.root / "annotations/video_annotations.csv", TEXT, ("time", *BOX), (TRACK, LOCATION, CITY, NIGHT)
+        )
         if not table.faults:
             times = table.numbers["time"]
             table.require(range(len(times)), "filename", "time")

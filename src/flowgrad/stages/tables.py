@@ -25,48 +25,30 @@ from flowgrad.datasets.stored import read_annotations
 from flowgrad.errors import InputError
 from flowgrad.evaluation.base import Metric
 from flowgrad.evaluation.ground_truth import box_faults
-from flowgrad.evaluation.intervals import differences, names, with_intervals
+from flowgrad.evaluation.intervals import differences
 from flowgrad.evaluation.statistics import holm
+from flowgrad.evaluation.summary import (
+    by_place,
+    figures,
+    frame_columns,
+    have_value,
+    summary_columns,
+    values_read,
+    wide,
+)
 from flowgrad.evaluation.truth import scored_frames
 from flowgrad.evaluation.unscored import why_unscored
 from flowgrad.schemas.clips import CLIPS
 from flowgrad.schemas.differences import DIFFERENCES
 from flowgrad.schemas.plan import NO_ANNOTATIONS, PLACES
-from flowgrad.schemas.scores import ITEM, NEGATIVE, SCORES
+from flowgrad.schemas.scores import NEGATIVE, SCORES
 from flowgrad.schemas.status import STATUS
 from flowgrad.schemas.summary import COUNTED
 
 if TYPE_CHECKING:
     from flowgrad.protocols import GroundTruth
 
-LEADING = ("success_at_0_3", "success_at_0_5", "auc", "mean_ciou")
-"""Columns that other people's scripts expect before the number of clips."""
-EARLY = "success_at_0_5"
-"""The figure whose interval stands before the counts: for long it was the only one."""
 ClipRow = tuple[str, str, str, int, int, str]
-
-
-def frame_columns(metrics: Sequence[Metric]) -> list[str]:
-    """Return the columns of ``frames.csv``: the first metric's in the middle, then the others'."""
-    first, *others = valued(metrics)
-    return [*ITEM, first, "status", *others]
-
-
-def valued(metrics: Sequence[Metric]) -> list[str]:
-    """Return the names of the metrics that have values of their own."""
-    return [metric.name for metric in metrics if metric.item is not None]
-
-
-def summary_columns(metrics: Sequence[Metric]) -> list[str]:
-    """Return the columns of ``summary.csv``: the first metric's around the counts, the others', then intervals."""
-    first, *others = metrics
-    leading = [column for column in first.columns if column in LEADING]
-    rest = [column for column in first.columns if column not in LEADING]
-    more = [column for metric in others for column in metric.columns]
-    early = [bound for column in first.columns if column == EARLY for bound in names(column)]
-    late = [bound for metric in metrics for column in metric.columns if column != EARLY for bound in names(column)]
-    counted = ["clips", *early, *rest, *COUNTED]
-    return ["model", "protocol", "frames", "skipped", *leading, *counted, *more, "places", *late]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +132,7 @@ def _spooled(
     metrics: Sequence[Metric],
 ) -> Iterator[_Piece]:
     """Append the rows of a shard to ``spool`` as they stand in the final table, and count its open cases."""
-    table = _wide(artifacts.read_table(scores_in, SCORES), metrics)
+    table = wide(artifacts.read_table(scores_in, SCORES), metrics)
     table = table[table["video"].isin(present)].sort_values(["model", "protocol", "video", "frame"])
     cases.update(zip(table["model"], table["protocol"], table["status"], strict=True))
     end = spool.seek(0, os.SEEK_END)
@@ -167,17 +149,6 @@ def _spooled(
         end += spool.write(text.getvalue().encode())
         numbers, scores = np.array(frames, np.int32), np.array(values, np.float64)
         yield _Piece(model, protocol, video, start, end, numbers, scores, negatives)
-
-
-def _wide(scores: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
-    """Return the rows of long scores with a column a metric, as in ``frames.csv``."""
-    first, *others = valued(metrics)
-    table = scores[scores["metric"] == first].rename(columns={"value": first}).reset_index(drop=True)
-    table = table[[*ITEM, first, "status"]]
-    for name in others:
-        values = scores.loc[scores["metric"] == name, [*ITEM, "value"]].rename(columns={"value": name})
-        table = table.merge(values.drop(columns="time_s"), how="left", on=["model", "protocol", "video", "frame"])
-    return table
 
 
 def _cell(value: float) -> str:
@@ -199,47 +170,6 @@ def _counts(pieces: Iterable[_Piece], place_of: Mapping[str, str]) -> dict[str, 
     return counts | {"places": len(places)}
 
 
-def figures(
-    clips: Mapping[str, npt.NDArray[np.float64]], place_of: Mapping[str, str], metrics: Sequence[Metric]
-) -> dict[str, float]:
-    """Return the figures of one row of the summary with their intervals.
-
-    Args:
-        clips: of every clip (items, metrics with values), NaN where there is no value.
-        place_of: where each clip was recorded.
-        metrics: the metrics; one whose values are all NaN has no figure.
-    """
-    found: dict[str, float] = {}
-    for metric in metrics:
-        read = {video: _read(scores, metric, metrics) for video, scores in clips.items()}
-        places = _by_place({video: values for video, values in read.items() if len(values)}, place_of)
-        if places:
-            found |= with_intervals(metric, places)
-    return found
-
-
-def _read(scores: npt.NDArray[np.float64], metric: Metric, metrics: Sequence[Metric]) -> npt.NDArray[np.float64]:
-    """Return what the summary of a metric reads of a clip's items, those without a value left out."""
-    own = _columns(metric, metrics)
-    some = scores[_valued(scores, metric, metrics)][:, own]
-    return some if metric.beside else some[:, 0]
-
-
-def _columns(metric: Metric, metrics: Sequence[Metric]) -> list[int]:
-    return [valued(metrics).index(name) for name in metric.read]
-
-
-def _valued(scores: npt.NDArray[np.float64], metric: Metric, metrics: Sequence[Metric]) -> npt.NDArray[np.bool_]:
-    """Return which items of a clip have a value of a metric, (items,)."""
-    return ~np.isnan(scores[:, _columns(metric, metrics)[0]])
-
-
-def _by_place(clips: Mapping[str, npt.NDArray[Any]], place_of: Mapping[str, str]) -> list[list[npt.NDArray[Any]]]:
-    """Return what belongs to clips, place by place; both in the order of their names."""
-    ordered = sorted(clips, key=lambda video: (place_of[video], video))
-    return [[clips[video] for video in some] for _, some in groupby(ordered, key=lambda video: place_of[video])]
-
-
 def _differences(
     found: Mapping[tuple[str, str], Sequence[_Piece]],
     compared: tuple[str, str, str],
@@ -255,14 +185,14 @@ def _differences(
         for piece, other in pairs:
             # frames of a clip are distinct
             items = np.intersect1d(
-                piece.frames[_valued(piece.scores, metric, metrics)],
-                other.frames[_valued(other.scores, metric, metrics)],
+                piece.frames[have_value(piece.scores, metric, metrics)],
+                other.frames[have_value(other.scores, metric, metrics)],
             )
             if len(items):
-                ours[piece.video] = _read(piece.scores[np.isin(piece.frames, items)], metric, metrics)
-                theirs[piece.video] = _read(other.scores[np.isin(other.frames, items)], metric, metrics)
-        places = _by_place(ours, place_of)
-        made = differences(metric, places, _by_place(theirs, place_of)) if places else {}
+                ours[piece.video] = values_read(piece.scores[np.isin(piece.frames, items)], metric, metrics)
+                theirs[piece.video] = values_read(other.scores[np.isin(other.frames, items)], metric, metrics)
+        places = by_place(ours, place_of)
+        made = differences(metric, places, by_place(theirs, place_of)) if places else {}
         for column in metric.columns:
             row: dict[str, Any] = {"model": model, "protocol": protocol, "reference": reference, "figure": column}
             row |= {"frames": sum(map(len, ours.values())), "places": len(places)}

@@ -25,6 +25,8 @@ SCORE = "flowgrad.stages.score"
 LISTENING = "flowgrad.stages.listening"
 SHEETS = "flowgrad.stages.pictures"
 TABLES = "flowgrad.stages.tables"
+CONDITIONS = "flowgrad.stages.conditions"
+SLICES = "flowgrad.stages.slices"
 SAMPLES = "flowgrad.stages.samples"
 
 
@@ -172,6 +174,25 @@ def summary(run: Run) -> dict[str, Any]:
         "rows": [(row.name, row.protocol) for row in run.table],
         "metrics": [(metric.name, named(metric.summarise), metric.means, metric.bounds) for metric in run.metrics],
         "reference": run.config.reference,
+    }
+
+
+def conditions(run: Run) -> dict[str, Any]:
+    """Return what is measured of frames."""
+    return {"code": code_digest(CONDITIONS, *DECODING), "flow": flow(run)} | selection(run)
+
+
+def slices(run: Run) -> dict[str, Any]:
+    """Return what the figures of slices depend on besides scores, annotations and what was measured."""
+    made = summary(run)
+    modules = sorted({module_of(metric.summarise) for metric in run.metrics})
+    return {
+        "code": code_digest(SLICES, *modules),
+        "rows": made["rows"],
+        "metrics": made["metrics"],
+        "protocols": {
+            name: rules.model_dump(include={"ground_truth", "boxes"}) for name, rules in run.protocols.items()
+        },
     }
 
 

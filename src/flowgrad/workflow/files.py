@@ -55,6 +55,8 @@ def frame_readers(run: Run, shard: str) -> list[str]:
     readers += [paths.flow(run.config.flow.estimator, kind, shard) for kind in run.flow_kinds]
     if run.compares:
         readers.append(paths.background(run.config.flow.estimator, shard))
+    if run.measures:
+        readers.append(paths.conditions(shard))
     if run.detects:
         readers += sorted({boxes(run, protocol, shard) for protocol in run.protocols})
     return readers

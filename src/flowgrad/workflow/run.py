@@ -127,7 +127,18 @@ class Run:
     @cached_property
     def flow_kinds(self) -> list[str]:
         """Return the kinds of flow that any row reads."""
-        return [kind for kind in KINDS if any(kind in row.kinds for row in self.map_rows)]
+        measured = ("signed",) if self.measures else ()
+        return [kind for kind in KINDS if kind in measured or any(kind in row.kinds for row in self.map_rows)]
+
+    @property
+    def measures(self) -> bool:
+        """Return whether loudness and the camera's motion are measured."""
+        return self.labelled and self.config.slices == "all"
+
+    @property
+    def slices(self) -> bool:
+        """Return whether there is a table of slices."""
+        return self.labelled and self.config.slices != "none"
 
     @property
     def compares(self) -> bool:
@@ -228,8 +239,9 @@ class Run:
     def begin(self) -> None:
         """Note what the run shows, and remove what is no longer shown; only where no other run holds a lock."""
         note_rows(RESULTS, self.shown)
-        if not self.asked:
-            Path(paths.LISTENING).unlink(missing_ok=True)
+        for table, made in ((paths.LISTENING, self.asked), (paths.SLICES, self.slices)):
+            if not made:
+                Path(table).unlink(missing_ok=True)
         protocols = self.protocols if self.config.pictures else ()
         remove_outdated(RESULTS, {(name, shard) for name in protocols for shard in self.shards}, self.labelled)
 

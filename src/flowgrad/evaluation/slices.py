@@ -1,0 +1,165 @@
+"""Slices: what kind of item a figure is of, so that it can be told where a row fails.
+
+What is said of an item follows from its annotations under the rules of a protocol, and, where they were measured, from
+its sound and the camera. Values are words; an item of which nothing can be said has no value of that slice.
+
+=============  =====================================  =====================================================
+slice          values                                 of
+=============  =====================================  =====================================================
+``class``      ``car``, ..., ``several``              the boxes that count; a still's own class
+``boxes``      ``1``, ``2``, ``3 or more``            how many boxes count
+``size``       ``small``, ``medium``, ``large``       the truth: below 2 %, up to 8 %, above 8 % of the frame
+``motion``     ``moving``, ``standing``, ``both``     the boxes that count; standing ones have engines that run
+``parked``     ``yes``, ``no``                        whether a box that is seen and does not count stands
+``loudness``   ``quiet``, ``medium``, ``loud``        below -45, up to -30, above -30 dB of full scale
+``camera``     ``still``, ``moving``                  up to, above 0.1 % of the frame's width in 1/8 s
+=============  =====================================  =====================================================
+
+Traits that a dataset knows of a clip (``Annotations.traits``: a city, night) are slices, too.
+
+A box stands where the next box of its track, half a second before or after, covers the same place but for a tenth
+(IoU above 0.9). A box without a track is not known to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from flowgrad.datasets.base import Annotations, Box
+from flowgrad.evaluation.ground_truth import is_seen, scored_boxes
+from flowgrad.evaluation.truth import scored_items, truth_mask
+
+if TYPE_CHECKING:
+    from flowgrad.protocols import Protocol
+
+SMALL, LARGE = 0.02, 0.08
+"""Shares of the frame."""
+STANDS = 0.9
+NEAR_S = 0.75
+"""The annotations of Urbansas are half a second apart."""
+QUIET, LOUD = -45.0, -30.0
+"""dB of full scale."""
+SHAKEN = 1e-3
+"""Of the frame's width, in 1/8 s."""
+SEVERAL = "several"
+ORDER: dict[str, tuple[str, ...]] = {
+    "class": (),
+    "boxes": (),
+    "size": ("small", "medium", "large"),
+    "motion": (),
+    "parked": (),
+    "loudness": ("quiet", "medium", "loud"),
+    "camera": (),
+}
+"""The slices, and the values of those that are not sorted as words."""
+Size = tuple[int, int]
+
+
+def slices(known: Annotations, protocol: Protocol, size: Size) -> dict[int, dict[str, str]]:
+    """Return the value of every slice for the items of a clip that a protocol scores, by frame and slice.
+
+    Args:
+        known: the clip's annotations.
+        protocol: which boxes count, and how they are drawn.
+        size: width and height of its frames.
+    """
+    rules = protocol.ground_truth
+    found: dict[int, dict[str, str]] = {}
+    counted = {} if known.of_still else scored_boxes(known, **dict(rules), size=size)
+    for number, rectangles in scored_items(known, rules, size).items():
+        values = dict(known.traits)
+        truth = truth_mask(known, rectangles, size, protocol.boxes.box_raster)
+        values["size"] = of_size(float(truth.mean()))
+        if known.of_still:
+            values |= {"class": known.label} if known.label else {}
+        else:
+            values |= _of_boxes(counted[number], known, size)
+        found[number] = values
+    return found
+
+
+def _of_boxes(counted: Sequence[Box], known: Annotations, size: Size) -> dict[str, str]:
+    labels = sorted({box.label for box in counted})
+    values = {
+        "class": labels[0] if len(labels) == 1 else SEVERAL,
+        "boxes": str(len(counted)) if len(counted) < 3 else "3 or more",
+    }
+    standing = [stands(box, known.boxes) for box in counted]
+    if None not in standing:
+        values["motion"] = "standing" if all(standing) else "both" if any(standing) else "moving"
+    others = [
+        box
+        for box in known.boxes
+        if box.frame == counted[0].frame and box not in counted and is_seen(box, "clip", size)
+    ]
+    still = [stands(box, known.boxes) for box in others]
+    if None not in still:
+        values["parked"] = "yes" if any(still) else "no"
+    return values
+
+
+def stands(box: Box, boxes: Sequence[Box]) -> bool | None:
+    """Return whether a box is where its track was half a second before and after; None where no other box tells.
+
+    >>> here = Box(1.0, 10, 10, 40, 20, "car", True, track="7")
+    >>> there = Box(1.5, 30, 10, 40, 20, "car", True, track="7")
+    >>> stands(here, [here, there]), stands(here, [here])
+    (False, None)
+    """
+    near = [
+        other
+        for other in boxes
+        if box.track and other.track == box.track and other.label == box.label
+        if 0 < abs(other.time - box.time) <= NEAR_S
+    ]
+    return all(overlap(box, other) > STANDS for other in near) if near else None
+
+
+def overlap(first: Box, second: Box) -> float:
+    """Return the intersection over union of two boxes, 0 to 1."""
+    width = min(first.x + first.w, second.x + second.w) - max(first.x, second.x)
+    height = min(first.y + first.h, second.y + second.h) - max(first.y, second.y)
+    both = max(width, 0.0) * max(height, 0.0)
+    union = first.w * first.h + second.w * second.h - both
+    return both / union if union > 0 else 0.0
+
+
+def of_size(share: float) -> str:
+    """Return what a share of the frame is called.
+
+    >>> of_size(0.01), of_size(0.02), of_size(0.3)
+    ('small', 'medium', 'large')
+    """
+    return "small" if share < SMALL else "large" if share > LARGE else "medium"
+
+
+def measured(loudness_db: float, camera: float) -> dict[str, str]:
+    """Return the slices of what was measured about an item; NaN where it was not.
+
+    Args:
+        loudness_db: of the second around it, dB of full scale; minus infinity is silence.
+        camera: how far the camera moves in 1/8 s, in widths of the frame.
+
+    >>> measured(-50.0, 0.002), measured(-20.0, float("nan"))
+    ({'loudness': 'quiet', 'camera': 'moving'}, {'loudness': 'loud'})
+    """
+    values = {}
+    if not math.isnan(loudness_db):
+        values["loudness"] = "quiet" if loudness_db < QUIET else "loud" if loudness_db > LOUD else "medium"
+    if not math.isnan(camera):
+        values["camera"] = "moving" if camera > SHAKEN else "still"
+    return values
+
+
+def ordered(values: Mapping[str, set[str]]) -> list[tuple[str, str]]:
+    """Return slices and values in the order in which a table has them: as in the list above, traits last."""
+    names = [*(name for name in ORDER if name in values), *sorted(values.keys() - ORDER.keys())]
+
+    def place(name: str, value: str) -> tuple[int, str]:
+        given = ORDER.get(name, ())
+        return (given.index(value) if value in given else len(given)), value
+
+    return [(name, value) for name in names for value in sorted(values[name], key=partial(place, name))]
