@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import REPOSITORY
 
+import flowgrad
 from flowgrad import cli, media
 from flowgrad.cli.synth import street_settings
 from flowgrad.datasets.labels import NONE
@@ -52,7 +54,7 @@ def parts(scene) -> dict[str, object]:
         | {f"look {key}": value for key, value in look.items()}
         | {f"camera {key}": value for key, value in camera.items()}
         | {f"ambience {key}": value for key, value in ambience.items()}
-        | {"people": scene.people, "trees": scene.trees, "road": scene.road}
+        | {"people": scene.people, "trees": scene.trees, "road": scene.road, "rate": scene.rate}
     )
 
 
@@ -70,6 +72,7 @@ CHANGES = {
     "shaky_camera": {"camera shake_x", "camera shake_y", "camera shake_roll"},
     "off_screen": {"behind"},
     "wind": {"ambience gusts"},
+    "ntsc": {"rate"},
     "other_sounds": {"ambience birds", "ambience steps", "ambience bells"},
 }
 
@@ -340,6 +343,22 @@ def test_at_8_pictures_a_second_the_same_moments_are_drawn():
     slow, quick = (scene_of(frames_per_second=rate, seconds=2.0) for rate in (8, 24))
     every_third = list(Renderer(quick).frames())[::3]
     assert all(np.array_equal(a, b) for a, b in zip(Renderer(slow).frames(), every_third, strict=True))
+
+
+def test_the_rate_of_ntsc(tmp_path):
+    """29.97 frames a second: what lies at k/8 s is what the generator has there, to the half frame before."""
+    scene = make_scene(StreetSettings(**(SMALL | {"ntsc": 1, "seconds": 3.0, "traffic": 8})), NAMES[0])
+    write_clip(scene, tmp_path / "clip.mp4")
+    with media.open_media(tmp_path / "clip.mp4") as container:
+        stream = container.streams.video[0]
+        assert (stream.average_rate, stream.frames) == (Fraction(30000, 1001), 90)
+    seen = flowgrad.read_clip(tmp_path / "clip.mp4").frames
+    renderer = Renderer(scene)
+    for number in (0, 9, 17, 23):
+        shown = int(Fraction(number, 8) * scene.rate) / scene.rate
+        drawn = [renderer.frame(float(shown) + shift).astype(float) for shift in (-0.1, 0, 0.1)]
+        errors = [np.abs(seen[number].astype(float) - image).mean() for image in drawn]
+        assert np.argmin(errors) == 1, (number, errors)
 
 
 def test_large_frames_and_30_fps(tmp_path):

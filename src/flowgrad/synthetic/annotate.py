@@ -15,6 +15,8 @@ from flowgrad.synthetic.geometry import Floats
 from flowgrad.synthetic.hearing import received_level
 from flowgrad.synthetic.scene import Scene, Vehicle
 
+CITY = "synthetic"
+"""What stands for a city in the tables."""
 STEP = 0.5
 """Seconds between annotated frames."""
 
@@ -146,7 +148,7 @@ def annotate(scene: Scene) -> Annotations:
     )
     # what the table has where nothing is heard: somebody has listened
     events = sound_events(scene) or (SoundEvent(-1, -1, NONE, True),)
-    return Annotations(boxes, events)
+    return Annotations(boxes, events, traits={"city": CITY, "night": "yes" if scene.look.night else "no"})
 
 
 def sound_events(scene: Scene) -> tuple[SoundEvent, ...]:

@@ -32,7 +32,7 @@ def write_clip(scene: Scene, path: Path) -> None:
     cv2.setNumThreads(1)
     try:
         with replacing(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
-            rate = scene.settings.frames_per_second
+            rate = scene.rate
             video: Any = container.add_stream("libx264", rate=rate)
             video.width, video.height, video.pix_fmt = scene.camera.width, scene.camera.height, "yuv420p"
             video.options = X264

@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from flowgrad.artifacts import write_text
-from flowgrad.synthetic.annotate import STEP, VISIBLE, sound_events, tracked_boxes
+from flowgrad.synthetic.annotate import CITY, STEP, VISIBLE, sound_events, tracked_boxes
 from flowgrad.synthetic.clip import write_clip
 from flowgrad.synthetic.scene import Scene, make_scene
 from flowgrad.synthetic.settings import StreetSettings
@@ -54,7 +54,7 @@ def _csv(columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
 
 
 def _box_rows(scene: Scene) -> list[tuple[object, ...]]:
-    place = ("synthetic", scene.name)
+    place = (CITY, scene.name)
     night = int(scene.look.night)
     rows: list[tuple[object, ...]] = [
         (

@@ -112,10 +112,10 @@ class Renderer:
 
     def frames(self) -> Iterator[Image]:
         """Yield all frames of the clip in order."""
-        settings = self.scene.settings
+        rate = self.scene.rate
         order = np.random.default_rng(self.scene.look.seed + 22)
-        for number in range(round(settings.seconds * settings.frames_per_second)):
-            yield self.frame(number / settings.frames_per_second, int(order.integers(NOISES)))
+        for number in range(round(self.scene.settings.seconds * rate)):
+            yield self.frame(float(number / rate), int(order.integers(NOISES)))
 
     def _drift(self, image: Image, time: float) -> None:
         assert self._clouds is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from flowgrad.synthetic.settings import StreetSettings
 from flowgrad.synthetic.shapes import SHAPES, Shape
 
 Colour = tuple[int, int, int]
+NTSC = Fraction(30000, 1001)
+"""Frames per second."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,8 @@ class Scene:
     people: tuple[Person, ...]
     trees: tuple[Tree, ...]
     ambience: Ambience
+    rate: Fraction
+    """Frames per second."""
 
 
 def stream(settings: StreetSettings, name: str, subject: str) -> np.random.Generator:
@@ -229,6 +234,7 @@ def make_scene(settings: StreetSettings, name: str) -> Scene:
         people=people,
         trees=trees,
         ambience=_ambience(stream(settings, name, "ambience"), on("wind"), on("other_sounds")),
+        rate=NTSC if on("ntsc") else Fraction(settings.frames_per_second),
     )
 
 

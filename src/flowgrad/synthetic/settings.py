@@ -40,4 +40,5 @@ class StreetSettings(BaseModel):
     off_screen: float = _share(0.2, "share of clips with a vehicle behind the camera: heard, never seen")
     wind: float = _share(0.4, "share of clips with gusts of wind in the microphone")
     other_sounds: float = _share(0.4, "share of clips with birds, steps or a bell: sounds of no vehicle")
+    ntsc: float = _share(0.0, "share of clips at 29.97 frames per second, the rate of NTSC, in place of the other")
     sensor_noise: float = Field(1.5, ge=0, le=10, description="noise of the camera, grey levels (standard deviation)")
