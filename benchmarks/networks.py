@@ -26,6 +26,7 @@ import torch
 import yaml
 
 import flowgrad
+from flowgrad.code import implementation
 from flowgrad.config import Config, parse
 from flowgrad.constants import FRAMES_PER_SECOND, MAP_SIZE
 from flowgrad.datasets.registry import open_dataset
@@ -43,9 +44,10 @@ from flowgrad.plan import Plan
 from flowgrad.stages import fit, samples
 from flowgrad.synthetic.dataset import write_dataset
 from flowgrad.training.checkpointing import save
-from flowgrad.training.loop import Schedule
+from flowgrad.training.loop import Schedule, concluded
 from flowgrad.training.objective import Start
 from flowgrad.training.packing import pack
+from flowgrad.training.samples import SampleSet
 from flowgrad.weights import SHIPPED
 from flowgrad.workflow.training import NOT_SCHEDULE
 
@@ -114,7 +116,7 @@ def train(method: str, config: Config, samples_in: list[Path], out: Path) -> Non
         samples_in=samples_in,
         clips_in=place / "clips.csv",
         start=Start(start.kind, start.file, start.width, training.compare),
-        schedule=Schedule(**training.model_dump(exclude={*NOT_SCHEDULE, "width", "compare"})),
+        schedule=schedule(config),
         device="cpu",
         threads=1,
         checkpoint_out=checkpoint,
@@ -123,11 +125,25 @@ def train(method: str, config: Config, samples_in: list[Path], out: Path) -> Non
     )
 
 
-def best_so_far(method: str, out: Path) -> Path | None:
+def best_so_far(method: str, config: Config, out: Path) -> Path | None:
     """Return the checkpoint of a training that has ended, or the best epoch of one that has not."""
     done = trained(method, out)
     running = sorted(done.parent.glob("state/*/best.ckpt"))
-    return done if (done.parent / "loss.png").exists() else running[-1] if running else None
+    if (done.parent / "loss.png").exists() or not running:
+        return done if done.exists() else None
+    declared = get_model(method).training
+    assert declared is not None
+    epoch = torch.load(running[-1], map_location="cpu", weights_only=True)
+    learnt = implementation("training", declared.objective)(Start("random", None, config.training.width))
+    samples = SampleSet(sorted((out / "samples").glob("*.h5")))
+    state = concluded(learnt, epoch["state_dict"], samples, schedule(config))
+    save(learnt.content(state, epoch["epoch"] + 1), done.with_suffix(".so-far"))
+    print(f"{method}: epoch {epoch['epoch'] + 1}", flush=True)
+    return done.with_suffix(".so-far")
+
+
+def schedule(config: Config) -> Schedule:
+    return Schedule(**config.training.model_dump(exclude={*NOT_SCHEDULE, "width", "compare"}))
 
 
 # What it is worth
@@ -208,7 +224,7 @@ def rows(files: dict[str, Path], unseen: Unseen, width: int, seed: int, out: Pat
         parts = [method, *(f"{method}-{part}" for part in ("picture", "flow") if method == "flowgrad-en")]
         for networks, checkpoint in (("untrained", random), ("trained", file)):
             for row in parts:
-                for protocol, cam in (("paper", "raw"), ("robust", "cosine")):
+                for protocol, cam in (("paper", "raw"), ("robust", "difference")):
                     model = flowgrad.load_model(row, checkpoint, protocol, "cpu")
                     yield {"row": row, "networks": networks, "cam": cam} | unseen.figures(unseen.maps(model))
                     if networks == "trained":
@@ -238,7 +254,7 @@ def main() -> None:
     for method in options.networks:
         if not options.best_so_far:
             train(method, config, files, out)
-        checkpoint = best_so_far(method, out)
+        checkpoint = best_so_far(method, config, out)
         if checkpoint is None:
             print(f"{method}: no epoch yet", file=sys.stderr)
             continue

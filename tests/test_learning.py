@@ -25,6 +25,7 @@ from flowgrad.weights import SHIPPED
 
 WIDTH = 16
 SIDE = 64
+KINDS = {kind.name: kind for kind in (RCGrad, FlowGradIC, FlowGradEN)}
 
 
 def some(seed: int, count: int = 4) -> Samples:
@@ -171,6 +172,50 @@ def test_the_cosine_map_forgets_how_large_activations_are():
     np.testing.assert_allclose(found[0].numpy(), (cosine - low) / (high - low), atol=1e-4)
     raw = [localization_map(torch.from_numpy(x), torch.from_numpy(sound), "raw", 7) for x in (activations, grown)]
     assert (raw[0] - raw[1]).abs().max() > 0.1
+
+
+def test_the_difference_map_shows_what_is_special_about_a_sound():
+    """What fits all sounds is not in it; without a known mean it is the root of the raw map."""
+    rng = np.random.default_rng(0)
+    activations = torch.from_numpy(rng.random((1, 4, 7, 7)).astype(np.float32))
+    activations[0, :, :3], activations[0, :, 3:5] = torch.tensor([[9.0, 0, 0, 0]]).T[..., None], 0
+    activations[0, 1, 3:5] = 2.0
+    mean, sound = torch.tensor([[1.0, 0, 0, 0]]), torch.tensor([[3.0, 3.0, 0, 0]])
+    found = localization_map(activations, torch.cat((sound, mean), dim=1), "difference", 7)[0]
+    assert (found[:3] == 0).all(), "these places fit every sound"
+    assert (found[3:5] == found.max()).all(), "these fit this one"
+    assert localization_map(activations, sound, "raw", 7)[0, 0].min() > 0.9, "which the raw map does not see"
+    unknown = localization_map(activations, torch.cat((sound, 0 * sound), dim=1), "difference", 7)
+    scores = torch.einsum("nchw,nc->nhw", activations, sound / sound.norm()).sqrt()
+    expected = (scores - scores.min()) / (scores.max() - scores.min())
+    torch.testing.assert_close(unknown, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("method", ["rcgrad", "flowgrad-ic", "flowgrad-en"])
+def test_a_checkpoint_knows_the_mean_of_its_sounds(method, tmp_path):
+    learnt = KINDS[method].started(Start("random", None, WIDTH))
+    rng = np.random.default_rng(0)
+    sounds = torch.from_numpy(rng.normal(0, 0.1, (6, 80000)).astype(np.float32))
+    nothing = torch.zeros(2, 3, 224, 224), torch.zeros(2, 1, 224, 224)
+    learnt.eval()
+    with torch.no_grad():
+        learnt.conclude(Samples(*nothing, some) for some in sounds.split(2))
+        heard = learnt.audio_encoder(sounds)
+    expected = (heard / heard.norm(dim=1, keepdim=True)).mean(dim=0)
+    torch.testing.assert_close(learnt.sounds.mean, expected, atol=1e-5, rtol=1e-4)
+    torch.save(learnt.content(learnt.state_dict(), 1), tmp_path / "own.ckpt")
+    check_layout(tmp_path / "own.ckpt", layout_of(method))
+    torch.testing.assert_close(load_encoders(tmp_path / "own.ckpt", method)["sounds"].mean, expected)
+
+    # robust shows RCGrad by it
+    if method == "rcgrad":
+        frames = rng.integers(0, 256, (1, 224, 224, 3), np.uint8)
+        robust = flowgrad.load_model(method, tmp_path / "own.ckpt", "robust", "cpu")
+        known = robust(frames, sounds[:1].numpy(), SAMPLE_RATE)
+        learnt.sounds.mean.zero_()
+        torch.save(learnt.content(learnt.state_dict(), 1), tmp_path / "own.ckpt")
+        robust = flowgrad.load_model(method, tmp_path / "own.ckpt", "robust", "cpu")
+        assert np.abs(known - robust(frames, sounds[:1].numpy(), SAMPLE_RATE)).max() > 0.01
 
 
 def test_each_branch_of_en_looks_at_its_own(tmp_path):

@@ -253,7 +253,22 @@ def fit(
     if not trainer.is_global_zero:
         return None
     kept_epoch = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
-    return Outcome(kept_epoch["state_dict"], int(kept_epoch["epoch"]) + 1, rows)
+    state = concluded(objective, kept_epoch["state_dict"], samples, schedule)
+    return Outcome(state, int(kept_epoch["epoch"]) + 1, rows)
+
+
+def concluded(
+    objective: Objective, state: dict[str, torch.Tensor], samples: SampleSet, schedule: Schedule
+) -> dict[str, torch.Tensor]:
+    """Return the tensors of an epoch with what its maps need besides (:meth:`Objective.conclude`)."""
+    kept, _ = split(samples.clips, schedule.held_out, schedule.seed, samples.places)
+    keys = list(_everything(samples, kept, schedule))[:MEASURED_OVER]
+    reads = Batches(samples)
+    objective.to("cpu").load_state_dict(state)
+    objective.eval()
+    with torch.no_grad():
+        objective.conclude(samples_of(reads[some]) for some in keys)
+    return objective.state_dict()
 
 
 def _everything(samples: SampleSet, clips: list[str], schedule: Schedule) -> EpochBatches:

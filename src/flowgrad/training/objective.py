@@ -70,6 +70,9 @@ class Objective(nn.Module, ABC):
     def measure(self, samples: Iterable[Samples]) -> None:
         """Take from some samples what an input is standardised by; called once, before the training."""
 
+    def conclude(self, samples: Iterable[Samples]) -> None:
+        """Take from some samples what maps need besides weights; called once, with the weights that are kept."""
+
     @abstractmethod
     def embeddings(self, samples: Samples) -> dict[str, Tensor]:
         """Return what each network makes of N samples, (N, C) each, or (N, C, h, w) where places are compared.

@@ -7,6 +7,10 @@ are both >= 0, so the ReLU changes nothing.
 
 That map is high where activations are large, whatever they say: untrained and little trained convolutions have their
 largest ones along the border. The ``cosine`` map takes the length out: ``<a, A(x, y)> / (|a| |A(x, y)|)``.
+
+What fits every sound fits this one, too: a vehicle, whatever is heard. The ``difference`` map is the Grad-CAM of what
+is special about this sound: of its embedding less the mean ``m`` of all, ``<a / |a| - m / |m|, A(x, y)>`` where that is
+above 0. Its root is taken: it is high at few places, and less so then.
 """
 
 from __future__ import annotations
@@ -20,13 +24,14 @@ from torch import Tensor
 from flowgrad.constants import MAP_SIZE
 
 EPSILON = 1e-7
-Cam = Literal["raw", "cosine"]
+Cam = Literal["raw", "cosine", "difference"]
 
 
 def localization_map(activations: Tensor, embedding: Tensor, cam: Cam = "raw", size: int = MAP_SIZE) -> Tensor:
     """Return where embeddings (N, C) fit activations (N, C, h, w), as (N, size, size) in [0, 1].
 
-    ``raw`` is their Grad-CAM, ``cosine`` their cosine at every place; both are stretched to the whole range.
+    ``raw`` is their Grad-CAM, ``cosine`` their cosine at every place. ``difference`` takes embeddings (N, 2 C): of the
+    sound, and of the mean of all sounds. All are stretched to the whole range.
     """
     cells = activations.shape[2] * activations.shape[3]
     # float32 whatever the encoders ran in: the map is thresholded
@@ -34,7 +39,12 @@ def localization_map(activations: Tensor, embedding: Tensor, cam: Cam = "raw", s
         activations, embedding = activations.float(), embedding.float()
         if cam == "cosine":
             activations, embedding = F.normalize(activations, dim=1), F.normalize(embedding, dim=1)
+        elif cam == "difference":
+            own, mean = embedding.chunk(2, dim=1)
+            embedding = F.normalize(own, dim=1) - F.normalize(mean, dim=1)
         cam_map = torch.einsum("nchw,nc->nhw", activations, embedding) / cells
+        if cam == "difference":
+            cam_map = F.relu(cam_map).sqrt()
         cam_map = _stretch(cam_map)
         cam_map = F.interpolate(cam_map[:, None], (size, size), mode="bilinear", align_corners=False)[:, 0]
         return _stretch(cam_map)

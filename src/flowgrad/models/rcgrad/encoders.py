@@ -11,7 +11,15 @@ from torch import Tensor, nn
 from flowgrad.flow.magnitude import INPUT_OFFSET, INPUT_SCALE
 from flowgrad.models.checkpoints import load_state, shapes
 from flowgrad.models.layout import PUBLISHED_WIDTH
-from flowgrad.models.rcgrad.layout import CHECKPOINTS, WINDOW, layout_of, standardises_flow, width_of
+from flowgrad.models.rcgrad.layout import (
+    CHECKPOINTS,
+    WINDOW,
+    knows_sounds,
+    layout_of,
+    sounds_of,
+    standardises_flow,
+    width_of,
+)
 from flowgrad.models.resnet import Encoder
 
 HOP = 353
@@ -52,12 +60,29 @@ class FlowInput(nn.Module):
         return self.forward(x * INPUT_SCALE - INPUT_OFFSET)
 
 
-def build_encoders(method: str, width: int = PUBLISHED_WIDTH, standardised_flow: bool = False) -> nn.ModuleDict:
+class Sounds(nn.Module):
+    """What the audio encoder makes of all sounds together: the mean, (C,), of embeddings of length 1.
+
+    It is zero where nobody has measured it: then nothing is taken off.
+    """
+
+    mean: Tensor
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(sounds_of(width)["sounds.mean"]))
+
+
+def build_encoders(
+    method: str, width: int = PUBLISHED_WIDTH, standardised_flow: bool = False, mean_sound: bool = False
+) -> nn.ModuleDict:
     """Return the untrained encoders of ``method`` under the names that its checkpoint gives them.
 
-    ``standardised_flow`` adds ``flow_input``, a :class:`FlowInput`, as trainings of ours have it.
+    ``standardised_flow`` adds ``flow_input``, a :class:`FlowInput`, and ``mean_sound`` adds ``sounds``, a
+    :class:`Sounds`, as trainings of ours have them.
     """
     encoders: dict[str, nn.Module] = {"flow_input": FlowInput()} if standardised_flow else {}
+    encoders |= {"sounds": Sounds(width)} if mean_sound else {}
     for known in CHECKPOINTS[method]:
         audio = known.prefix == "audio_encoder"
         encoders[known.prefix] = AudioEncoder(width) if audio else Encoder(known.channels, known.first, width=width)
@@ -70,7 +95,8 @@ def load_encoders(path: Path, method: str) -> nn.ModuleDict:
     Raises ``InputError`` as :func:`load_state` does.
     """
     state = load_state(path, layout_of(method))
-    encoders = build_encoders(method, width_of(shapes(state)) or PUBLISHED_WIDTH, standardises_flow(state))
+    width = width_of(shapes(state)) or PUBLISHED_WIDTH
+    encoders = build_encoders(method, width, standardises_flow(state), knows_sounds(state))
     encoders.load_state_dict(state, strict=True)
     return encoders
 

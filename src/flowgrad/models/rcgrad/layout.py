@@ -69,6 +69,16 @@ FLOW_INPUT: Layout = {"flow_input.mean": (), "flow_input.deviation": ()}
 """
 
 
+def sounds_of(width: int) -> Layout:
+    """Return the mean embedding of the sounds that were learnt from: in the files that are trained here."""
+    return {"sounds.mean": (GROWTH[-1] * width,)}
+
+
+def knows_sounds(found: Iterable[str]) -> bool:
+    """Return whether a file, of which these are the keys, holds the mean of the sounds that were learnt from."""
+    return "sounds.mean" in found
+
+
 def width_of(found: Layout) -> int | None:
     """Return the width of the network that a file holds; None where it holds no audio encoder."""
     shape = found.get("audio_encoder.layer1.0.conv1.weight")
@@ -89,8 +99,10 @@ def layout_of(method: str) -> CheckpointLayout:
     """Return the layout of a checkpoint of the RCGrad family."""
 
     def needed(found: Layout) -> Layout:
-        own = _joined(encoder.layout(width_of(found) or PUBLISHED_WIDTH) for encoder in CHECKPOINTS[method])
-        return own | FLOW_INPUT if sees_flow(method) and standardises_flow(found) else own
+        width = width_of(found) or PUBLISHED_WIDTH
+        own = _joined(encoder.layout(width) for encoder in CHECKPOINTS[method])
+        own |= FLOW_INPUT if sees_flow(method) and standardises_flow(found) else {}
+        return own | sounds_of(width) if knows_sounds(found) else own
 
     def unused(found: Layout) -> Layout:
         spare = _joined(encoder.unused(width_of(found) or PUBLISHED_WIDTH) for encoder in CHECKPOINTS[method])

@@ -15,7 +15,13 @@ from flowgrad.flow.magnitude import network_input
 from flowgrad.models.base import Apart, Batch, Localize, Maps, Runtime
 from flowgrad.models.inputs import standardised
 from flowgrad.models.rcgrad.cam import clean, localization_map
-from flowgrad.models.rcgrad.encoders import FlowInput, build_encoders, load_encoders, use_clip_statistics
+from flowgrad.models.rcgrad.encoders import (
+    FlowInput,
+    Sounds,
+    build_encoders,
+    load_encoders,
+    use_clip_statistics,
+)
 
 if TYPE_CHECKING:
     from flowgrad.models.rcgrad import presets
@@ -81,11 +87,18 @@ class RCGrad:
             flow = None if motion is None else self._on_device(motion[:, None])
             embedding = self._encoders["audio_encoder"](self._on_device(windows))
             seen = torch.stack(self._seen(image, flow), dim=1)
+        if self.settings.cam == "difference":
+            embedding = torch.cat((embedding.float(), self._mean_sound(embedding)), dim=1)
         return Apart(np.asarray(seen.float().cpu().numpy()), np.asarray(embedding.float().cpu().numpy()))
 
     def _on_device(self, array: npt.NDArray[np.float32]) -> Tensor:
         tensor = torch.from_numpy(array).to(self.device)
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+
+    def _mean_sound(self, like: Tensor) -> Tensor:
+        """Return the mean embedding of the sounds that were learnt from, (N, C); zero where the file has none."""
+        known = self._encoders["sounds"] if "sounds" in self._encoders else None  # noqa: SIM401
+        return known.mean.expand(len(like), -1) if isinstance(known, Sounds) else torch.zeros_like(like).float()
 
     def _seen(self, image: Tensor, flow: Tensor | None) -> list[Tensor]:
         """Return the activations (N, C, h, w) whose maps are multiplied."""
@@ -146,7 +159,8 @@ class FlowGradENFlow(FlowGradEN):
 def joined(seen: npt.NDArray[np.float32], heard: npt.NDArray[np.float32], settings: presets.RCGrad) -> Maps:
     """Return the maps (N, 224, 224) float32 in [0, 1] of activations (N, E, C, h, w) under embeddings (N, C).
 
-    Those of several encoders are multiplied (FlowGrad-EN).
+    Of ``difference`` the embeddings are (N, 2 C): of the sound, and of the mean of all. Maps of several encoders are
+    multiplied (FlowGrad-EN).
     """
     with torch.inference_mode():
         embedding = torch.from_numpy(heard)

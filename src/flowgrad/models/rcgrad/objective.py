@@ -15,13 +15,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flowgrad.errors import InputError
 from flowgrad.flow.magnitude import INPUT_OFFSET, INPUT_SCALE
 from flowgrad.models.checkpoints import read_state
 from flowgrad.models.inputs import PIXEL_DEVIATION, PIXEL_MEAN
-from flowgrad.models.rcgrad.encoders import FlowInput, build_encoders, load_encoders
+from flowgrad.models.rcgrad.encoders import FlowInput, Sounds, build_encoders, load_encoders
 from flowgrad.models.rcgrad.layout import sees_flow
 from flowgrad.training.objective import Compare, InfoNCE, Objective, Samples, Start, quarters, tiled
 
@@ -56,7 +57,7 @@ class RCGrad(Objective):
         Raises ``InputError`` naming the file where it does not fit.
         """
         if start.file is None:
-            encoders = build_encoders(cls.name, start.width, sees_flow(cls.name))
+            encoders = build_encoders(cls.name, start.width, sees_flow(cls.name), mean_sound=True)
             return cls(encoders, start.compare, (name for name in encoders if name.endswith("encoder")))
         try:
             imagenet = start.kind == "imagenet"
@@ -74,6 +75,7 @@ class RCGrad(Objective):
     @classmethod
     def _from_rcgrad(cls, rcgrad: nn.ModuleDict, width: int) -> nn.ModuleDict:
         """Return the encoders, started from those of RCGrad, which may themselves be returned."""
+        rcgrad["sounds"] = Sounds(width)
         return rcgrad
 
     def new_branches(self) -> list[nn.Module]:
@@ -97,6 +99,11 @@ class RCGrad(Objective):
         scaled.mean.fill_(mean)
         # where nothing moves at all, flow is zero before and after
         scaled.deviation.fill_(math.sqrt(max(squares / count - mean**2, 0.0)) or 1.0)
+
+    def conclude(self, samples: Iterable[Samples]) -> None:
+        """Take the mean of the embeddings of some sounds, each of length 1."""
+        heard = [F.normalize(self.audio_encoder(some.audio).float(), dim=1) for some in samples]  # type: ignore[operator]
+        self.sounds.mean.copy_(torch.cat(heard).mean(dim=0))  # type: ignore[operator, union-attr]
 
     def embeddings(self, samples: Samples) -> dict[str, Tensor]:
         """Return the embeddings by the name of their encoder.
@@ -152,7 +159,7 @@ class FlowGradIC(_Lightning):
     @classmethod
     def _from_rcgrad(cls, rcgrad: nn.ModuleDict, width: int) -> nn.ModuleDict:
         """The fourth channel of the first convolution is the mean of the three that see colours (released code)."""
-        encoders = build_encoders(cls.name, width, standardised_flow=True)
+        encoders = build_encoders(cls.name, width, standardised_flow=True, mean_sound=True)
         encoders["audio_encoder"].load_state_dict(rcgrad["audio_encoder"].state_dict())
         colours, mean, rest = _first_convolution(rcgrad)
         encoders["image_encoder"].load_state_dict(rest | {"conv1_flow.weight": torch.cat((colours, mean), dim=1)})
@@ -176,7 +183,7 @@ class FlowGradEN(_Lightning):
     @classmethod
     def _from_rcgrad(cls, rcgrad: nn.ModuleDict, width: int) -> nn.ModuleDict:
         """The flow encoder is a copy of the image encoder whose first convolution is its mean (released code)."""
-        encoders = build_encoders(cls.name, width, standardised_flow=True)
+        encoders = build_encoders(cls.name, width, standardised_flow=True, mean_sound=True)
         for name in ("image_encoder", "audio_encoder"):
             encoders[name].load_state_dict(rcgrad[name].state_dict())
         _, mean, rest = _first_convolution(rcgrad)

@@ -26,8 +26,10 @@ class RCGrad(Settings):
         "running",
         description="BatchNorm of the audio encoder: running statistics, or those of the sample itself",
     )
-    cam: Literal["raw", "cosine"] = Field(
-        "raw", description="the map: the papers' gradient map, or the cosine of picture and sound at every place"
+    cam: Literal["raw", "cosine", "difference"] = Field(
+        "raw",
+        description="the map: the papers' gradient map, the cosine of picture and sound at every place, or the gradient"
+        " map of the sound less the mean of all sounds",
     )
     frame_storage: FrameStorage = Field("exact", description="frames as decoded, or after 8-bit JPEG (quality 95)")
 
@@ -57,12 +59,12 @@ _RELEASED_AUDIO = {"sample_rate": 22050, "audio_seconds": 1.0, "audio_bits": "16
 RCGRAD = {
     "paper": RCGrad(),
     "released": RCGrad.model_validate({**_RELEASED_AUDIO, "frame_storage": "jpeg"}),
-    "robust": RCGrad(cam="cosine"),
+    "robust": RCGrad(cam="difference"),
 }
 FLOWGRAD = {
     "paper": FlowGrad(),
     "released": FlowGrad.model_validate(
         {**_RELEASED_AUDIO, "frame_storage": "jpeg", "flow_storage": "jpeg", "flow_input": "wrap"}
     ),
-    "robust": FlowGrad(cam="cosine"),
+    "robust": FlowGrad(cam="difference"),
 }
