@@ -27,15 +27,16 @@ SMALL = {
     "clips_per_job": 5,
     "pictures": 1,
 }
-NINE = [
-    "flow", "flowgrad-en", "flowgrad-h", "flowgrad-ic", "motion", "rcgrad", "rcgrad-motion", "yolo-baseline",
-    "yolo-topline",
+ROWS = [
+    "centre-box", "flow", "flowgrad-en", "flowgrad-h", "flowgrad-ic", "motion", "random-weights", "rcgrad",
+    "rcgrad-motion", "yolo-baseline", "yolo-topline",
 ]  # fmt: skip
 
 
 def test_no_dataset_is_the_demo():
     assert parse({}) == parse(with_demo({}))
     assert parse({}).dataset.format == "streets"
+    assert parse({"models": ["flow"]}).reference is None, "the demo's is no row of these"
     changed = parse({"training": {"epochs": 3}})
     assert (changed.training.epochs, changed.training.width) == (3, parse({}).training.width)
     assert parse({"dataset": {"format": "videos", "root": "x"}}).checkpoints == {}
@@ -94,8 +95,10 @@ def test_all_rows_come_from_nothing_but_this_repository(small_demo, capsys):
     assert process.returncode == 0, output
     assert "no dataset is configured: this is the demo" in output
     summary = pd.read_csv(small_demo / "results/metrics/summary.csv")
-    assert sorted(set(summary["model"])) == NINE
-    assert len(summary) == 2 * len(NINE), "under two protocols"
+    assert sorted(set(summary["model"])) == ROWS
+    assert len(summary) == 2 * len(ROWS), "under two protocols"
+    assert "difference to centre-box on the same frames" in output
+    assert "random-weights (robust) is deaf" in output, "it has learnt nothing"
     assert (summary["frames"] + summary["skipped"] > 0).all()
     assert "2 clips: 2 ok" in output
     used = pd.read_csv(small_demo / "results/training/clips.csv")

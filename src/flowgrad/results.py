@@ -44,6 +44,7 @@ class Results:
         self.clips_file = folder / "clips.csv"
         self._summary_file = folder / "metrics/summary.csv"
         self._frames_file = folder / "metrics/frames.csv"
+        self._slices_file = folder / "metrics/slices.csv"
 
     @cached_property
     def clips(self) -> pd.DataFrame:
@@ -78,15 +79,19 @@ class Results:
             return pd.DataFrame(columns=list(LISTENING))
         return self._scored(path)
 
+    @property
+    def has_slices(self) -> bool:
+        """Return whether there is a table of slices."""
+        return self.has_table and self._slices_file.is_file()
+
     @cached_property
     def slices(self) -> pd.DataFrame:
         """Return ``metrics/slices.csv``: the figures of each row on items of one kind; empty where none were asked."""
-        path = self.folder / "metrics/slices.csv"
-        if not path.is_file():
+        if not self.has_slices:
             import pandas as pd
 
             return pd.DataFrame(columns=list(SLICES))
-        return self._scored(path)
+        return self._scored(self._slices_file)
 
     @cached_property
     def differences(self) -> pd.DataFrame:

@@ -30,11 +30,11 @@ def run(options: argparse.Namespace) -> int:
 
     check_folder(options.results, f"a results folder: {EXAMPLE}")
     if options.slices:
-        slices = open_results(options.results).slices
-        if not len(slices):
-            raise InputError(
-                f"{options.results.absolute()} has no metrics/slices.csv; set slices: annotations, run again"
-            )
+        results = open_results(options.results)
+        if not results.has_slices:
+            where = options.results.absolute()
+            raise InputError(f"{where} has no metrics/slices.csv; set slices: annotations, run again")
+        slices = results.slices
         figures = [column.removesuffix("_low") for column in slices.columns if column.endswith("_low")]
         if options.slices not in figures:
             guess = did_you_mean(options.slices, figures) or f"; known: {', '.join(figures)}"

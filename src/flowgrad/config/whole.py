@@ -235,6 +235,9 @@ def with_demo(raw: Mapping[str, Any]) -> dict[str, Any]:
     if not is_demo(raw):
         return dict(raw)
     demo = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
+    if "models" in raw:
+        # it is one of the demo's own rows
+        del demo["reference"]
     # by their keys, so that a file for one of them leaves the others
     return overlay(demo | {"checkpoints": listed(demo["checkpoints"])}, raw)
 
