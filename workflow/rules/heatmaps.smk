@@ -18,7 +18,9 @@ rule heatmaps:
         paths.log("heatmaps", "{protocol}", "{model}", "{shard}"),
     wildcard_constraints:
         model="|".join(
-            name for name in RUN.map_models if name not in RUN.together and name not in [row.name for row in RUN.asked]
+            name
+            for name in RUN.map_models
+            if name not in RUN.together and name not in [row.name for row in RUN.kept_apart]
         )
         or "none",
     priority: 20
@@ -41,7 +43,7 @@ use rule heatmaps as heatmaps_apart with:
     log:
         paths.log("heatmaps_apart", "{protocol}", "{model}", "{shard}"),
     wildcard_constraints:
-        model="|".join(dict.fromkeys(row.name for row in RUN.asked)) or "none",
+        model="|".join(dict.fromkeys(row.name for row in RUN.kept_apart)) or "none",
 
 
 # without a network: seconds a shard, so that a job for each protocol would mostly start and end

@@ -1,14 +1,15 @@
 """Listening: what models show under the mean of all sounds, and under a foreign one.
 
-in   results/apart/{protocol}/{model}/*.h5, results/status/*.csv, results/plan/
+in   results/apart/{protocol}/{model}/*.h5, of the model that is asked; what is made from its maps reads flow, too;
+     results/status/*.csv, results/plan/
 out  results/listening/{protocol}/{model}.csv, results/metrics/listening.csv
 """
 
 
 rule listening:
     input:
+        unpack(lambda wildcards: files.listening(RUN, files.row_of(RUN, wildcards.model, wildcards.protocol))),
         plan=paths.PLAN,
-        apart=expand(paths.apart("{{protocol}}", "{{model}}"), shard=RUN.shards),
         statuses=expand(paths.status(), shard=RUN.shards),
         annotations=expand(paths.annotations(), shard=RUN.shards),
     output:

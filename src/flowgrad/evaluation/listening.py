@@ -51,7 +51,11 @@ def foreign_sound(heard: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.
 
 
 def listening(
-    own: npt.NDArray[Any], mean: npt.NDArray[Any], foreign: npt.NDArray[Any], places: npt.NDArray[Any]
+    own: npt.NDArray[Any],
+    mean: npt.NDArray[Any],
+    foreign: npt.NDArray[Any],
+    highlighted: npt.NDArray[Any],
+    places: npt.NDArray[Any],
 ) -> dict[str, Any]:
     """Return the figures of ``metrics/listening.csv`` (:data:`flowgrad.schemas.listening.LISTENING`).
 
@@ -59,6 +63,7 @@ def listening(
         own: (N,) the cIoU of each item under its own sound.
         mean: (N,) the same under the mean sound.
         foreign: (N,) under a foreign sound; NaN where there is none.
+        highlighted: (N, 3) the share of pixels that count as predicted under each, in [0, 1]; NaN where there is none.
         places: (N,) where each was recorded.
     """
     heard = {"own": own, "mean_sound": mean, "foreign_sound": foreign}
@@ -70,6 +75,7 @@ def listening(
         found = difference(float(gain.mean()), _without_each(gain, places))
         figures |= {f"gain_over_{name}": found.value}
         figures |= {f"gain_over_{name}_low": found.low, f"gain_over_{name}_high": found.high}
+    figures |= {f"highlighted_{name}": float(highlighted[:, place].mean()) for place, name in enumerate(heard)}
     # not known (one place) is not deaf
     return figures | {"deaf": bool(figures["gain_over_mean_sound_low"] <= 0)}
 

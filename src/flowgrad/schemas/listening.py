@@ -12,8 +12,11 @@ HEARD = {
     "own": "float64",
     "mean": "float64",
     "foreign": "float64",
+    "highlighted_own": "float64",
+    "highlighted_mean": "float64",
+    "highlighted_foreign": "float64",
 }
-"""The cIoU of an item under each sound."""
+"""The cIoU of an item under each sound, and the share of pixels that count as predicted."""
 LISTENING = {
     "model": "str",
     "protocol": "str",
@@ -31,6 +34,12 @@ LISTENING = {
     "gain_over_foreign_sound": "float64",
     "gain_over_foreign_sound_low": "float64",
     "gain_over_foreign_sound_high": "float64",
+    "highlighted_own": "float64",
+    "highlighted_mean_sound": "float64",
+    "highlighted_foreign_sound": "float64",
     "deaf": "bool",
 }
-"""Gains are differences of mean cIoU. ``deaf``: the interval of the gain over the mean sound does not lie above 0."""
+"""Gains are differences of mean cIoU; ``highlighted``: the mean share of pixels that count as predicted.
+
+``deaf``: the interval of the gain over the mean sound does not lie above 0.
+"""

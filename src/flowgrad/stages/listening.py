@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from flowgrad import artifacts
 from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.evaluation.base import ThresholdRule
 from flowgrad.evaluation.consensus_iou import CIOU
+from flowgrad.evaluation.highlight import HIGHLIGHTED
 from flowgrad.evaluation.listening import donors, foreign_sound, listening, mean_sound
 from flowgrad.models.base import Apart, Model, Settings
 from flowgrad.models.rows import Row
@@ -29,20 +30,33 @@ from flowgrad.schemas.plan import PLACES
 log = logging.getLogger(__name__)
 
 AT_ONCE = 64
+METRICS = (CIOU, replace(HIGHLIGHTED, negatives=False))
+"""Both of the items that have truth."""
+Step = Callable[..., None]
+"""Stage ``heatmaps`` of a row that starts from other maps, with all that it reads but ``maps_in`` and ``out``."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """The files of a shard: what was seen and heard, what became of each clip, annotations."""
+    """The files of a shard: what was seen and heard, what became of each clip, annotations.
+
+    Attributes:
+        apart: of the model that is asked.
+        status: stage ``decode``.
+        annotations: of the shard's clips.
+        steps: what makes other maps from those of that model, one after the other; none where its own are scored.
+    """
 
     apart: Path
     status: Path
     annotations: Path
+    steps: Sequence[Step] = ()
 
 
 def run(
     *,
     row: Row,
+    start: Model,
     settings: Settings,
     protocol: Protocol,
     threshold: ThresholdRule,
@@ -54,8 +68,9 @@ def run(
     """Score the maps of a row under its own sound, the mean of all sounds, and that of another clip.
 
     Args:
-        row: a model that can be asked, under a protocol.
-        settings: its preset.
+        row: whose maps are scored.
+        start: the model that is asked: the row's own, or the one whose maps the row starts from in the end.
+        settings: the preset of ``start``.
         protocol: how maps are scored.
         threshold: how they become masks.
         shards: all shards.
@@ -74,9 +89,14 @@ def run(
             values = {}
             for sound in SOUNDS:
                 maps = Path(folder, f"{sound}.h5")
-                _make(row.model, settings, shard.apart, sounds, sound, maps)
+                _make(start, settings, shard.apart, sounds, sound, maps)
+                for place, step in enumerate(shard.steps):
+                    given, maps = maps, Path(folder, f"{sound}-{place}.h5")
+                    step(maps_in=given, out=maps)
                 values[sound] = _scored(score, row, protocol, threshold, shard, maps)
-            tables.append(pd.DataFrame(values).reset_index())
+            ciou = {sound: found[CIOU.name] for sound, found in values.items()}
+            marked = {f"highlighted_{sound}": found[HIGHLIGHTED.name] for sound, found in values.items()}
+            tables.append(pd.DataFrame(ciou | marked).reset_index())
     table = pd.concat(tables) if tables else pd.DataFrame(columns=list(HEARD))
     table = table.assign(model=row.name, protocol=row.protocol).dropna(subset=["own", "mean"])
     artifacts.write_table(out, table[list(HEARD)].sort_values(["video", "frame"]), float_format="%.17g")
@@ -126,13 +146,17 @@ def _make(model: Model, settings: Settings, apart_in: Path, sounds: _Sounds, sou
                 rows = slice(start, start + AT_ONCE)
                 seen = source.read(clip, "seen", rows).astype(np.float32)
                 apart = Apart(seen, np.ascontiguousarray(heard[rows], np.float32))
-                group.append(frame=numbers[rows], maps=model.met(apart, settings).astype(np.float16))
+                group.append(
+                    frame=numbers[rows],
+                    time_s=source.read(clip, "time_s", rows),
+                    maps=model.met(apart, settings).astype(np.float16),
+                )
 
 
 def _scored(
     score: Callable[..., None], row: Row, protocol: Protocol, threshold: ThresholdRule, shard: Shard, maps: Path
-) -> pd.Series[float]:
-    """Return the cIoU of the scored items of a shard that have maps, by clip and frame."""
+) -> pd.DataFrame:
+    """Return cIoU and highlighted share of the scored items of a shard that have maps, by clip and frame."""
     scores = maps.with_suffix(".csv")
     key = (row.name, row.protocol)
     score(
@@ -141,13 +165,14 @@ def _scored(
         rows=[row],
         protocols={row.protocol: protocol},
         thresholds={key: threshold},
-        metrics=[CIOU],
+        metrics=METRICS,
         maps_in={key: maps},
         detections_in={},
         out=scores,
     )
     table = pd.read_csv(scores).dropna(subset="value")
-    return table.set_index(["video", "frame"])["value"]
+    of_metric = {metric.name: table[table["metric"] == metric.name] for metric in METRICS}
+    return pd.DataFrame({name: rows.set_index(["video", "frame"])["value"] for name, rows in of_metric.items()})
 
 
 def run_table(*, plan_in: Path, scores_in: Sequence[Path], out: Path) -> None:
@@ -166,6 +191,7 @@ def run_table(*, plan_in: Path, scores_in: Sequence[Path], out: Path) -> None:
         if len(table):
             own, mean, foreign = (table[sound].to_numpy() for sound in SOUNDS)
             named = {"model": table["model"].iloc[0], "protocol": table["protocol"].iloc[0]}
-            rows.append(named | listening(own, mean, foreign, table["video"].map(place_of).to_numpy(str)))
+            marked = table[[f"highlighted_{sound}" for sound in SOUNDS]].to_numpy()
+            rows.append(named | listening(own, mean, foreign, marked, table["video"].map(place_of).to_numpy(str)))
     made = pd.DataFrame(rows, columns=list(LISTENING))
     artifacts.write_table(out, made.sort_values(["model", "protocol"], kind="stable"))

@@ -146,12 +146,14 @@ def score(run: Run) -> dict[str, Any]:
 
 
 def listening(run: Run, row: Row) -> dict[str, Any]:
-    """Return what the scores under other sounds depend on besides what was seen and heard."""
-    assert row.model.joined is not None
+    """Return what the scores under other sounds depend on besides what was seen and heard, and what steps read."""
+    start, *steps = run.way(row)
+    assert start.model.joined is not None
     return {
-        "code": code_digest(LISTENING, SCORE, module_of(row.model.joined), *_judges(run, [row])),
-        "joined": named(row.model.joined),
-        "preset": row.model.settings(run.protocols[row.protocol]).model_dump(),
+        "code": code_digest(LISTENING, SCORE, module_of(start.model.joined), *_judges(run, [row])),
+        "joined": named(start.model.joined),
+        "preset": start.model.settings(run.protocols[start.protocol]).model_dump(),
+        "steps": [heatmaps(run, step) for step in steps],
     } | _judged(run, [row])
 
 

@@ -33,6 +33,23 @@ def heatmaps(run: Run, row: Row, shard: str) -> dict[str, str]:
     return inputs
 
 
+def listening(run: Run, row: Row) -> dict[str, list[str]]:
+    """Return the files, of all shards, that the maps of a row under another sound are made from."""
+    start, *steps = run.way(row)
+    return {
+        "apart": [paths.apart(start.protocol, start.name, shard) for shard in run.shards],
+        "steps": sorted(
+            {
+                path
+                for step in steps
+                for shard in run.shards
+                for name, path in heatmaps(run, step, shard).items()
+                if name != "maps"
+            }
+        ),
+    }
+
+
 def together(run: Run, model: str, shard: str) -> list[str]:
     """Return the files that the maps of a model under all protocols are made from."""
     rows = [row for row in run.map_rows if row.name == get_model(model).name]

@@ -104,10 +104,32 @@ class Run:
 
     @cached_property
     def asked(self) -> list[Row]:
-        """Return the rows that are asked what they show under another sound."""
+        """Return the rows that are asked what they show under another sound.
+
+        Those of the table whose maps follow from what a model that can be asked sees and hears, and those on the way.
+        """
         if not (self.config.listening and self.labelled):
             return []
-        return [row for row in self.table if row.model.joined is not None and row.needs.audio is not None]
+        on_the_way = [step for row in self.table for step in self.way(row)]
+        return [row for row in self.map_rows if row in on_the_way]
+
+    @cached_property
+    def kept_apart(self) -> list[Row]:
+        """Return those of :attr:`asked` of which what they see and hear is kept; the others start from these."""
+        return [row for row in self.asked if self.way(row) == [row]]
+
+    def way(self, row: Row) -> list[Row]:
+        """Return the rows from one that can be asked to this one, each made from the maps of the one before.
+
+        Empty where there is none, and where a network would have to run on the way.
+        """
+        if row.model.joined is not None and row.needs.audio is not None:
+            return [row]
+        start = self.map_row.get((row.needs.maps_of or "", row.protocol))
+        if start is None or row.needs.decoded or row.model.weights is not None:
+            return []
+        way = self.way(start)
+        return [*way, row] if way else []
 
     @cached_property
     def networks(self) -> list[Row]:

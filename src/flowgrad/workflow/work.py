@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from flowgrad.flow.registry import ESTIMATORS
 from flowgrad.frame_cache import FrameCache
 from flowgrad.models.rows import Row
 from flowgrad.shard import file_sha256
-from flowgrad.workflow import selection
+from flowgrad.workflow import files, selection
 from flowgrad.workflow.run import Run
 
 
@@ -105,3 +107,28 @@ def model(run: Run, row: Row, weights: str) -> dict[str, Any]:
         "precision": run.config.precision,
         "batch_size": run.config.batch_size,
     }
+
+
+def asked(run: Run, row: Row) -> dict[str, Any]:
+    """Return the arguments of stage ``listening`` that say which model is asked, and how its maps are scored."""
+    start, protocol = run.way(row)[0].model, run.protocols[row.protocol]
+    return {
+        "row": row,
+        "start": start,
+        "settings": start.settings(protocol),
+        "protocol": protocol,
+        "threshold": run.threshold(row),
+    }
+
+
+def steps(run: Run, row: Row, shard: str, stage: Callable[..., None]) -> list[Callable[..., None]]:
+    """Return what makes the maps of a row from those of the model that is asked, one after the other.
+
+    Each is ``stage``, which is stage ``heatmaps``, with all of its arguments but ``maps_in`` and ``out``.
+    """
+    found: list[Callable[..., None]] = []
+    for step in run.way(row)[1:]:
+        inputs = files.heatmaps(run, step, shard)
+        read = {f"{name}_in": Path(inputs[name]) for name in ("flow", "background") if name in inputs}
+        found.append(partial(stage, **model(run, step, ""), **read))
+    return found
