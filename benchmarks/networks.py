@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -31,16 +31,23 @@ from flowgrad.config import Config, parse
 from flowgrad.constants import FRAMES_PER_SECOND, MAP_SIZE
 from flowgrad.datasets.registry import open_dataset
 from flowgrad.evaluation.ground_truth import rasterise, scored_boxes
+from flowgrad.evaluation.listening import mean_sound
 from flowgrad.evaluation.metrics import area_under_curve, success_rate
 from flowgrad.flow.farneback import Farneback
 from flowgrad.flow.magnitude import length, map_magnitude
+from flowgrad.models.base import Batch
 from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.checkpoints import load_state
 from flowgrad.models.controls import centre_box, whole_frame
+from flowgrad.models.inputs import resized
+from flowgrad.models.rcgrad.cam import Cam
 from flowgrad.models.rcgrad.encoders import build_encoders
+from flowgrad.models.rcgrad.model import joined
+from flowgrad.models.rcgrad.presets import RCGrad as RCGradSettings
 from flowgrad.models.registry import get_model
 from flowgrad.models.window import SAMPLE_RATE, SECONDS
 from flowgrad.plan import Plan
+from flowgrad.protocols import BUILT_IN
 from flowgrad.stages import fit, samples
 from flowgrad.synthetic.dataset import write_dataset
 from flowgrad.training.checkpointing import save
@@ -53,6 +60,7 @@ from flowgrad.workflow.training import NOT_SCHEDULE
 
 SETTINGS = SHIPPED / "streets-networks.yaml"
 SHARD = 100
+AT_ONCE = 32
 Array = npt.NDArray[Any]
 
 
@@ -187,25 +195,37 @@ class Unseen:
         return model(self.frames, self.audio, SAMPLE_RATE, self.flow)
 
 
-class Always(torch.nn.Module):
-    """An audio encoder that hears one sound, whatever is played."""
+def apart(row: str, checkpoint: Path, unseen: Unseen) -> tuple[Array, Array, Array]:
+    """Return what a row sees, hears, and has for the mean of all sounds: (N, E, C, h, w) and twice (N, C)."""
+    difference = BUILT_IN["paper"].model_copy(update={"inputs": {"cam": "difference"}})
+    model: Any = flowgrad.load_model(row, checkpoint, difference, "cpu")
+    seen, heard = [], []
+    for start in range(0, len(unseen.frames), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        frames = np.stack([resized(frame, MAP_SIZE) for frame in unseen.frames[some]])
+        met = model._localize.apart(Batch(frames=frames, audio=unseen.audio[some], flow=unseen.flow[some]))
+        seen.append(met.seen)
+        heard.append(met.heard)
+    own, mean = np.split(np.concatenate(heard), 2, axis=1)
+    return np.concatenate(seen), own, mean
 
-    def __init__(self, embedding: torch.Tensor):
-        super().__init__()
-        self.embedding = embedding
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the one embedding for every row of sound."""
-        return self.embedding.expand(len(x), -1)
+def heard_as(sound: str, own: Array) -> Array:
+    """Return the embeddings (N, C) that stand in for those of the frames' own sounds."""
+    if sound == "mean":
+        return np.repeat(mean_sound([own])[None], len(own), axis=0)
+    # half of the clips away
+    return own if sound == "own" else np.roll(own, len(own) // 2, axis=0)
 
 
-def mean_sound(model: flowgrad.models.loading.LocalizationModel, audio: Array) -> None:
-    """Replace what a model hears by the mean of its embeddings of these sounds, each of length 1."""
-    encoders: Any = model._localize._encoders  # type: ignore[attr-defined]
-    with torch.inference_mode():
-        parts = [encoders["audio_encoder"](torch.from_numpy(part)) for part in np.array_split(audio, len(audio) // 16)]
-        mean = torch.nn.functional.normalize(torch.cat(parts), dim=1).mean(dim=0, keepdim=True)
-    encoders["audio_encoder"] = Always(mean)
+def asked(row: str, checkpoint: Path, unseen: Unseen) -> Iterator[dict[str, Any]]:
+    """Yield the figures of a row by each kind of map and under each sound; its networks run once."""
+    seen, own, mean = apart(row, checkpoint, unseen)
+    for cam in get_args(Cam):
+        for sound in ("own", "mean", "foreign"):
+            heard = heard_as(sound, own)
+            given = np.concatenate((heard, mean), axis=1) if cam == "difference" else heard
+            yield {"map": cam, "sound": sound} | unseen.figures(joined(seen, given, RCGradSettings(cam=cam)))
 
 
 def rows(files: dict[str, Path], unseen: Unseen, width: int, seed: int, out: Path) -> Iterator[dict[str, Any]]:
@@ -224,12 +244,9 @@ def rows(files: dict[str, Path], unseen: Unseen, width: int, seed: int, out: Pat
         parts = [method, *(f"{method}-{part}" for part in ("picture", "flow") if method == "flowgrad-en")]
         for networks, checkpoint in (("untrained", random), ("trained", file)):
             for row in parts:
-                for protocol, cam in (("paper", "raw"), ("robust", "difference")):
-                    model = flowgrad.load_model(row, checkpoint, protocol, "cpu")
-                    yield {"row": row, "networks": networks, "cam": cam} | unseen.figures(unseen.maps(model))
-                    if networks == "trained":
-                        mean_sound(model, unseen.audio)
-                        yield {"row": row, "networks": "mean sound", "cam": cam} | unseen.figures(unseen.maps(model))
+                for found in asked(row, checkpoint, unseen):
+                    if networks == "trained" or found["sound"] == "own":
+                        yield {"row": row, "networks": networks} | found
 
 
 def main() -> None:

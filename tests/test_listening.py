@@ -102,7 +102,7 @@ def test_a_model_whose_score_does_not_fall_is_deaf():
     rng = np.random.default_rng(3)
     places, own = np.repeat(np.arange(10), 20), rng.uniform(0.3, 0.7, 200)
     marked = np.full((200, 3), [0.2, 0.1, 0.0])
-    hears = listening(own, own - rng.normal(0.2, 0.05, 200), own - 0.3, marked, places)
+    hears = listening(own, own - rng.normal(0.2, 0.05, 200), own - rng.normal(0.3, 0.05, 200), marked, places)
     assert not hears["deaf"]
     assert hears["gain_over_mean_sound"] == pytest.approx(0.2, abs=0.02)
     assert hears["gain_over_mean_sound_low"] > 0
@@ -110,6 +110,9 @@ def test_a_model_whose_score_does_not_fall_is_deaf():
     assert [hears[f"highlighted_{name}"] for name in sounds] == pytest.approx([0.2, 0.1, 0])
     deaf = listening(own, own + rng.normal(0, 0.01, 200), own, marked, places)
     assert deaf["deaf"]
+    any_sound = listening(own, own - rng.normal(0.2, 0.05, 200), own + rng.normal(0, 0.01, 200), marked, places)
+    assert any_sound["gain_over_mean_sound_low"] > 0
+    assert any_sound["deaf"], "any sound does as well as its own"
     assert deaf["gain_over_mean_sound_low"] < 0 < deaf["gain_over_mean_sound_high"]
     assert (deaf["frames"], deaf["places"]) == (200, 10)
     assert set(deaf) | {"model", "protocol"} == set(LISTENING)

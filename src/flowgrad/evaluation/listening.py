@@ -76,8 +76,8 @@ def listening(
         figures |= {f"gain_over_{name}": found.value}
         figures |= {f"gain_over_{name}_low": found.low, f"gain_over_{name}_high": found.high}
     figures |= {f"highlighted_{name}": float(highlighted[:, place].mean()) for place, name in enumerate(heard)}
-    # not known (one place) is not deaf
-    return figures | {"deaf": bool(figures["gain_over_mean_sound_low"] <= 0)}
+    # a map of the difference to the mean sound shows nothing under that one; what is not known (one place) is not deaf
+    return figures | {"deaf": any(figures[f"gain_over_{name}_low"] <= 0 for name in ("mean_sound", "foreign_sound"))}
 
 
 def _without_each(values: npt.NDArray[Any], places: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

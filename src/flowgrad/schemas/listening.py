@@ -41,5 +41,5 @@ LISTENING = {
 }
 """Gains are differences of mean cIoU; ``highlighted``: the mean share of pixels that count as predicted.
 
-``deaf``: the interval of the gain over the mean sound does not lie above 0.
+``deaf``: the interval of the gain over the mean sound, or over a foreign one, does not lie above 0.
 """

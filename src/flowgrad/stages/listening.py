@@ -26,6 +26,7 @@ from flowgrad.schemas.apart import APART
 from flowgrad.schemas.heatmaps import HEATMAPS
 from flowgrad.schemas.listening import HEARD, LISTENING, SOUNDS
 from flowgrad.schemas.plan import PLACES
+from flowgrad.schemas.scores import SCORES
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +171,7 @@ def _scored(
         detections_in={},
         out=scores,
     )
-    table = pd.read_csv(scores).dropna(subset="value")
+    table = artifacts.read_table(scores, SCORES).dropna(subset="value")
     of_metric = {metric.name: table[table["metric"] == metric.name] for metric in METRICS}
     return pd.DataFrame({name: rows.set_index(["video", "frame"])["value"] for name, rows in of_metric.items()})
 
