@@ -136,7 +136,7 @@ def train(method: str, config: Config, samples_in: list[Path], out: Path) -> Non
 def best_so_far(method: str, config: Config, out: Path) -> Path | None:
     """Return the checkpoint of a training that has ended, or the best epoch of one that has not."""
     done = trained(method, out)
-    running = sorted(done.parent.glob("state/*/best.ckpt"))
+    running = sorted(done.parent.glob("state/*/best.ckpt"), key=lambda path: path.stat().st_mtime)
     if (done.parent / "loss.png").exists() or not running:
         return done if done.exists() else None
     declared = get_model(method).training

@@ -1,6 +1,5 @@
 """Rule ``slices``."""
 
-from itertools import repeat
 from pathlib import Path
 
 from flowgrad.stages import slices
@@ -8,11 +7,11 @@ from flowgrad.workflow.job import job
 
 with job(snakemake) as run:
     given = snakemake.input
-    conditions = map(Path, given.conditions) if run.measures else repeat(None)
+    conditions = map(Path, given.conditions) if run.measures else [None] * len(run.shards)
     files = (map(Path, some) for some in (given.scores, given.statuses, given.annotations))
     slices.run(
         plan_in=Path(given.plan),
-        shards=[slices.Shard(*some) for some in zip(*files, conditions, strict=False)],
+        shards=[slices.Shard(*some) for some in zip(*files, conditions, strict=True)],
         rows=[(row.name, row.protocol) for row in run.table],
         protocols=run.protocols,
         metrics=run.metrics,

@@ -14,8 +14,10 @@ from test_generated import moving_square
 
 import flowgrad
 from flowgrad import artifacts, cli
+from flowgrad.config import parse
 from flowgrad.datasets.base import Annotations, Box, Region, SoundEvent
 from flowgrad.datasets.registry import open_dataset
+from flowgrad.errors import InputError
 from flowgrad.evaluation.registry import METRICS
 from flowgrad.evaluation.slices import measured, ordered, overlap, slices, stands
 from flowgrad.protocols import BUILT_IN
@@ -198,3 +200,15 @@ def test_a_shaky_camera_is_seen(tmp_path):
     assert found["camera"].to_numpy() == pytest.approx([0, 0.01, 0.005], abs=1e-6)
     assert found["loudness_db"].isna().all()
     assert list(found["video"]) == ["a"] * 3
+
+
+def test_a_trait_cannot_have_the_name_of_a_slice():
+    known = Annotations((box(1.0, 0, 0),), HEARD, traits={"size": "XL"})
+    with pytest.raises(InputError, match="trait 'size': a slice has that name"):
+        slices(known, PAPER, (200, 100))
+
+
+def test_what_is_scored_needs_annotations(tmp_path):
+    for key, value in (("slices", "all"), ("listening", True)):
+        with pytest.raises(InputError, match=f"{key}: {str(value).lower()} needs annotations, which format 'videos'"):
+            parse({"dataset": {"format": "videos", "root": str(tmp_path)}, key: value})

@@ -95,13 +95,19 @@ def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), failures:
             if stand_in:
                 findings.notes.clear()
             if is_demo(raw):
-                streets = config.streets.labelled + config.streets.unlabelled
                 findings.notes.insert(
-                    0,
-                    f"no dataset is configured: this is the demo (docs/demo.md); {streets} streets are rendered,"
-                    " networks are trained on them, then the table is made",
+                    0, f"no dataset is configured: this is the demo (docs/demo.md); {_of_demo(config)}"
                 )
             return findings
+
+
+def _of_demo(config: Config) -> str:
+    """Return what the demo does, as a part of a sentence."""
+    streets = config.streets
+    if TRAINED in config.checkpoints.values():
+        learnt = f"{streets.labelled + streets.unlabelled} streets are rendered, networks are trained on them"
+        return f"{learnt}, then the table is made"
+    return f"{streets.labelled} streets are rendered, then the table is made with the small networks that come along"
 
 
 def check(

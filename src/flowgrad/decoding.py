@@ -15,7 +15,7 @@ from flowgrad.shard import PlannedClip, note_gone, read_shard
 log = logging.getLogger(__name__)
 
 ANY_RATE = 16000
-"""At which audio is decoded where no rate is asked for, Hz."""
+"""At which audio is decoded where no model asks for a rate, and at which loudness is measured, Hz."""
 
 
 @dataclass

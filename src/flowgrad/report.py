@@ -6,10 +6,11 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowgrad.evaluation.consensus_iou import CIOU
 from flowgrad.evaluation.intervals import names
+from flowgrad.evaluation.slices import ordered
 from flowgrad.results import open_results
 from flowgrad.schemas.slices import FEW_FRAMES, FEW_PLACES
 
@@ -74,7 +75,7 @@ def slices_text(slices: pd.DataFrame, figure: str) -> str:
     """Return one figure of every row on the items of each kind, a block a slice."""
     blocks = []
     for name, some in slices.groupby("slice", sort=False):
-        values = list(dict.fromkeys(some["value"]))
+        values = [value for _, value in ordered({str(name): set(some["value"])})]
         rows = [
             [str(model), str(protocol), *(_of_kind(row[row["value"] == value], figure) for value in values)]
             for (model, protocol), row in some.groupby(["model", "protocol"])
@@ -123,10 +124,15 @@ def listening_lines(listening: pd.DataFrame) -> list[str]:
     """Return a line a model that was asked under other sounds: what its own sound is worth to it."""
     return [
         f"{row.model} ({row.protocol}) {'is deaf' if row.deaf else 'listens' if row.places > 1 else 'was asked'}:"
-        f" mean cIoU {row.mean_ciou_own:.3f}, under the mean of all sounds {row.mean_ciou_mean_sound:.3f}; gain "
-        + _with_interval(row.gain_over_mean_sound, row.gain_over_mean_sound_low, row.gain_over_mean_sound_high, "+")
+        f" mean cIoU {row.mean_ciou_own:.3f}; {_gain(row, 'mean_sound')} over the mean of all sounds,"
+        f" {_gain(row, 'foreign_sound')} over a foreign one"
         for row in listening.itertuples(index=False)
     ]
+
+
+def _gain(row: Any, sound: str) -> str:
+    gain = f"gain_over_{sound}"
+    return _with_interval(getattr(row, gain), getattr(row, f"{gain}_low"), getattr(row, f"{gain}_high"), "+")
 
 
 def clip_lines(clips: pd.DataFrame, file: Path) -> list[str]:

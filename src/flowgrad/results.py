@@ -86,11 +86,16 @@ class Results:
 
     @cached_property
     def slices(self) -> pd.DataFrame:
-        """Return ``metrics/slices.csv``: the figures of each row on items of one kind; empty where none were asked."""
+        """Return ``metrics/slices.csv``: the figures of each row on items of one kind; empty where none were asked.
+
+        Raises ``InputError`` where it is no longer true (:attr:`outdated`).
+        """
         if not self.has_slices:
             import pandas as pd
 
             return pd.DataFrame(columns=list(SLICES))
+        if self.outdated:
+            raise InputError(self.outdated)
         return self._scored(self._slices_file)
 
     @cached_property

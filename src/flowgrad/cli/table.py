@@ -33,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
         results = open_results(options.results)
         if not results.has_slices:
             where = options.results.absolute()
-            raise InputError(f"{where} has no metrics/slices.csv; set slices: annotations, run again")
+            why = "set slices: annotations, run again" if results.has_table else "nothing was scored in it"
+            raise InputError(f"{where} has no metrics/slices.csv; {why}")
         slices = results.slices
         figures = [column.removesuffix("_low") for column in slices.columns if column.endswith("_low")]
         if options.slices not in figures:

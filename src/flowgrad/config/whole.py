@@ -188,6 +188,14 @@ class Config(Strict):
             raise ValueError(f"'annotated' computes no frame without truth, which metric {reading[0]!r} reads; use all")
         return value
 
+    @field_validator("slices", "listening")
+    @classmethod
+    def _what_is_scored_needs_annotations(cls, value: str | bool, info: ValidationInfo) -> str | bool:
+        dataset = info.data.get("dataset")
+        if value in ("all", True) and dataset and not dataset.labelled:
+            raise ValueError(f"{str(value).lower()} needs annotations, which format {dataset.format!r} has not")
+        return value
+
     @field_validator("detector")
     @classmethod
     def _detector_can_be_trained(cls, value: DetectorConfig, info: ValidationInfo) -> DetectorConfig:
@@ -235,8 +243,7 @@ def with_demo(raw: Mapping[str, Any]) -> dict[str, Any]:
     if not is_demo(raw):
         return dict(raw)
     demo = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
-    if "models" in raw:
-        # it is one of the demo's own rows
+    if demo["reference"] not in raw.get("models", demo["models"]):
         del demo["reference"]
     # by their keys, so that a file for one of them leaves the others
     return overlay(demo | {"checkpoints": listed(demo["checkpoints"])}, raw)

@@ -76,7 +76,8 @@ def listening(
         figures |= {f"gain_over_{name}": found.value}
         figures |= {f"gain_over_{name}_low": found.low, f"gain_over_{name}_high": found.high}
     figures |= {f"highlighted_{name}": float(highlighted[:, place].mean()) for place, name in enumerate(heard)}
-    # a map of the difference to the mean sound shows nothing under that one; what is not known (one place) is not deaf
+    # a map of the difference to the mean sound has little to show under that one, so that a foreign one must ask;
+    # what is not known (one place) is not deaf
     return figures | {"deaf": any(figures[f"gain_over_{name}_low"] <= 0 for name in ("mean_sound", "foreign_sound"))}
 
 

@@ -17,18 +17,21 @@ slice          values                                 of
 
 Traits that a dataset knows of a clip (``Annotations.traits``: a city, night) are slices, too.
 
-A box stands where the next box of its track, half a second before or after, covers the same place but for a tenth
-(IoU above 0.9). A box without a track is not known to.
+A box stands where all boxes of its track that are at most 0.75 s away in time cover the same place, but for a tenth
+(IoU above 0.9). Of a box without a track, or alone on it, that is not known.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from flowgrad.datasets.base import Annotations, Box
+from flowgrad.errors import InputError
 from flowgrad.evaluation.ground_truth import is_seen, scored_boxes
 from flowgrad.evaluation.truth import scored_items, truth_mask
 
@@ -39,7 +42,7 @@ SMALL, LARGE = 0.02, 0.08
 """Shares of the frame."""
 STANDS = 0.9
 NEAR_S = 0.75
-"""The annotations of Urbansas are half a second apart."""
+"""Away in time; the annotations of Urbansas are half a second apart."""
 QUIET, LOUD = -45.0, -30.0
 """dB of full scale."""
 SHAKEN = 1e-3
@@ -65,56 +68,68 @@ def slices(known: Annotations, protocol: Protocol, size: Size) -> dict[int, dict
         known: the clip's annotations.
         protocol: which boxes count, and how they are drawn.
         size: width and height of its frames.
+
+    Raises:
+        InputError: the dataset gives a trait the name of a slice.
     """
-    rules = protocol.ground_truth
-    found: dict[int, dict[str, str]] = {}
-    counted = {} if known.of_still else scored_boxes(known, **dict(rules), size=size)
-    for number, rectangles in scored_items(known, rules, size).items():
-        values = dict(known.traits)
-        truth = truth_mask(known, rectangles, size, protocol.boxes.box_raster)
-        values["size"] = of_size(float(truth.mean()))
-        if known.of_still:
-            values |= {"class": known.label} if known.label else {}
-        else:
-            values |= _of_boxes(counted[number], known, size)
-        found[number] = values
+    clashing = sorted(known.traits.keys() & ORDER.keys())
+    if clashing:
+        raise InputError(f"trait {clashing[0]!r}: a slice has that name; the dataset must call it otherwise")
+    raster = protocol.boxes.box_raster
+    if known.of_still:
+        label = {"class": known.label} if known.label else {}
+        return {
+            number: {**known.traits, **label, "size": of_size(truth_mask(known, boxes, size, raster).mean())}
+            for number, boxes in scored_items(known, protocol.ground_truth, size).items()
+        }
+    present: dict[int, list[Box]] = {}
+    tracks: dict[tuple[str, str], list[Box]] = {}
+    for box in sorted(known.boxes, key=attrgetter("time")):
+        present.setdefault(box.frame, []).append(box)
+        if box.track:
+            tracks.setdefault((box.track, box.label), []).append(box)
+    found = {}
+    for number, counted in scored_boxes(known, **dict(protocol.ground_truth), size=size).items():
+        truth = truth_mask(known, [box.xywh for box in counted], size, raster)
+        others = [box for box in present[number] if box not in counted and is_seen(box, "clip", size)]
+        found[number] = {**known.traits, **_of_boxes(counted, others, tracks), "size": of_size(truth.mean())}
     return found
 
 
-def _of_boxes(counted: Sequence[Box], known: Annotations, size: Size) -> dict[str, str]:
+def _of_boxes(
+    counted: Sequence[Box], others: Sequence[Box], tracks: Mapping[tuple[str, str], Sequence[Box]]
+) -> dict[str, str]:
+    """Return what is said of a frame by the boxes that count on it, and the others that are seen."""
     labels = sorted({box.label for box in counted})
     values = {
         "class": labels[0] if len(labels) == 1 else SEVERAL,
         "boxes": str(len(counted)) if len(counted) < 3 else "3 or more",
     }
-    standing = [stands(box, known.boxes) for box in counted]
+    standing, still = (
+        [stands(box, tracks.get((box.track, box.label), ())) for box in boxes] for boxes in (counted, others)
+    )
     if None not in standing:
         values["motion"] = "standing" if all(standing) else "both" if any(standing) else "moving"
-    others = [
-        box
-        for box in known.boxes
-        if box.frame == counted[0].frame and box not in counted and is_seen(box, "clip", size)
-    ]
-    still = [stands(box, known.boxes) for box in others]
     if None not in still:
         values["parked"] = "yes" if any(still) else "no"
     return values
 
 
-def stands(box: Box, boxes: Sequence[Box]) -> bool | None:
-    """Return whether a box is where its track was half a second before and after; None where no other box tells.
+def stands(box: Box, track: Sequence[Box]) -> bool | None:
+    """Return whether a box is where its track was shortly before and after; None where no other box tells.
+
+    Args:
+        box: one of the track.
+        track: the boxes of one vehicle, in the order of time.
 
     >>> here = Box(1.0, 10, 10, 40, 20, "car", True, track="7")
     >>> there = Box(1.5, 30, 10, 40, 20, "car", True, track="7")
     >>> stands(here, [here, there]), stands(here, [here])
     (False, None)
     """
-    near = [
-        other
-        for other in boxes
-        if box.track and other.track == box.track and other.label == box.label
-        if 0 < abs(other.time - box.time) <= NEAR_S
-    ]
+    first = bisect_left(track, box.time - NEAR_S, key=attrgetter("time"))
+    last = bisect_right(track, box.time + NEAR_S, key=attrgetter("time"))
+    near = [other for other in track[first:last] if other.time != box.time]
     return all(overlap(box, other) > STANDS for other in near) if near else None
 
 

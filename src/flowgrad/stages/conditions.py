@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from flowgrad import artifacts, frames
+from flowgrad.decoding import ANY_RATE
 from flowgrad.flow.camera import camera_motion
 from flowgrad.flow.forms import ARTIFACT as FLOW
 from flowgrad.schemas.conditions import CONDITIONS
@@ -26,13 +26,12 @@ def run(*, frames_in: Path, flow_in: Path, out: Path) -> None:
     """Measure the frames of a shard.
 
     Args:
-        frames_in: the frames artifact, with sound.
+        frames_in: the frames artifact, with sound at 16 kHz.
         flow_in: signed flow.
         out: CSV, a row a frame.
     """
     rows: list[tuple[Any, ...]] = []
     with artifacts.open_artifact(frames_in, frames.KIND) as source, artifacts.open_artifact(flow_in, FLOW) as flow:
-        rate = json.loads(source.attributes()["sample_rates"])[0]
         for name in source.clips():
             if not source.length(name):
                 continue
@@ -40,9 +39,9 @@ def run(*, frames_in: Path, flow_in: Path, out: Path) -> None:
             times = frames.times(source, name, numbers)
             width = int(source.attributes(name)["width"])
             moved = _moved(flow, name, width) if source.attributes(name).get("anchor_s") is None else {}
-            sounds = source.has(name, frames.audio_name(rate))
+            sounds = source.has(name, frames.audio_name(ANY_RATE))
             for number, time in zip(numbers, times, strict=True):
-                heard = loudness(_around(source, name, rate, float(time))) if sounds else np.nan
+                heard = loudness(_around(source, name, float(time))) if sounds else np.nan
                 rows.append((name, number, heard, moved.get(number, np.nan)))
             log.info("%s: %d frames", name, len(numbers))
     artifacts.write_table(out, pd.DataFrame(sorted(rows), columns=list(CONDITIONS)))
@@ -60,9 +59,9 @@ def loudness(audio: npt.NDArray[np.float32]) -> float:
         return float(10 * np.log10(np.mean(np.square(audio, dtype=np.float64))))
 
 
-def _around(source: artifacts.ArtifactReader, clip: str, rate: int, time: float) -> npt.NDArray[np.float32]:
-    start = max(0, round((time - WINDOW_S / 2) * rate))
-    return source.read(clip, frames.audio_name(rate), slice(start, round((time + WINDOW_S / 2) * rate)))
+def _around(source: artifacts.ArtifactReader, clip: str, time: float) -> npt.NDArray[np.float32]:
+    start, end = (max(0, round((time + side * WINDOW_S / 2) * ANY_RATE)) for side in (-1, 1))
+    return source.read(clip, frames.audio_name(ANY_RATE), slice(start, end))
 
 
 def _moved(flow: artifacts.ArtifactReader, clip: str, width: int) -> dict[int, float]:

@@ -54,6 +54,34 @@ class _Piece:
     """(items,), the number of the kind that each is of; :data:`NO_KIND` where nothing is said of it."""
 
 
+@dataclass(frozen=True)
+class _Items:
+    """All items of one row, clip after clip."""
+
+    videos: list[str]
+    clip: npt.NDArray[np.int64]
+    """(items,), the place of each one's clip in ``videos``, ascending."""
+    scores: npt.NDArray[np.float64]
+    kinds: npt.NDArray[np.int32]
+
+    @classmethod
+    def joined(cls, pieces: Sequence[_Piece]) -> _Items:
+        """Return the items of some pieces, at least one."""
+        return cls(
+            [piece.video for piece in pieces],
+            np.repeat(np.arange(len(pieces)), [len(piece.scores) for piece in pieces]),
+            np.concatenate([piece.scores for piece in pieces]),
+            np.concatenate([piece.kinds for piece in pieces]),
+        )
+
+    def of(self, chosen: npt.NDArray[np.bool_]) -> dict[str, npt.NDArray[np.float64]]:
+        """Return the scores of the items of chosen kinds, by clip; clips that have none are absent."""
+        items = np.flatnonzero(chosen[self.kinds])
+        clips, starts = np.unique(self.clip[items], return_index=True)
+        parts = np.split(self.scores[items], starts[1:])
+        return {self.videos[clip]: part for clip, part in zip(clips, parts, strict=False) if len(part)}
+
+
 class _Kinds:
     """The kinds that items are of, each with its values by slice, numbered as they come."""
 
@@ -105,11 +133,14 @@ def run(
     pieces = [piece for shard in shards for piece in _pieces(shard, place_of, protocols, metrics, kinds)]
     pieces.sort(key=attrgetter("model", "protocol", "video"))
     found = {key: list(some) for key, some in groupby(pieces, key=attrgetter("model", "protocol"))}
+    having = [(name, value, kinds.having(name, value)) for name, value in kinds.slices()]
     table = [
         {"model": model, "protocol": protocol, "slice": name, "value": value} | made
         for model, protocol in sorted(rows)
-        for name, value in kinds.slices()
-        if (made := _figures(found.get((model, protocol), ()), kinds.having(name, value), place_of, metrics))
+        if (model, protocol) in found
+        for items in [_Items.joined(found[model, protocol])]
+        for name, value, chosen in having
+        if (made := _figures(items.of(chosen), place_of, metrics))
     ]
     artifacts.write_table(out, pd.DataFrame(table, columns=slice_columns(metrics)))
 
@@ -162,13 +193,9 @@ def _measured(conditions: Path | None) -> dict[str, dict[int, dict[str, str]]]:
 
 
 def _figures(
-    pieces: Sequence[_Piece],
-    having: npt.NDArray[np.bool_],
-    place_of: Mapping[str, str],
-    metrics: Sequence[Metric],
+    clips: Mapping[str, npt.NDArray[np.float64]], place_of: Mapping[str, str], metrics: Sequence[Metric]
 ) -> dict[str, Any]:
-    """Return counts and figures of the items of one row that have a value; empty where none has."""
-    clips = {piece.video: piece.scores[mask] for piece in pieces if (mask := having[piece.kinds]).any()}
+    """Return counts and figures of some items of one row, by clip; empty where there is none."""
     if not clips:
         return {}
     frames, places = sum(map(len, clips.values())), len({place_of[video] for video in clips})

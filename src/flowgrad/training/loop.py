@@ -31,6 +31,8 @@ GPU_WORKERS = 4
 """Processes that read ahead for a GPU; a CPU is busier with the networks than with reading."""
 MEASURED = ("train_loss", "held_out_loss", "held_out_chance", "held_out_retrieval")
 """What Lightning measures in an epoch."""
+CONCLUDED_OVER = 512
+"""At most so many samples, or one batch, say what maps need besides weights."""
 MEASURED_OVER = 16
 """At most so many batches give BatchNorm statistics, and mean and deviation of the flow."""
 
@@ -262,7 +264,7 @@ def concluded(
 ) -> dict[str, torch.Tensor]:
     """Return the tensors of an epoch with what its maps need besides (:meth:`Objective.conclude`)."""
     kept, _ = split(samples.clips, schedule.held_out, schedule.seed, samples.places)
-    keys = list(_everything(samples, kept, schedule))[:MEASURED_OVER]
+    keys = list(_everything(samples, kept, schedule))[: max(1, CONCLUDED_OVER // schedule.batch_size)]
     reads = Batches(samples)
     objective.to("cpu").load_state_dict(state)
     objective.eval()

@@ -11,7 +11,7 @@ from typing import Any
 from flowgrad import paths
 from flowgrad.config import TRAINED
 from flowgrad.datasets.stored import read_annotations
-from flowgrad.decoding import Recipe
+from flowgrad.decoding import ANY_RATE, Recipe
 from flowgrad.detection import Detector
 from flowgrad.flow.base import FlowEstimator
 from flowgrad.flow.registry import ESTIMATORS
@@ -30,6 +30,7 @@ def cache(run: Run) -> FrameCache:
 def recipe(run: Run, shard: str) -> Recipe:
     """Return what the frames of a shard are decoded from, and how."""
     rates = {row.needs.audio.sample_rate for row in run.map_rows if row.needs.audio is not None}
+    rates |= {ANY_RATE} if run.measures else set()
     return Recipe(
         shard=run.plan.shard_file(shard),
         root=run.config.open_dataset().root,

@@ -10,7 +10,7 @@ largest ones along the border. The ``cosine`` map takes the length out: ``<a, A(
 
 What fits every sound fits this one, too: a vehicle, whatever is heard. The ``difference`` map is the Grad-CAM of what
 is special about this sound: of its embedding less the mean ``m`` of all, ``<a / |a| - m / |m|, A(x, y)>`` where that is
-above 0. Its root is taken: it is high at few places, and less so then.
+above 0. Its root is taken, because few places are much higher than all others.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from torch import Tensor
 from flowgrad.constants import MAP_SIZE
 
 EPSILON = 1e-7
+ROUNDING = 1e-5
+"""A difference below this share of the map that it is taken from is none."""
 Cam = Literal["raw", "cosine", "difference"]
 
 
@@ -40,11 +42,13 @@ def localization_map(activations: Tensor, embedding: Tensor, cam: Cam = "raw", s
         if cam == "cosine":
             activations, embedding = F.normalize(activations, dim=1), F.normalize(embedding, dim=1)
         elif cam == "difference":
-            own, mean = embedding.chunk(2, dim=1)
-            embedding = F.normalize(own, dim=1) - F.normalize(mean, dim=1)
+            own, mean = (F.normalize(part, dim=1) for part in embedding.chunk(2, dim=1))
+            whole = torch.einsum("nchw,nc->nhw", activations, own).amax(dim=(1, 2), keepdim=True) / cells
+            embedding = own - mean
         cam_map = torch.einsum("nchw,nc->nhw", activations, embedding) / cells
         if cam == "difference":
-            cam_map = F.relu(cam_map).sqrt()
+            # of a sound that is the mean itself only rounding is left, which must not be stretched to a map
+            cam_map = torch.where(cam_map > ROUNDING * whole, cam_map, 0).sqrt()
         cam_map = _stretch(cam_map)
         cam_map = F.interpolate(cam_map[:, None], (size, size), mode="bilinear", align_corners=False)[:, 0]
         return _stretch(cam_map)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import ModuleDict
 
@@ -88,7 +89,9 @@ class RCGrad:
             embedding = self._encoders["audio_encoder"](self._on_device(windows))
             seen = torch.stack(self._seen(image, flow), dim=1)
         if self.settings.cam == "difference":
-            embedding = torch.cat((embedding.float(), self._mean_sound(embedding)), dim=1)
+            # each of length 1, so that a mean over clips counts each clip alike
+            parts = F.normalize(embedding.float(), dim=1), F.normalize(self._mean_sound(embedding), dim=1)
+            embedding = torch.cat(parts, dim=1)
         return Apart(np.asarray(seen.float().cpu().numpy()), np.asarray(embedding.float().cpu().numpy()))
 
     def _on_device(self, array: npt.NDArray[np.float32]) -> Tensor:
