@@ -274,12 +274,12 @@ def test_a_mistyped_key_is_told_the_right_one():
 
 
 def test_streets_that_do_not_do_to_learn_from_are_named_before_they_are_rendered():
-    few = check_raw({"streets": {"unlabelled": 10}}).problems
+    few = check_raw({"checkpoints": "trained", "streets": {"unlabelled": 10}}).problems
     assert [problem.split(";")[0] for problem in few] == [
         "streets.unlabelled: 8 usable clips with 8 windows of 5 s, beside 2 that are held out, are too few for"
         " training.batch_size: 20"
     ]
-    short = check_raw({"streets": {"seconds": 4}}).problems
+    short = check_raw({"checkpoints": "trained", "streets": {"seconds": 4}}).problems
     assert short == ["streets.seconds: 4 s hold no window of 5 s to learn from; raise it"]
 
 
