@@ -277,10 +277,11 @@ def test_a_batch_that_makes_no_mosaics_is_named(samples, tmp_path):
 def test_mosaics_and_best_places_learn(samples, tmp_path):
     torch.manual_seed(0)
     objective = RCGrad.started(Start("random", None, WIDTH, "best-places"))
-    plan = schedule(epochs=6, passes=4, augment=False, mosaics=0.5)
+    plan = schedule(epochs=10, passes=4, augment=False, mosaics=0.5)
     outcome = fit(objective, samples, plan, folder=tmp_path / "f", device="cpu", say=lambda _: None)
     losses = [row["train_loss"] for row in outcome.history]
-    assert losses[-1] < 0.95 * losses[0]
+    # an epoch has few batches: its loss jumps
+    assert np.mean(losses[-3:]) < 0.95 * losses[0]
 
 
 def test_training_lowers_the_loss(samples, tmp_path):
@@ -393,6 +394,7 @@ def test_a_training_that_had_ended_is_not_taken_further(samples, tmp_path):
     second = run()
     assert first.history == second.history
     assert all(torch.equal(value, second.state[key]) for key, value in first.state.items())
+    assert 0 < first.state["sounds.mean"].norm() <= 1, "what maps need besides weights is measured at the end"
 
 
 def test_weights_that_are_no_number_are_never_kept(samples, tmp_path):

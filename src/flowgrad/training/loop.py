@@ -266,7 +266,9 @@ def concluded(
     kept, _ = split(samples.clips, schedule.held_out, schedule.seed, samples.places)
     keys = list(_everything(samples, kept, schedule))[: max(1, CONCLUDED_OVER // schedule.batch_size)]
     reads = Batches(samples)
-    objective.to("cpu").load_state_dict(state)
+    # laid out as in the training, so that one taken up again gives the same bits
+    objective.to("cpu", memory_format=torch.channels_last)  # type: ignore[call-overload]
+    objective.load_state_dict(state)
     objective.eval()
     with torch.no_grad():
         objective.conclude(samples_of(reads[some]) for some in keys)
