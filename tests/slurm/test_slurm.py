@@ -52,8 +52,10 @@ def test_the_demo_made_small(slurm, workflow, tmp_path):
     """Streets are rendered and a network is trained in jobs, then the rows are made, as on one machine."""
     config = {
         "streets": {"labelled": 2, "unlabelled": 6, "seconds": 6, "width": 208, "height": 112},
+        "checkpoints": "trained",
         "training": {"epochs": 1, "batch_size": 4},
         "models": ["flow", "rcgrad", "flowgrad-h", "yolo-topline"],
+        "listening": False,
         "protocols": ["paper"],
         "clips_per_job": 4,
         "pictures": 1,
