@@ -143,8 +143,8 @@ def best_so_far(method: str, config: Config, out: Path) -> Path | None:
     assert declared is not None
     epoch = torch.load(running[-1], map_location="cpu", weights_only=True)
     learnt = implementation("training", declared.objective)(Start("random", None, config.training.width))
-    samples = SampleSet(sorted((out / "samples").glob("*.h5")))
-    state = concluded(learnt, epoch["state_dict"], samples, schedule(config))
+    learnt_from = SampleSet(sorted((out / "samples").glob("*.h5")))
+    state = concluded(learnt, epoch["state_dict"], learnt_from, schedule(config))
     save(learnt.content(state, epoch["epoch"] + 1), done.with_suffix(".so-far"))
     print(f"{method}: epoch {epoch['epoch'] + 1}", flush=True)
     return done.with_suffix(".so-far")

@@ -9,7 +9,9 @@ import yaml
 from conftest import REPOSITORY, network_settings
 
 RULES = {
-    name for path in REPOSITORY.glob("workflow/rules/*.smk") for name in re.findall(r"rule (\w+):", path.read_text())
+    name
+    for path in REPOSITORY.glob("workflow/rules/*.smk")
+    for name in re.findall(r"(?:rule|as) (\w+)(?: with)?:", path.read_text())
 }
 
 
