@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from test_generated import moving_square
 
 import flowgrad
@@ -19,7 +16,7 @@ from flowgrad.datasets.base import Annotations, Box, Region, SoundEvent
 from flowgrad.datasets.registry import open_dataset
 from flowgrad.errors import InputError
 from flowgrad.evaluation.registry import METRICS
-from flowgrad.evaluation.slices import measured, ordered, overlap, slices, stands
+from flowgrad.evaluation.slices import measured, ordered, slices, stands
 from flowgrad.protocols import BUILT_IN
 from flowgrad.stages.conditions import loudness
 from flowgrad.stages.slices import slice_columns, sliced
@@ -99,15 +96,6 @@ def test_measured_conditions():
     tone = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000).astype(np.float32)
     assert loudness(tone) == pytest.approx(-3.01, abs=0.01)
     assert loudness(tone / 10) == pytest.approx(-23.01, abs=0.01)
-
-
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50), st.integers(1, 40), st.integers(1, 40)), min_size=2))
-def test_overlap_is_a_similarity(rectangles):
-    boxes = [box(0.0, *rectangle) for rectangle in rectangles[:4]]
-    for first, second in itertools.product(boxes, boxes):
-        assert overlap(first, second) == overlap(second, first)
-        assert 0 <= overlap(first, second) <= 1
-    assert all(overlap(one, one) == 1 for one in boxes)
 
 
 def test_values_stand_in_their_own_order():

@@ -30,7 +30,11 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from flowgrad.datasets.base import Annotations, Box
+from flowgrad.detection.stationary import pairwise_iou
 from flowgrad.errors import InputError
 from flowgrad.evaluation.ground_truth import is_seen, scored_boxes
 from flowgrad.evaluation.truth import scored_items, truth_mask
@@ -130,16 +134,11 @@ def stands(box: Box, track: Sequence[Box]) -> bool | None:
     first = bisect_left(track, box.time - NEAR_S, key=attrgetter("time"))
     last = bisect_right(track, box.time + NEAR_S, key=attrgetter("time"))
     near = [other for other in track[first:last] if other.time != box.time]
-    return all(overlap(box, other) > STANDS for other in near) if near else None
+    return bool((pairwise_iou(_corners([box]), _corners(near)) > STANDS).all()) if near else None
 
 
-def overlap(first: Box, second: Box) -> float:
-    """Return the intersection over union of two boxes, 0 to 1."""
-    width = min(first.x + first.w, second.x + second.w) - max(first.x, second.x)
-    height = min(first.y + first.h, second.y + second.h) - max(first.y, second.y)
-    both = max(width, 0.0) * max(height, 0.0)
-    union = first.w * first.h + second.w * second.h - both
-    return both / union if union > 0 else 0.0
+def _corners(boxes: Sequence[Box]) -> npt.NDArray[np.float64]:
+    return np.array([(box.x, box.y, box.x + box.w, box.y + box.h) for box in boxes], np.float64)
 
 
 def of_size(share: float) -> str:
