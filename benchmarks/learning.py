@@ -1,10 +1,12 @@
 """Do the networks learn from streets, and do they listen? (docs/training.md)
 
 python benchmarks/learning.py OUT [--unlabelled 800] [--labelled 48] [--seeds 3] [--cores 2]
+                              [--epochs 20] [--precision float32]
 
 Streets are rendered, RCGrad and FlowGrad-EN are trained on the unlabelled ones from several seeds, and the labelled
-ones are run with the networks untrained, as FlowGrad-EN starts (from RCGrad, its flow encoder a copy), trained, and
-trained but with the sound of other clips. What was made is kept in OUT: the same command goes on where it stopped.
+ones are run with the networks untrained, as FlowGrad-EN starts (from RCGrad, its flow encoder a copy), and trained:
+under their own sound, the mean of all sounds, and that of another clip. What was made is kept in OUT: the same command
+goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import torch
@@ -45,10 +48,13 @@ STREETS: dict[str, Any] = {
 }
 """Busy streets with one class each that is heard, and beside it what is not: bicycles move, others are parked."""
 WIDTH = 16
+Precision = Literal["float32", "bfloat16"]
 SHARD = 100
 BRANCHES = ["flowgrad-en-picture", "flowgrad-en-flow"]
 MODELS = ["flow", "rcgrad", "flowgrad-h", "flowgrad-en", *BRANCHES, "whole-frame", "centre-box"]
 SHOWN = ["success_at_0_3", "success_at_0_5", "auc", "mean_ciou"]
+SOUNDS = ("mean_sound", "foreign_sound")
+ORDER = ["untrained", "start", "trained", *(f"trained, {sound}" for sound in SOUNDS)]
 
 
 def one_thread() -> None:
@@ -82,7 +88,9 @@ def make_samples(root: Path, plan_folder: Path, shard: str) -> None:
         )
 
 
-def train(method: str, seed: int, samples: list[Path], planned: list[str], epochs: int, out: Path) -> None:
+def train(
+    method: str, seed: int, samples: list[Path], planned: list[str], epochs: int, precision: Precision, out: Path
+) -> None:
     from flowgrad.models.registry import get_model
     from flowgrad.stages import fit
     from flowgrad.stages.samples import run_clips
@@ -121,7 +129,7 @@ def train(method: str, seed: int, samples: list[Path], planned: list[str], epoch
             lr_patience=3,
             early_stopping_patience=8,
             augment=True,
-            precision="bfloat16",
+            precision=precision,
         ),
         device="cpu",
         threads=1,
@@ -162,8 +170,8 @@ def real_start(seed: int, samples: list[Path], out: Path) -> Path:
     return path
 
 
-def table(work: Path, root: Path, checkpoints: dict[str, Path], cores: int) -> pd.DataFrame:
-    """Run the workflow as a person does and return its table."""
+def table(work: Path, root: Path, checkpoints: dict[str, Path], cores: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Run the workflow as a person does and return its table, and what models show under other sounds."""
     work.mkdir(parents=True, exist_ok=True)
     config = {
         "dataset": {"format": "urbansas", "root": str(root)},
@@ -171,23 +179,33 @@ def table(work: Path, root: Path, checkpoints: dict[str, Path], cores: int) -> p
         "protocols": ["paper", "robust"],
         "checkpoints": {name: str(path) for name, path in checkpoints.items()},
         "frames": "annotated",
+        "listening": True,
+        "slices": "none",
         "pictures": 0,
-        "clips_per_job": 15,
+        "clips_per_job": 24,
     }
     (work / "config.yaml").write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", work]
+    command: list[str | Path] = [sys.executable, "-m", "snakemake"]
+    command += ["--snakefile", REPOSITORY / "Snakefile", "--directory", work]
     command += ["--configfile", work / "config.yaml", "--cores", str(cores), "--quiet", "all", "--", "all"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return pd.read_csv(work / "results/metrics/summary.csv")
+    metrics = work / "results/metrics"
+    return pd.read_csv(metrics / "summary.csv"), pd.read_csv(metrics / "listening.csv")
 
 
 def trainings(
-    pool: ProcessPoolExecutor, samples: list[Path], planned: list[str], seeds: range, epochs: int, out: Path
+    pool: ProcessPoolExecutor,
+    samples: list[Path],
+    planned: list[str],
+    seeds: range,
+    epochs: int,
+    precision: Precision,
+    out: Path,
 ) -> None:
     """Train every seed; what starts from another waits for it, and no core waits."""
 
     def submit(method: str, seed: int) -> Future[None]:
-        return pool.submit(train, method, seed, samples, planned, epochs, out)
+        return pool.submit(train, method, seed, samples, planned, epochs, precision, out)
 
     first = {seed: submit("rcgrad", seed) for seed in seeds}
     second = []
@@ -205,6 +223,7 @@ def main() -> None:
     parser.add_argument("--labelled", type=int, default=48)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     out, seeds = options.out.resolve(), range(1, options.seeds + 1)
@@ -215,7 +234,6 @@ def main() -> None:
         call()
         print(f"{what}: {time.perf_counter() - start:.0f} s", flush=True)
 
-    from flowgrad.datasets.controls import shuffle_sound
     from flowgrad.datasets.registry import open_dataset
     from flowgrad.plan import Plan
 
@@ -227,38 +245,46 @@ def main() -> None:
         made = [pool.submit(make_samples, streets / "unlabelled", out / "samples", shard) for shard in plan.shards()]
         timed("samples", lambda: [future.result() for future in made])
         samples = [out / "samples" / f"{shard}.h5" for shard in plan.shards()]
-        timed("training", lambda: trainings(pool, samples, sorted(plan.present()), seeds, options.epochs, out))
+        planned = sorted(plan.present())
+        timed("training", lambda: trainings(pool, samples, planned, seeds, options.epochs, options.precision, out))
 
-    if not (out / "shuffled").exists():
-        shuffle_sound(labelled, out / "shuffled", 1)
-    rows = []
+    rows: list[dict[str, Any]] = []
 
-    def note(kind: str, seed: int, found: pd.DataFrame) -> None:
-        for row in found.to_dict("records"):
-            rows.append(
-                {"networks": kind, "seed": seed} | {key: row[key] for key in ("model", "protocol", "frames", *SHOWN)}
-            )
+    def note(networks: str, seed: int, checkpoints: dict[str, Path]) -> None:
+        named = {"networks": networks, "seed": seed}
+        summary, listening = table(out / "run", labelled, checkpoints, options.cores)
+        rows.extend(named | row for row in summary[["model", "protocol", "frames", *SHOWN]].to_dict("records"))
+        if networks != "trained":
+            return
+        # under another sound there are two of the figures
+        for row, sound in product(listening.to_dict("records"), SOUNDS):
+            figures = {figure: row[f"{figure}_{sound}"] for figure in ("success_at_0_5", "mean_ciou")}
+            kept = {key: row[key] for key in ("model", "protocol", "frames", "deaf")}
+            rows.append(named | {"networks": f"trained, {sound}"} | kept | figures)
 
     tables = time.perf_counter()
     for seed in seeds:
-        new = {"rcgrad": untrained("rcgrad", seed, out), "flowgrad-en": untrained("flowgrad-en", seed, out)}
+        new = {name: untrained(name, seed, out) for name in ("rcgrad", "flowgrad-en")}
         done = {name: out / f"seed-{seed}/{name}/{name}.ckpt" for name in new}
-        note("untrained", seed, table(out / "run", labelled, new, options.cores))
-        start = {"rcgrad": done["rcgrad"], "flowgrad-en": real_start(seed, samples, out)}
-        note("start", seed, table(out / "run", labelled, start, options.cores))
-        note("trained", seed, table(out / "run", labelled, done, options.cores))
-        note("trained, wrong sound", seed, table(out / "run-shuffled", out / "shuffled", done, options.cores))
+        note("untrained", seed, new)
+        note("start", seed, {"rcgrad": done["rcgrad"], "flowgrad-en": real_start(seed, samples, out)})
+        note("trained", seed, done)
+        for name in new:
+            log = pd.read_csv(out / f"seed-{seed}/{name}/log.csv")
+            best = log.loc[log["held_out_loss"].idxmin()]
+            print(
+                f"seed {seed}, {name}: held-out loss {best['held_out_loss']:.3f} in epoch {best['epoch']:.0f}"
+                f" of {len(log)}, chance {best['held_out_chance']:.3f}",
+                flush=True,
+            )
     print(f"tables: {time.perf_counter() - tables:.0f} s, in all {time.perf_counter() - began:.0f} s", flush=True)
     every = pd.DataFrame(rows)
     every.to_csv(out / "every.csv", index=False, float_format="%.6g")
-    order = ["untrained", "start", "trained", "trained, wrong sound"]
-    mean = every.groupby(["model", "protocol", "networks"])[SHOWN].agg(["mean", "std"]).reindex(order, level="networks")
-    print(mean.round(3).to_string())
-    print(
-        every.pivot_table(index=["model", "protocol", "networks"], columns="seed", values="success_at_0_5")
-        .round(3)
-        .to_string()
-    )
+    groups = every.groupby(["protocol", "model", "networks"])
+    print(groups[SHOWN].agg(["mean", "std"]).reindex(ORDER, level="networks").round(3).to_string())
+    for figure in ("success_at_0_5", "mean_ciou"):
+        found = every.pivot_table(index=["protocol", "model", "networks"], columns="seed", values=figure)
+        print(f"{figure}\n{found.reindex(ORDER, level='networks').round(3).to_string()}")
 
 
 if __name__ == "__main__":
