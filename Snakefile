@@ -8,6 +8,7 @@ Everything is written under results/ of the working folder. docs/running.md expl
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/src")

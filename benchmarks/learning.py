@@ -72,6 +72,7 @@ def render(folder: Path, labelled: int, unlabelled: int, cores: int) -> None:
 
 def make_samples(root: Path, plan_folder: Path, shard: str) -> None:
     from flowgrad.flow.farneback import Farneback
+    from flowgrad.models.base import SampleSpec
     from flowgrad.plan import Plan
     from flowgrad.stages import samples
 
@@ -80,6 +81,7 @@ def make_samples(root: Path, plan_folder: Path, shard: str) -> None:
         samples.run(
             shard=Plan(plan_folder).shard_file(shard),
             root=root,
+            spec=SampleSpec(),
             frames_per_second=2,
             name="farneback",
             estimator=Farneback(),

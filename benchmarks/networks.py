@@ -35,7 +35,7 @@ from flowgrad.evaluation.listening import mean_sound
 from flowgrad.evaluation.metrics import area_under_curve, success_rate
 from flowgrad.flow.farneback import Farneback
 from flowgrad.flow.magnitude import length, map_magnitude
-from flowgrad.models.base import Batch
+from flowgrad.models.base import Batch, SampleSpec
 from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.checkpoints import load_state
 from flowgrad.models.controls import centre_box, whole_frame
@@ -87,6 +87,7 @@ def make_samples(root: Path, plan_folder: Path, shard: str, frames_per_second: i
         samples.run(
             shard=Plan(plan_folder).shard_file(shard),
             root=root,
+            spec=SampleSpec(),
             frames_per_second=frames_per_second,
             name="farneback",
             estimator=Farneback(),

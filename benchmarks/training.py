@@ -18,6 +18,7 @@ import torch
 
 from flowgrad.datasets.registry import open_dataset
 from flowgrad.flow.farneback import Farneback
+from flowgrad.models.base import SampleSpec
 from flowgrad.models.rcgrad.objective import FlowGradEN, FlowGradIC, RCGrad
 from flowgrad.plan import Plan
 from flowgrad.stages import samples as stage
@@ -49,6 +50,7 @@ def main() -> None:
         stage.run(
             shard=plan.shard_file("00001"),
             root=place / "unlabelled",
+            spec=SampleSpec(),
             frames_per_second=2,
             name="farneback",
             estimator=Farneback(),

@@ -10,6 +10,7 @@ with job(snakemake) as run:
     samples.run(
         shard=Path(snakemake.input.shard),
         root=run.training.root,
+        spec=run.training.spec(snakemake.wildcards.sample),
         frames_per_second=run.config.training.frames_per_second,
         name=run.config.flow.estimator,
         estimator=work.estimator(run, snakemake.threads),

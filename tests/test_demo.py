@@ -101,7 +101,7 @@ def test_all_rows_come_from_nothing_but_this_repository(small_demo, capsys):
     assert "random-weights (robust) is deaf" in output, "it has learnt nothing"
     assert (summary["frames"] + summary["skipped"] > 0).all()
     assert "2 clips: 2 ok" in output
-    used = pd.read_csv(small_demo / "results/training/clips.csv")
+    used = pd.read_csv(small_demo / "results/training/rcgrad/clips.csv")
     assert (used["status"] == "used").sum() == 9
     assert not set(used["video"]) & set(pd.read_csv(small_demo / "results/clips.csv")["video"])
     assert (small_demo / "results/pictures/paper/00001.png").stat().st_size > 20_000
@@ -142,7 +142,7 @@ def test_annotated_clips_are_never_learnt_from(workflow, tmp_path):
     }
     run = workflow(config)
     assert run.status == 0, run.output
-    table = pd.read_csv(run.folder / "results/training/clips.csv").set_index("video")
+    table = pd.read_csv(run.folder / "results/training/rcgrad/clips.csv").set_index("video")
     assert table.loc["other name", "reason"] == "is an annotated clip of the dataset"
     assert table.loc["short", "status"] == "left out"
     assert "rcgrad: 7 clips, 2 left out" in run.output

@@ -17,12 +17,12 @@ from flowgrad.evaluation.thresholds import fixed, median
 from flowgrad.flow.components import jpeg_components, map_components
 from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.checkpoints import load_state, shapes
-from flowgrad.models.hear_the_flow.inputs import audio_input, flow_input, image_input
+from flowgrad.models.hear_the_flow.inputs import audio_input, flow_input
 from flowgrad.models.hear_the_flow.layout import LAYOUT
 from flowgrad.models.hear_the_flow.model import HearTheFlow
 from flowgrad.models.hear_the_flow.network import HearTheFlowNetwork
-from flowgrad.models.hear_the_flow.spectrogram import log_spectrogram
-from flowgrad.models.inputs import resized
+from flowgrad.models.inputs import imagenet_standardised, resized
+from flowgrad.models.spectrogram import log_spectrogram
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +238,7 @@ def test_sixteen_bits_are_kept_exactly_and_loud_audio_is_clipped():
 
 
 def test_frames_and_flow_are_scaled():
-    white = image_input(np.full((1, 2, 2, 3), 255, np.uint8))
+    white = imagenet_standardised(np.full((1, 2, 2, 3), 255, np.uint8))
     np.testing.assert_allclose(white[0, :, 0, 0], [(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225], 1e-6)
     np.testing.assert_allclose(flow_input(np.float16([[-5, 51]])), [[-5 / 255, 0.2]], rtol=1e-6)
 

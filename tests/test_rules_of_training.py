@@ -13,16 +13,17 @@ from torch import nn
 from flowgrad import artifacts
 from flowgrad.errors import InputError
 from flowgrad.flow.magnitude import network_input
+from flowgrad.models.base import SampleSpec
 from flowgrad.models.inputs import standardised
-from flowgrad.models.rcgrad.encoders import build_encoders
-from flowgrad.models.rcgrad.objective import FlowGradEN, FlowGradIC, RCGrad, _from_imagenet
+from flowgrad.models.rcgrad.objective import FlowGradEN, FlowGradIC, RCGrad
+from flowgrad.models.resnet import Encoder, imagenet_encoder
 from flowgrad.training.augment import augmented
 from flowgrad.training.checkpointing import save
 from flowgrad.training.data import EpochBatches, HeldOutBatches
 from flowgrad.training.learner import Learner, _joined
 from flowgrad.training.loop import _rows_if_ended
 from flowgrad.training.objective import InfoNCE, Samples
-from flowgrad.training.samples import KIND, SampleSet, has_whole_window, split, too_few, windows_of
+from flowgrad.training.samples import KIND, SampleSet, attributes_of, has_whole_window, split, too_few, windows_of
 
 ENCODERS = {
     "rcgrad": ("image_encoder", "audio_encoder"),
@@ -171,15 +172,22 @@ def test_tensors_have_the_names_of_the_published_files_in_a_checkpoint():
     assert set(checkpoint["state_dict"]) == {f"objective.{name}" for name in names} == set(module.state_dict())
 
 
-def test_the_one_tensor_that_an_imagenet_network_lacks_is_named():
-    state = build_encoders("rcgrad")["image_encoder"].state_dict()
-    short = {key: value for key, value in state.items() if key != "bn1.bias"}
-    with pytest.raises(InputError, match=r"is no ResNet-18: bn1\.bias is missing or of another shape"):
-        _from_imagenet(short)
-    with pytest.raises(InputError, match=r"ResNet-18: conv1.weight is missing or of another shape"):
-        _from_imagenet(state | {"conv1.weight": state["conv1.weight"][:2]})
-    found = _from_imagenet(state | {"fc.weight": torch.zeros(3)})
-    torch.testing.assert_close(found["image_encoder"].state_dict()["conv1.weight"], state["conv1.weight"])
+def test_the_one_tensor_that_an_imagenet_network_lacks_is_named(tmp_path):
+    state, path = Encoder(3, width=16).state_dict(), tmp_path / "resnet18.pth"
+
+    def read(change: dict[str, torch.Tensor], without: str = "") -> dict[str, torch.Tensor]:
+        torch.save({key: value for key, value in (state | change).items() if key != without}, path)
+        return imagenet_encoder(path, 16, "training.init.rcgrad")
+
+    with pytest.raises(
+        InputError, match=r"^training.init.rcgrad: .*resnet18.pth: is no ResNet-18: bn1\.bias is missing, or not"
+    ):
+        read({}, without="bn1.bias")
+    with pytest.raises(InputError, match=r"ResNet-18: conv1.weight is missing, or not of training.width 16"):
+        read({"conv1.weight": state["conv1.weight"][:2]})
+    found = read({"fc.weight": torch.zeros(3)})
+    assert found.keys() == state.keys()
+    torch.testing.assert_close(found["conv1.weight"], state["conv1.weight"])
 
 
 def test_the_learning_rate_follows_the_held_out_loss():
@@ -284,11 +292,11 @@ def test_sound_is_made_duller_or_brighter_and_noisy():
 )
 def test_a_sample_has_its_whole_window(frame, end, whole):
     """2.5 s of sound before and after the frame."""
-    assert has_whole_window(frame, end) is whole
+    assert has_whole_window(frame, end, 5) is whole
 
 
 def test_how_many_windows_fit():
-    assert [windows_of(seconds) for seconds in (0, 4.99, 5, 9.9, 14.9, 15, 20, 65)] == [0, 0, 1, 1, 1, 2, 3, 12]
+    assert [windows_of(seconds, 5) for seconds in (0, 4.99, 5, 9.9, 14.9, 15, 20, 65)] == [0, 0, 1, 1, 1, 2, 3, 12]
 
 
 def test_what_is_held_out_follows_from_seed_and_name():
@@ -301,22 +309,22 @@ def test_what_is_held_out_follows_from_seed_and_name():
 
 
 def test_too_few_clips_are_said():
-    assert too_few(10, 2, 8, 8) is None
-    sentence = too_few(10, 2, 7, 8)
+    assert too_few(10, 2, 8, 8, 5) is None
+    sentence = too_few(10, 2, 7, 8, 5)
     assert sentence == (
         "10 usable clips with 7 windows of 5 s, beside 2 that are held out, are too few for training.batch_size: 8;"
         " add videos, or set it to 7 or less"
     )
-    nothing = too_few(1, 0, 1, 8)
+    nothing = too_few(1, 0, 1, 8, 5)
     assert nothing is not None
     assert nothing.endswith("and none to hold out, are too few for training.batch_size: 8; add videos")
-    assert too_few(10, 1, 8, 8) is not None, "one clip held out is too few"
+    assert too_few(10, 1, 8, 8, 5) is not None, "one clip held out is too few"
 
 
 def sample_set(folder: Path, end: float, rate: int = 16000, every: int = 4) -> SampleSet:
     """One clip whose frames, flow and audio tell their own time."""
     numbers = np.arange(0, int(end * 8), every, dtype=np.int32)
-    with artifacts.create(folder / "samples.h5", KIND) as output:
+    with artifacts.create(folder / "samples.h5", KIND, **attributes_of(SampleSpec())) as output:
         group = output.clip("clip", end_s=end, source_sha256="0" * 64)
         group.extend("audio", np.arange(round(end * rate), dtype=np.float32) / rate)
         group.append(
@@ -365,7 +373,7 @@ def test_windows_move_along_a_clip(tmp_path):
 
 
 def many_clips(folder: Path, count: int, seconds: float) -> SampleSet:
-    with artifacts.create(folder / "many.h5", KIND) as output:
+    with artifacts.create(folder / "many.h5", KIND, **attributes_of(SampleSpec())) as output:
         for number in range(count):
             group = output.clip(f"c{number:02d}", end_s=seconds, source_sha256="0")
             group.append(frame=np.arange(0, int(seconds * 8), 4, dtype=np.int32))

@@ -23,6 +23,7 @@ from flowgrad import artifacts, media
 from flowgrad.datasets.registry import open_dataset
 from flowgrad.errors import InputError
 from flowgrad.flow.farneback import Farneback
+from flowgrad.models.base import SampleSpec
 from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.inputs import resized
 from flowgrad.models.rcgrad.layout import layout_of
@@ -35,7 +36,7 @@ from flowgrad.training.data import Batches, EpochBatches, HeldOutBatches
 from flowgrad.training.learner import Learner, samples_of
 from flowgrad.training.loop import Schedule, fit
 from flowgrad.training.objective import Objective, Start
-from flowgrad.training.samples import KIND, WINDOW, SampleSet, split, windows_of
+from flowgrad.training.samples import KIND, SampleSet, attributes_of, split, windows_of
 from flowgrad.training.statistics import measure
 
 WIDTH = 16
@@ -84,6 +85,7 @@ def artifact(clips, tmp_path_factory) -> Path:
     stage.run(
         shard=plan.shard_file("00001"),
         root=clips,
+        spec=SampleSpec(),
         frames_per_second=4,
         name="farneback",
         estimator=Farneback(),
@@ -116,14 +118,14 @@ def test_a_sample_is_what_the_models_will_see(artifact, clips, samples):
     np.testing.assert_array_equal(sample.frame, resized(picture.rgb()))
     sound = sound_of(clips / "clip1.mp4", SAMPLE_RATE)
     start = round((number / 8 - 2.5) * SAMPLE_RATE)
-    np.testing.assert_array_equal(sample.audio, sound[start : start + WINDOW])
+    np.testing.assert_array_equal(sample.audio, sound[start : start + 5 * SAMPLE_RATE])
     assert sample.flow.max() > 1, "the square moves"
 
 
 def clips_of(lengths: dict[str, float], tmp_path: Path) -> SampleSet:
     """A set whose clips have no pictures: the draw looks at their times alone."""
     path = tmp_path / f"{len(lengths)}.h5"
-    with artifacts.create(path, KIND) as output:
+    with artifacts.create(path, KIND, **attributes_of(SampleSpec())) as output:
         for name, seconds in lengths.items():
             group = output.clip(name, end_s=seconds, source_sha256=name)
             group.append(frame=np.arange(0, int(seconds * 8), 4, dtype=np.int32))
@@ -136,7 +138,7 @@ def test_windows_of_one_clip_do_not_overlap(seconds, offset, tmp_path_factory):
     frames = np.array([many._frames["clip"][many._rows["clip"]][n] for n in many.apart("clip", offset)])
     assert (np.diff(frames) >= 36).all(), "5 s are 40 frames; a window may begin on the grid of kept frames"
     assert len(frames) == max(1, int((many.length("clip") - 1) / 2 / 5))
-    assert len(frames) <= windows_of(seconds)
+    assert len(frames) <= windows_of(seconds, 5)
 
 
 def test_a_draw_follows_from_seed_and_epoch(tmp_path):

@@ -19,7 +19,6 @@ TRAINING = f"{RESULTS}/training"
 TRAINED_DETECTOR = f"{TRAINING}/detector/detector.pt"
 DETECTOR_LOG = f"{TRAINING}/detector/log.csv"
 TRAINING_PLAN = f"{TRAINING}/plan/clips.json"
-TRAINING_CLIPS = f"{TRAINING}/clips.csv"
 
 
 def shard_list(shard: str = "{shard}") -> str:
@@ -107,14 +106,19 @@ def training_shard(shard: str = "{shard}") -> str:
     return f"{TRAINING}/plan/shards/{shard}.json"
 
 
-def samples(shard: str = "{shard}") -> str:
-    """Return what training reads of a shard."""
-    return f"{TRAINING}/samples/{shard}.h5"
+def samples(sample: str = "{sample}", shard: str = "{shard}") -> str:
+    """Return what training reads of a shard; ``sample`` says what a sample holds."""
+    return f"{TRAINING}/samples/{sample}/{shard}.h5"
 
 
-def samples_status(shard: str = "{shard}") -> str:
+def samples_status(sample: str = "{sample}", shard: str = "{shard}") -> str:
     """Return what became of each clip of a shard that is learnt from."""
-    return f"{TRAINING}/status/{shard}.csv"
+    return f"{TRAINING}/status/{sample}/{shard}.csv"
+
+
+def training_clips(method: str = "{method}") -> str:
+    """Return what became of each clip that a model is trained from."""
+    return f"{TRAINING}/{method}/clips.csv"
 
 
 def checkpoint(method: str = "{method}") -> str:

@@ -1,8 +1,8 @@
 """Training: networks from unlabelled videos, and a detector for rendered streets.
 
 in   results/training/plan/shards/{shard}.json           the clips to learn from
-out  results/training/samples/{shard}.h5                 frames, flow and audio, ready to be picked at random
-     results/training/clips.csv                          which clips were used, which were left out, and why
+out  results/training/samples/{sample}/{shard}.h5        frames, flow and audio, ready to be picked at random
+     results/training/{method}/clips.csv                 which clips were used, which were left out, and why
      results/training/{method}/{method}.ckpt             the checkpoint, in the published layout
      results/training/{method}/log.csv, loss.png         how it went
      results/training/detector/detector.pt               with detector: {weights: trained}
@@ -19,7 +19,7 @@ rule samples:
         samples=paths.samples(),
         status=paths.samples_status(),
     log:
-        paths.log("samples", "{shard}"),
+        paths.log("samples", "{sample}", "{shard}"),
     priority: 50
     conda:
         "../../envs/torch.yaml" if RUN.findings.flow else "../../envs/arrays.yaml"
@@ -32,12 +32,12 @@ rule samples:
 
 rule training_clips:
     input:
-        statuses=lambda wildcards: RUN.training.statuses(),
+        statuses=lambda wildcards: RUN.training.statuses(wildcards.method),
         clips=paths.TRAINING_PLAN,
     output:
-        clips=paths.TRAINING_CLIPS,
+        clips=paths.training_clips(),
     log:
-        paths.log("training_clips"),
+        paths.log("training_clips", "{method}"),
     priority: 50
     localrule: True
     conda:
@@ -48,8 +48,8 @@ rule training_clips:
 
 rule fit:
     input:
-        samples=lambda wildcards: or_give_up(RUN.training.samples),
-        clips=paths.TRAINING_CLIPS,
+        samples=lambda wildcards: or_give_up(partial(RUN.training.samples, wildcards.method)),
+        clips=paths.training_clips(),
         start=lambda wildcards: RUN.training.start_input(wildcards.method),
     output:
         checkpoint=paths.checkpoint(),

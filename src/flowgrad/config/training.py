@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from flowgrad.config.base import GivenName, GivenPath, Strict, among, at, distinct
-from flowgrad.models.registry import get_model, trainable
+from flowgrad.models.registry import get_model, trainable, trained_by_default
 
 MethodName = Annotated[str, among(trainable, "method {!r}")]
 MethodKey = Annotated[str, among(trainable, "key")]
@@ -26,7 +26,8 @@ class TrainingConfig(Strict):
         None, description="folder of videos to learn from; default: the dataset's clips without annotations"
     )
     methods: list[MethodName] = Field(
-        default_factory=trainable, description="what the target train makes, besides checkpoints that are 'trained'"
+        default_factory=trained_by_default,
+        description="what the target train makes, besides checkpoints that are 'trained'",
     )
     # torch 2.14 corrupts its memory in the backward pass of narrower convolutions on a CPU
     width: int = Field(

@@ -214,16 +214,44 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class SampleSpec:
+    """What a sample to learn from holds: a frame, the audio around it and the flow that begins there.
+
+    Attributes:
+        size: the frame is stretched to ``size`` x ``size``.
+        sample_rate: of the audio, Hz.
+        seconds: of the audio; a sample needs so much of it about its frame.
+        flow: its magnitude, its two signed components, or none; always 224x224, in native pixels per 1/8 s.
+    """
+
+    size: int = MAP_SIZE
+    sample_rate: int = 16000
+    seconds: float = 5.0
+    flow: Literal["none", "magnitude", "signed"] = "magnitude"
+
+    @property
+    def name(self) -> str:
+        """Return the name of its folder: models that learn from the same share the files.
+
+        >>> SampleSpec().name
+        '224px-16000hz-5s-magnitude'
+        """
+        return f"{self.size}px-{self.sample_rate}hz-{self.seconds:g}s-{self.flow}"
+
+
+@dataclass(frozen=True)
 class Training:
     """How a model is trained.
 
     Attributes:
         objective: from a :class:`flowgrad.training.objective.Start` to an ``Objective`` of that module.
         init: where it starts unless the configuration says otherwise: ``imagenet``, ``random``, or another model.
+        sample: what it learns from.
     """
 
     objective: Code
     init: str = "random"
+    sample: SampleSpec = SampleSpec()
 
 
 @dataclass(frozen=True)

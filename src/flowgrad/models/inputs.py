@@ -12,6 +12,9 @@ from flowgrad.constants import MAP_SIZE
 
 PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)
 PIXEL_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
+"""Of CLIP, which RCGrad takes."""
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
 def resized(frame: npt.NDArray[np.uint8], size: int = MAP_SIZE) -> npt.NDArray[np.uint8]:
@@ -21,7 +24,16 @@ def resized(frame: npt.NDArray[np.uint8], size: int = MAP_SIZE) -> npt.NDArray[n
 
 def standardised(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Return frames (N, S, S, 3) uint8 as (N, 3, S, S) float32 with CLIP's mean and deviation taken out."""
-    mean, deviation = np.array(PIXEL_MEAN, np.float32), np.array(PIXEL_DEVIATION, np.float32)
+    return _without(frames, PIXEL_MEAN, PIXEL_DEVIATION)
+
+
+def imagenet_standardised(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return frames (N, S, S, 3) uint8 as (N, 3, S, S) float32 with ImageNet's mean and deviation taken out."""
+    return _without(frames, IMAGENET_MEAN, IMAGENET_DEVIATION)
+
+
+def _without(frames: npt.NDArray[np.uint8], of: tuple[float, ...], by: tuple[float, ...]) -> npt.NDArray[np.float32]:
+    mean, deviation = np.array(of, np.float32), np.array(by, np.float32)
     return np.ascontiguousarray(((frames.astype(np.float32) / 255 - mean) / deviation).transpose(0, 3, 1, 2))
 
 

@@ -7,23 +7,27 @@ from __future__ import annotations
 
 from flowgrad.errors import InputError
 from flowgrad.models import presets
-from flowgrad.models.base import Model, Training, Weights
+from flowgrad.models.base import Model, SampleSpec, Training, Weights
 from flowgrad.models.hear_the_flow.layout import LAYOUT as HTF
 from flowgrad.models.hear_the_flow.presets import PRESETS as HTF_PRESETS
 from flowgrad.models.rcgrad.layout import layout_of
 from flowgrad.models.rcgrad.presets import FLOWGRAD, RCGRAD
+from flowgrad.models.visual_context.layout import LAYOUT as VCS
+from flowgrad.models.visual_context.presets import PRESETS as VCS_PRESETS
 from flowgrad.registry import Registry
 
 _HYBRID, _CONTROLS = "flowgrad.models.hybrid", "flowgrad.models.controls"
 _MOTION = "flowgrad.models.motion"
 _RCGRAD, _LEARNT = "flowgrad.models.rcgrad.model", "flowgrad.models.rcgrad.objective"
 _JOINED, _HTF = f"{_RCGRAD}:joined", "flowgrad.models.hear_the_flow.model"
+_VCS = "flowgrad.models.visual_context.model"
 _LFS = "models/ of github.com/rrrajjjj/flowgrad (Git LFS)"
 _RC_RELEASE = "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization"
 _RC_WEIGHTS = Weights("rcgrad", "rc_grad.pt", _RC_RELEASE, layout_of("rcgrad"))
 _IC_WEIGHTS = Weights("flowgrad-ic", "flowgrad_IC.ckpt", _LFS, layout_of("flowgrad-ic"))
 _EN_WEIGHTS = Weights("flowgrad-en", "flowgrad_EN.ckpt", _LFS, layout_of("flowgrad-en"))
 _HTF_WEIGHTS = Weights("hear-the-flow", "htf_flickr.pth", "checkpoints of github.com/denfed/heartheflow", HTF)
+_VCS_WEIGHTS = Weights("visual-context", "visual_context.pth", "not published; train it here", VCS)
 
 # fmt: off
 _BUILT_IN = (
@@ -40,7 +44,13 @@ _BUILT_IN = (
     Model("flowgrad-en-flow", f"{_RCGRAD}:FlowGradENFlow", FLOWGRAD, weights=_EN_WEIGHTS, joined=_JOINED,
           default=False),
     Model("hear-the-flow", f"{_HTF}:InPipeline", HTF_PRESETS, weights=_HTF_WEIGHTS,
-          threshold="median", default=False, joined=f"{_HTF}:joined"),
+          threshold="median", default=False, joined=f"{_HTF}:joined",
+          training=Training("flowgrad.models.hear_the_flow.objective:HearTheFlow.started", "imagenet",
+                            SampleSpec(sample_rate=22050, seconds=3, flow="signed"))),
+    Model("visual-context", f"{_VCS}:VisualContext", VCS_PRESETS, weights=_VCS_WEIGHTS,
+          threshold="median", default=False, joined=f"{_VCS}:joined",
+          training=Training("flowgrad.models.visual_context.objective:VisualContext.started", "random",
+                            SampleSpec(sample_rate=24000, seconds=3, flow="none"))),
     Model("motion", f"{_MOTION}:load_motion", presets.ROBUST_MOTION),
     Model("rcgrad-motion", f"{_MOTION}:load_times_motion", presets.times_motion("rcgrad")),
     Model("yolo-baseline", presets=presets.ALL_BOXES, gives="boxes"),
@@ -66,6 +76,11 @@ def checkpoint_names() -> list[str]:
 def trainable() -> list[str]:
     """Return the models that can be trained here."""
     return [model.name for model in MODELS.values() if model.training is not None]
+
+
+def trained_by_default() -> list[str]:
+    """Return those of them that stand in the table where nothing else is said."""
+    return [name for name in trainable() if MODELS[name].default]
 
 
 def get_model(name: str) -> Model:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, conv1x1
 
+from flowgrad.errors import InputError
+from flowgrad.models.checkpoints import read_state
 from flowgrad.models.layout import GROWTH, PUBLISHED_WIDTH
 
 
@@ -39,6 +43,25 @@ class Encoder(nn.Module):
         x = F.max_pool2d(x, 3, stride=2, padding=1)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return x
+
+
+def imagenet_encoder(path: Path, width: int, key: str) -> dict[str, Tensor]:
+    """Return the tensors of an encoder of frames from a ResNet-18 that was trained on ImageNet (torchvision's file).
+
+    Args:
+        path: the file.
+        width: of the encoder that is wanted.
+        key: of the configuration, for a sentence.
+
+    Raises:
+        InputError: the file is no such ResNet-18, or of another width.
+    """
+    state = read_state(path)
+    needed = Encoder(3, width=width).state_dict()
+    missing = [name for name, value in needed.items() if name not in state or state[name].shape != value.shape]
+    if missing:
+        raise InputError(f"{key}: {path}: is no ResNet-18: {missing[0]} is missing, or not of training.width {width}")
+    return {name: state[name] for name in needed}
 
 
 def _stage(before: int, after: int, stride: int) -> nn.Sequential:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,12 +16,13 @@ from flowgrad import artifacts, media
 from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.errors import MediaError
 from flowgrad.flow.base import FlowEstimator, estimated
+from flowgrad.flow.components import map_components
 from flowgrad.flow.magnitude import length, map_magnitude
+from flowgrad.models.base import SampleSpec
 from flowgrad.models.inputs import resized
-from flowgrad.models.window import SAMPLE_RATE, SECONDS
 from flowgrad.schemas.training_clips import LEFT_OUT, OFFERED, TRAINING_CLIPS, USED
 from flowgrad.shard import PlannedClip, read_shard
-from flowgrad.training.samples import KIND, has_whole_window
+from flowgrad.training.samples import KIND, attributes_of, has_whole_window
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ def run(
     *,
     shard: Path,
     root: Path,
+    spec: SampleSpec,
     frames_per_second: int,
     name: str,
     estimator: FlowEstimator,
@@ -52,11 +55,12 @@ def run(
     Args:
         shard: the shard's file.
         root: the folder that its paths are relative to.
+        spec: what a sample holds.
         frames_per_second: how many samples a second of video gives; divides 8.
         name: of the flow estimator, kept as provenance.
         estimator: computes the flow.
-        samples_out: HDF5; per clip ``frame`` (T,) int32, ``picture`` (T, 224, 224, 3) uint8, ``magnitude``
-            (T, 224, 224) float16 and ``sound`` (S,) float32 at 16 kHz. Clips that cannot be used are absent.
+        samples_out: HDF5; per clip ``frame`` (T,) int32, ``rgb`` (T, S, S, 3) uint8, ``flow`` (T, 224, 224) or
+            (T, 2, 224, 224) float16 and ``audio`` (samples,) float32. Clips that cannot be used are absent.
         status_out: CSV, a row a clip.
     """
     import pandas as pd
@@ -64,11 +68,12 @@ def run(
     cv2.setNumThreads(1)
     rows = []
     versions = artifacts.library_versions("av", "opencv-python")
-    with artifacts.create(samples_out, KIND, frames_per_second=frames_per_second, flow=name, **versions) as output:
+    held = attributes_of(spec) | {"frames_per_second": frames_per_second, "flow": name}
+    with artifacts.create(samples_out, KIND, **held, **versions) as output:
         for clip in read_shard(shard):
             group = output.clip(clip.name, source_sha256=clip.source_sha256(root))
             try:
-                count = _clip(clip, root, group, FRAMES_PER_SECOND // frames_per_second, name, estimator)
+                count = _clip(clip, root, group, spec, FRAMES_PER_SECOND // frames_per_second, name, estimator)
                 rows.append(SampleStatus(clip.name, USED, "", count))
             except MediaError as error:
                 output.drop(clip.name)
@@ -99,52 +104,74 @@ def run_clips(*, statuses_in: Sequence[Path], clips_in: Path, out: Path) -> None
 
 
 def _clip(
-    clip: PlannedClip, root: Path, group: artifacts.ClipWriter, every: int, name: str, estimator: FlowEstimator
+    clip: PlannedClip,
+    root: Path,
+    group: artifacts.ClipWriter,
+    spec: SampleSpec,
+    every: int,
+    name: str,
+    estimator: FlowEstimator,
 ) -> int:
     """Write one clip and return how many samples it has; raises ``MediaError`` where it cannot be used."""
     recording = media.inspect(root / clip.video)
-    sound_end = _sound(media.inspect(root / clip.sound) if clip.sound else recording, group)
+    sound_end = _sound(media.inspect(root / clip.sound) if clip.sound else recording, group, spec.sample_rate)
     report = media.DecodeReport()
     numbers: list[int] = []
-    for number, rgb, flow in _pairs(recording, report, every, sound_end, name, estimator):
+    for number, rgb, flow in _pairs(recording, report, spec, every, sound_end, name, estimator):
         numbers.append(number)
-        group.append(
-            chunk=1,
-            frame=np.array([number], np.int32),
-            rgb=rgb[None],
-            flow=flow[None],
-        )
+        sample: dict[str, Any] = {"frame": np.array([number], np.int32), "rgb": rgb[None]}
+        if flow is not None:
+            sample["flow"] = flow[None]
+        group.append(chunk=1, **sample)
     end = min(sound_end, report.frames / FRAMES_PER_SECOND)
-    usable = sum(has_whole_window(number, end) for number in numbers)
+    usable = sum(has_whole_window(number, end, spec.seconds) for number in numbers)
     if not usable:
-        raise MediaError(f"{end:.2f} s with sound, a window has {SECONDS:g} s")
+        raise MediaError(f"{end:.2f} s with sound, a window has {spec.seconds:g} s")
     group.attributes(end_s=end)
     return usable
 
 
 def _pairs(
-    recording: media.Recording, report: media.DecodeReport, every: int, end: float, name: str, estimator: FlowEstimator
-) -> Iterator[tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.float16]]]:
+    recording: media.Recording,
+    report: media.DecodeReport,
+    spec: SampleSpec,
+    every: int,
+    end: float,
+    name: str,
+    estimator: FlowEstimator,
+) -> Iterator[tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.float16] | None]]:
     """Yield number, frame, and flow to its successor of every ``every``-th frame that has a whole window."""
     waiting = None
     for picture in media.pictures(recording, report):
-        wanted = picture.number % every == 0 and has_whole_window(picture.number, end)
+        wanted = picture.number % every == 0 and has_whole_window(picture.number, end, spec.seconds)
         rgb = picture.rgb() if wanted or waiting is not None else None
         if waiting is not None and rgb is not None:
-            size = rgb.shape[1], rgb.shape[0]
-            flow = estimated(name, estimator, estimator.prepared(waiting), estimator.prepared(rgb), size)
-            magnitude = map_magnitude(length(flow))
-            yield picture.number - 1, resized(waiting), magnitude
+            yield picture.number - 1, resized(waiting, spec.size), _flow(waiting, rgb, spec, name, estimator)
         waiting = rgb if wanted else None
 
 
-def _sound(recording: media.Recording, group: artifacts.ClipWriter) -> float:
+def _flow(
+    first: npt.NDArray[np.uint8],
+    second: npt.NDArray[np.uint8],
+    spec: SampleSpec,
+    name: str,
+    estimator: FlowEstimator,
+) -> npt.NDArray[np.float16] | None:
+    """Return the flow from one frame (H, W, 3) to its successor as the spec has it."""
+    if spec.flow == "none":
+        return None
+    size = first.shape[1], first.shape[0]
+    flow = estimated(name, estimator, estimator.prepared(first), estimator.prepared(second), size)
+    return map_magnitude(length(flow)) if spec.flow == "magnitude" else map_components(flow)
+
+
+def _sound(recording: media.Recording, group: artifacts.ClipWriter, sample_rate: int) -> float:
     """Write a clip's sound and return its length in seconds; raises ``MediaError`` where there is none."""
     samples, peak = 0, 0.0
-    for block in (blocks[SAMPLE_RATE] for blocks in media.sound(recording, [SAMPLE_RATE])):
+    for block in (blocks[sample_rate] for blocks in media.sound(recording, [sample_rate])):
         group.extend("audio", block, chunk=1 << 14, compress=False)
         samples += block.size
         peak = max(peak, float(np.abs(block).max(initial=0)))
     if peak == 0:
         raise MediaError("the sound is digital silence")
-    return samples / SAMPLE_RATE
+    return samples / sample_rate

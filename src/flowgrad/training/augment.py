@@ -25,8 +25,8 @@ def augmented(samples: Samples, generator: torch.Generator) -> Samples:
     """Return a batch in which every sample is cropped, mirrored, lit and filtered in a way of its own.
 
     Args:
-        samples: the flow is cropped and mirrored as the frame is, and what is enlarged moves faster; the audio is mono,
-            so that mirroring does not concern it.
+        samples: the flow is cropped and mirrored as the frame is: what is enlarged moves faster, and what is mirrored
+            moves the other way. The audio is mono, so that mirroring does not concern it.
         generator: on the CPU; the same state gives the same changes.
     """
     frame, flow, audio = samples.frame, samples.flow, samples.audio
@@ -41,8 +41,13 @@ def augmented(samples: Samples, generator: torch.Generator) -> Samples:
     place[:, 0, 0], place[:, 1, 1] = side * mirror, side
     place[:, :, 2] = (1 - side)[:, None] * drawn(-1, 1, 2)
     grid = F.affine_grid(place, list(frame.shape), align_corners=False)
-    both = F.grid_sample(torch.cat((frame, flow), dim=1), grid, padding_mode="reflection", align_corners=False)
-    frame, flow = both[:, :3], both[:, 3:] / side.view(-1, 1, 1, 1)
+    frame = _sampled(frame, grid)
+    if flow is not None:
+        # flow may be of another size than the frame; the grid is relative
+        to_flow = grid if flow.shape[2:] == frame.shape[2:] else F.affine_grid(place, list(flow.shape), False)
+        flow = _sampled(flow, to_flow) / side.view(-1, 1, 1, 1)
+        if flow.shape[1] == 2:
+            flow = flow * torch.stack((mirror, torch.ones_like(mirror)), dim=1).view(-1, 2, 1, 1)
 
     mean = frame.mean(dim=(2, 3), keepdim=True)
     frame = (frame - mean) * drawn(1 - LIGHT, 1 + LIGHT, 1, 1, 1) + mean * drawn(1 - LIGHT, 1 + LIGHT, 3, 1, 1)
@@ -52,3 +57,7 @@ def augmented(samples: Samples, generator: torch.Generator) -> Samples:
     noise = torch.randn(audio.shape, generator=generator).to(audio.device)
     audio = audio + noise * audio.std(dim=1, keepdim=True) * drawn(0, LOUDEST_NOISE, 1)
     return Samples(frame.clamp(0, 1), flow, audio)
+
+
+def _sampled(x: Tensor, grid: Tensor) -> Tensor:
+    return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)

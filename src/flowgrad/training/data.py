@@ -19,7 +19,8 @@ Batch = dict[str, Tensor]
 class Batches(Dataset[Batch]):
     """Batches by the keys of their samples.
 
-    As tensors: ``frame`` (N, 224, 224, 3) uint8, ``flow`` (N, 224, 224) float16, ``audio`` (N, 80000) float32.
+    As tensors: ``frame`` (N, S, S, 3) uint8, ``flow`` (N, 224, 224) or (N, 2, 224, 224) float16 where there is any,
+    ``audio`` (N, samples) float32.
     """
 
     def __init__(self, samples: SampleSet):
@@ -27,7 +28,7 @@ class Batches(Dataset[Batch]):
 
     def __getitem__(self, keys: Sequence[Key]) -> Batch:
         """Return one batch."""
-        found = [vars(self._samples.read(*key)) for key in keys]
+        found = [self._samples.read(*key).arrays for key in keys]
         return {name: torch.from_numpy(np.stack([sample[name] for sample in found])) for name in found[0]}
 
 

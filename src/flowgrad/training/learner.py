@@ -110,7 +110,8 @@ class Learner(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return Adam and the plateau schedule (RCGrad's); Lightning calls this."""
-        optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate)
+        learnt = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.Adam(learnt, lr=self.learning_rate)
         schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimizer, factor=SHRINK, patience=self.lr_patience, min_lr=SMALLEST_LEARNING_RATE
         )
@@ -119,8 +120,10 @@ class Learner(L.LightningModule):
 
 def samples_of(batch: Batch) -> Samples:
     """Return a batch as networks are shown it: frames in [0, 1], channels first."""
-    frame, flow = batch["frame"].permute(0, 3, 1, 2).float() / 255, batch["flow"].unsqueeze(1).float()
-    return Samples(frame, flow, batch["audio"])
+    flow = batch["flow"].float() if "flow" in batch else None
+    if flow is not None and flow.ndim == 3:
+        flow = flow.unsqueeze(1)
+    return Samples(batch["frame"].permute(0, 3, 1, 2).float() / 255, flow, batch["audio"])
 
 
 def _joined(parts: Any) -> Tensor:

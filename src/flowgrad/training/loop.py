@@ -136,7 +136,7 @@ class Statistics(L.Callback):
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Make the statistics fit the weights; Lightning calls this before the held-out batches."""
         assert isinstance(pl_module, Learner)
-        self._measure(trainer, pl_module.objective, [pl_module.objective])
+        self._measure(trainer, pl_module.objective, pl_module.objective.measured_parts())
 
     def _measure(self, trainer: L.Trainer, objective: Objective, parts: list[nn.Module]) -> None:
         if parts:
@@ -183,7 +183,7 @@ def fit(
         )
     kept, aside = split(samples.clips, schedule.held_out, schedule.seed, samples.places)
     windows = sum(len(samples.apart(clip, 0)) for clip in kept)
-    problem = too_few(len(kept), len(aside), windows, schedule.batch_size)
+    problem = too_few(len(kept), len(aside), windows, schedule.batch_size, samples.spec.seconds)
     if problem:
         raise InputError(problem)
     L.seed_everything(schedule.seed, verbose=False)

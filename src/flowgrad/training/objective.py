@@ -46,14 +46,15 @@ class Samples:
     """A batch of N samples.
 
     Attributes:
-        frame: (N, 3, 224, 224) float in [0, 1].
-        flow: (N, 1, 224, 224) float, its magnitude in native pixels per 1/8 s.
-        audio: (N, 80000) float in [-1, 1], 5 s at 16 kHz centred on the frame.
+        frame: (N, 3, S, S) float in [0, 1].
+        flow: (N, 1, 224, 224) float, its magnitude in native pixels per 1/8 s; or (N, 2, 224, 224), its components
+            right and down; None where the model learns from none.
+        audio: (N, samples) float in [-1, 1], centred on the frame.
         mosaics: the encoders are shown four frames in one picture, two by two; N is a multiple of four.
     """
 
     frame: Tensor
-    flow: Tensor
+    flow: Tensor | None
     audio: Tensor
     mosaics: bool = False
 
@@ -66,6 +67,10 @@ class Objective(nn.Module, ABC):
     def new_branches(self) -> list[nn.Module]:
         """Return the parts whose BatchNorm statistics are of nothing, or of something else than what they see."""
         return []
+
+    def measured_parts(self) -> list[nn.Module]:
+        """Return the parts whose BatchNorm statistics are measured before every held-out loss: all but frozen ones."""
+        return [self]
 
     def measure(self, samples: Iterable[Samples]) -> None:
         """Take from some samples what an input is standardised by; called once, before the training."""

@@ -1,9 +1,9 @@
 """The samples artifact: what training reads of a clip, ready to be picked at random.
 
-A sample is a frame, the flow from it to its successor, and the 5 s of audio around it (RCGrad: "random 5 s at
-16 kHz, frame at its centre"; FlowGrad, section 2.2, adds the flow). Frames and flow are stretched to 224x224 as at
-inference, so that what is learnt is what is asked later. A chunk holds one frame: a random sample is three short reads,
-1.5 ms in all.
+A sample is a frame, the flow from it to its successor, and the audio around it, as a
+:class:`flowgrad.models.base.SampleSpec` says (RCGrad: "random 5 s at 16 kHz, frame at its centre"; FlowGrad, section
+2.2, adds the flow). Frames and flow are stretched as at inference, so that what is learnt is what is asked later. A
+chunk holds one frame: a random sample is three short reads, 1.5 ms in all.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from flowgrad import artifacts
 from flowgrad.constants import FRAMES_PER_SECOND
-from flowgrad.models.window import SAMPLE_RATE, SECONDS
+from flowgrad.models.base import SampleSpec
+from flowgrad.models.inputs import window_length
 
 KIND = "samples"
-WINDOW = round(SAMPLE_RATE * SECONDS)
-"""Audio of a sample, samples."""
 
 
 @dataclass(frozen=True)
@@ -31,39 +31,44 @@ class Sample:
     """What the networks are shown together.
 
     Attributes:
-        frame: (224, 224, 3) uint8 RGB.
-        flow: (224, 224) float16, its magnitude in native pixels per 1/8 s.
-        audio: (80000,) float32, mono.
+        frame: (S, S, 3) uint8 RGB.
+        flow: (224, 224) or (2, 224, 224) float16, native pixels per 1/8 s; None where the spec has none.
+        audio: (samples,) float32, mono.
     """
 
     frame: npt.NDArray[np.uint8]
-    flow: npt.NDArray[np.float16]
+    flow: npt.NDArray[np.float16] | None
     audio: npt.NDArray[np.float32]
 
+    @property
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what there is, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
-def has_whole_window(frame: int, end: float) -> bool:
-    """Return whether the sound window around an 8 fps frame lies within a clip that ends at ``end`` s."""
+
+def has_whole_window(frame: int, end: float, window: float) -> bool:
+    """Return whether a window of ``window`` s around an 8 fps frame lies within a clip that ends at ``end`` s."""
     time = frame / FRAMES_PER_SECOND
-    return SECONDS / 2 <= time <= end - SECONDS / 2
+    return window / 2 <= time <= end - window / 2
 
 
-def windows_of(seconds: float) -> int:
+def windows_of(seconds: float, window: float) -> int:
     """Return into how many windows that do not overlap a clip of this length is cut at most; 0 where none fits.
 
-    >>> windows_of(4.9), windows_of(6), windows_of(15)
+    >>> windows_of(4.9, 5), windows_of(6, 5), windows_of(15, 5)
     (0, 1, 2)
     """
-    span = seconds - SECONDS
-    return max(1, int(span / SECONDS)) if span >= 0 else 0
+    span = seconds - window
+    return max(1, int(span / window)) if span >= 0 else 0
 
 
-def too_few(kept: int, aside: int, windows: int, batch_size: int) -> str | None:
+def too_few(kept: int, aside: int, windows: int, batch_size: int, window: float) -> str | None:
     """Return why clips do not do to learn from: they fill no batch, or hardly any is held out; else None."""
     if windows >= batch_size and aside >= 2:
         return None
     held = f"beside {aside} that are held out" if aside else "and none to hold out"
     return (
-        f"{kept} usable clips with {windows} windows of {SECONDS:g} s, {held}, are too few for"
+        f"{kept} usable clips with {windows} windows of {window:g} s, {held}, are too few for"
         f" training.batch_size: {batch_size}; add videos"
         + (f", or set it to {windows} or less" if windows > 1 and aside > 1 else "")
     )
@@ -73,7 +78,7 @@ class SampleSet:
     """The samples of several artifacts as one set, by clip.
 
     Args:
-        files: what stage ``samples`` wrote.
+        files: what stage ``samples`` wrote, all of one spec.
         only: the clips of the set; None for all.
         places: of the clips (:func:`split`).
 
@@ -89,8 +94,10 @@ class SampleSet:
         self._files: dict[str, Path] = {}
         self._rows: dict[str, npt.NDArray[np.int64]] = {}
         self._frames: dict[str, npt.NDArray[np.int32]] = {}
+        self.spec = SampleSpec()
         for path in files:
             with artifacts.open_artifact(path, KIND) as artifact:
+                self.spec = spec_of(artifact)
                 for clip in artifact.clips():
                     if wanted is not None and clip not in wanted:
                         continue
@@ -100,7 +107,9 @@ class SampleSet:
                     end = float(attributes["end_s"])
                     self._files[clip] = path
                     self._frames[clip] = frames
-                    self._rows[clip] = np.flatnonzero([has_whole_window(int(frame), end) for frame in frames])
+                    self._rows[clip] = np.flatnonzero(
+                        [has_whole_window(int(frame), end, self.spec.seconds) for frame in frames]
+                    )
         self.clips: list[str] = sorted(self._files)
         self._stack = ExitStack()
         self._open: dict[Path, artifacts.ArtifactReader] = {}
@@ -118,21 +127,25 @@ class SampleSet:
         times = self._frames[clip][self._rows[clip]] / FRAMES_PER_SECOND
         span = float(times[-1] - times[0])
         # as many windows wherever they start
-        count = max(1, int(span / SECONDS))
-        slack = span - SECONDS * (count - 1)
-        wanted = times[0] + offset * slack + SECONDS * np.arange(count)
+        window = self.spec.seconds
+        count = max(1, int(span / window))
+        slack = span - window * (count - 1)
+        wanted = times[0] + offset * slack + window * np.arange(count)
         return [int(number) for number in np.searchsorted(times, wanted - 1e-9).clip(max=len(times) - 1)]
 
     def read(self, clip: str, number: int) -> Sample:
         """Return sample ``number`` of a clip."""
         row = int(self._rows[clip][number])
-        start = round((int(self._frames[clip][row]) / FRAMES_PER_SECOND - SECONDS / 2) * SAMPLE_RATE)
+        rate, seconds = self.spec.sample_rate, self.spec.seconds
+        start = round((int(self._frames[clip][row]) / FRAMES_PER_SECOND - seconds / 2) * rate)
+        length = window_length(seconds, rate)
         artifact = self._artifact(self._files[clip])
-        audio = artifact.read(clip, "audio", slice(start, start + WINDOW))
+        audio = artifact.read(clip, "audio", slice(start, start + length))
         # rounding can ask for a sample more than there is
-        audio = np.pad(audio, (0, WINDOW - len(audio)))
+        audio = np.pad(audio, (0, length - len(audio)))
         one = slice(row, row + 1)
-        return Sample(artifact.read(clip, "rgb", one)[0], artifact.read(clip, "flow", one)[0], audio)
+        flow = artifact.read(clip, "flow", one)[0] if self.spec.flow != "none" else None
+        return Sample(artifact.read(clip, "rgb", one)[0], flow, audio)
 
     def _artifact(self, path: Path) -> artifacts.ArtifactReader:
         if self._process != os.getpid():
@@ -140,6 +153,17 @@ class SampleSet:
         if path not in self._open:
             self._open[path] = self._stack.enter_context(artifacts.open_artifact(path, KIND))
         return self._open[path]
+
+
+def attributes_of(spec: SampleSpec) -> dict[str, Any]:
+    """Return what an artifact says of its samples."""
+    return {"size": spec.size, "sample_rate": spec.sample_rate, "seconds": spec.seconds, "holds_flow": spec.flow}
+
+
+def spec_of(artifact: artifacts.ArtifactReader) -> SampleSpec:
+    """Return what the samples of an artifact hold."""
+    found = artifact.attributes()
+    return SampleSpec(int(found["size"]), int(found["sample_rate"]), float(found["seconds"]), found["holds_flow"])
 
 
 def split(

@@ -15,9 +15,8 @@ from flowgrad.datasets.streets import Streets
 from flowgrad.datasets.unlabelled import Unannotated
 from flowgrad.datasets.videos import Videos
 from flowgrad.errors import InputError
-from flowgrad.models.base import Training, Weights
+from flowgrad.models.base import SampleSpec, Training, Weights
 from flowgrad.models.registry import get_model, trainable
-from flowgrad.models.window import SECONDS
 from flowgrad.plan import Plan
 from flowgrad.provenance import code_digest
 from flowgrad.shard import PlannedClip, file_sha256, read_shard
@@ -117,11 +116,12 @@ def training_problems(config: Config) -> list[str]:
 def _street_problems(config: Config, names: list[str]) -> list[str]:
     """Return why streets that are not rendered yet do not do to learn from; of other clips the length is not known."""
     training, seconds = config.training, config.streets.settings().seconds
-    windows = windows_of(seconds)
+    needed = max(declared(method).sample.seconds for method in training.methods)
+    windows = windows_of(seconds, needed)
     if not windows:
-        return [f"streets.seconds: {seconds:g} s hold no window of {SECONDS:g} s to learn from; raise it"]
+        return [f"streets.seconds: {seconds:g} s hold no window of {needed:g} s to learn from; raise it"]
     kept, aside = split(names, training.held_out, training.seed)
-    problem = too_few(len(kept), len(aside), len(kept) * windows, training.batch_size)
+    problem = too_few(len(kept), len(aside), len(kept) * windows, training.batch_size, needed)
     return [f"streets.unlabelled: {problem}"] if problem else []
 
 
@@ -183,13 +183,18 @@ class TrainingRun:
 
     # rule samples
 
-    def samples(self) -> list[str]:
-        """Return the samples artifacts."""
-        return [paths.samples(shard) for shard in self.planned().shards()]
+    def samples(self, method: str) -> list[str]:
+        """Return the samples artifacts that a method learns from."""
+        return [paths.samples(declared(method).sample.name, shard) for shard in self.planned().shards()]
 
-    def statuses(self) -> list[str]:
+    def statuses(self, method: str) -> list[str]:
         """Return the tables of what became of each clip."""
-        return [paths.samples_status(shard) for shard in self.planned().shards()]
+        return [paths.samples_status(declared(method).sample.name, shard) for shard in self.planned().shards()]
+
+    @staticmethod
+    def spec(name: str) -> SampleSpec:
+        """Return what samples of this name hold."""
+        return next(spec for method in trainable() if (spec := declared(method).sample).name == name)
 
     # rules fit and fit_detector
 

@@ -7,15 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-PIXEL_MEAN = (0.485, 0.456, 0.406)
-PIXEL_DEVIATION = (0.229, 0.224, 0.225)
 FLOW_SCALE = 255
-
-
-def image_input(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Return frames (N, S, S, 3) uint8 RGB as (N, 3, S, S) float32 with ImageNet's mean and deviation taken out."""
-    mean, deviation = np.array(PIXEL_MEAN, np.float32), np.array(PIXEL_DEVIATION, np.float32)
-    return np.ascontiguousarray(((frames.astype(np.float32) / 255 - mean) / deviation).transpose(0, 3, 1, 2))
 
 
 def audio_input(audio: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

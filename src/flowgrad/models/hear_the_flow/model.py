@@ -16,10 +16,11 @@ from flowgrad.constants import MAP_SIZE
 from flowgrad.evaluation.scaling import normalise
 from flowgrad.models.base import Apart, Batch, Maps, Runtime, Settings
 from flowgrad.models.checkpoints import load_state, shapes
-from flowgrad.models.hear_the_flow.inputs import audio_input, flow_input, image_input
+from flowgrad.models.hear_the_flow.inputs import audio_input, flow_input
 from flowgrad.models.hear_the_flow.layout import LAYOUT, sizes
 from flowgrad.models.hear_the_flow.network import HearTheFlowNetwork
-from flowgrad.models.hear_the_flow.spectrogram import SAMPLE_RATE, log_spectrogram
+from flowgrad.models.inputs import imagenet_standardised
+from flowgrad.models.spectrogram import SAMPLE_RATE, log_spectrogram
 
 SECONDS = 3
 SAMPLES = SECONDS * SAMPLE_RATE
@@ -141,7 +142,7 @@ class HearTheFlow:
         for start in range(0, max(count, 1), self.batch_size):
             rows = slice(start, start + self.batch_size)
             spectrograms = log_spectrogram(audio_input(audio[rows]))[:, None]
-            parts.append(self._batch(image_input(frames[rows]), spectrograms, flow_input(flow[rows])))
+            parts.append(self._batch(imagenet_standardised(frames[rows]), spectrograms, flow_input(flow[rows])))
         places, heard = zip(*parts, strict=True)
         return np.concatenate(places), np.concatenate(heard)
 

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 from flowgrad.errors import InputError
 from flowgrad.flow.magnitude import INPUT_OFFSET, INPUT_SCALE
-from flowgrad.models.checkpoints import read_state
 from flowgrad.models.inputs import PIXEL_DEVIATION, PIXEL_MEAN
 from flowgrad.models.rcgrad.encoders import FlowInput, Sounds, build_encoders, load_encoders
 from flowgrad.models.rcgrad.layout import sees_flow
+from flowgrad.models.resnet import imagenet_encoder
 from flowgrad.training.objective import Compare, InfoNCE, Objective, Samples, Start, quarters, tiled
 
 
@@ -59,16 +59,19 @@ class RCGrad(Objective):
         if start.file is None:
             encoders = build_encoders(cls.name, start.width, sees_flow(cls.name), mean_sound=True)
             return cls(encoders, start.compare, (name for name in encoders if name.endswith("encoder")))
+        if start.kind == "imagenet":
+            rcgrad = build_encoders(RCGrad.name, start.width)
+            image = imagenet_encoder(start.file, start.width, f"training.init.{cls.name}")
+            rcgrad["image_encoder"].load_state_dict(image)
+            return cls(cls._from_rcgrad(rcgrad, start.width), start.compare, ("audio_encoder",))
         try:
-            imagenet = start.kind == "imagenet"
-            rcgrad = _from_imagenet(read_state(start.file)) if imagenet else load_encoders(start.file, RCGrad.name)
+            rcgrad = load_encoders(start.file, RCGrad.name)
             found = len(rcgrad["image_encoder"].state_dict()["conv1.weight"])
             if found != start.width:
                 raise InputError(
                     f"has width {found}, and training.width is {start.width}; use another start, or random"
                 )
-            new = ("audio_encoder",) if imagenet else cls.changed
-            return cls(cls._from_rcgrad(rcgrad, start.width), start.compare, new)
+            return cls(cls._from_rcgrad(rcgrad, start.width), start.compare, cls.changed)
         except InputError as error:
             raise InputError(f"training.init.{cls.name}: {start.file}: {error}") from error
 
@@ -89,6 +92,7 @@ class RCGrad(Objective):
             return
         count, total, squares = 0, 0.0, 0.0
         for some in samples:
+            assert some.flow is not None
             flow = some.flow.double()
             count, total, squares = (
                 count + flow.numel(),
@@ -119,6 +123,7 @@ class RCGrad(Objective):
         return _standardised(samples.frame)
 
     def _moved(self, samples: Samples) -> Tensor:
+        assert samples.flow is not None
         scaled = getattr(self, "flow_input", None)
         return scaled(samples.flow) if isinstance(scaled, FlowInput) else _published(samples.flow)
 
@@ -210,17 +215,3 @@ def _first_convolution(rcgrad: nn.ModuleDict) -> tuple[Tensor, Tensor, dict[str,
     image = rcgrad["image_encoder"].state_dict()
     colours = image.pop("conv1.weight")
     return colours, colours.mean(dim=1, keepdim=True), image
-
-
-def _from_imagenet(state: dict[str, Tensor]) -> nn.ModuleDict:
-    """Return RCGrad's encoders at published width: the image encoder from an ImageNet ResNet-18, the audio one new.
-
-    Raises ``InputError`` where the file is no such ResNet-18.
-    """
-    encoders = build_encoders(RCGrad.name)
-    needed = encoders["image_encoder"].state_dict()
-    missing = [key for key, value in needed.items() if key not in state or state[key].shape != value.shape]
-    if missing:
-        raise InputError(f"is no ResNet-18: {missing[0]} is missing or of another shape")
-    encoders["image_encoder"].load_state_dict({key: state[key] for key in needed})
-    return encoders
