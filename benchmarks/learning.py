@@ -1,7 +1,7 @@
 """Do the networks learn from streets, and do they listen? (docs/training.md)
 
 python benchmarks/learning.py OUT [--unlabelled 800] [--labelled 48] [--seeds 3] [--cores 2]
-                              [--epochs 20] [--precision float32]
+                              [--epochs 14] [--precision float32]
 
 Streets are rendered, RCGrad and FlowGrad-EN are trained on the unlabelled ones from several seeds, and the labelled
 ones are run with the networks untrained, as FlowGrad-EN starts (from RCGrad, its flow encoder a copy), and trained:
@@ -132,6 +132,7 @@ def train(
             early_stopping_patience=8,
             augment=True,
             precision=precision,
+            mosaics=0.5,
         ),
         device="cpu",
         threads=1,
@@ -224,7 +225,7 @@ def main() -> None:
     parser.add_argument("--unlabelled", type=int, default=800)
     parser.add_argument("--labelled", type=int, default=48)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
