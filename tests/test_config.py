@@ -47,7 +47,8 @@ KEYS |= {("checkpoints", "rcgrad"): {}, ("training", "init", "flowgrad-ic"): {},
 RCGRAD_MODEL = get_model("rcgrad")
 LISTS = {("models",), ("protocols",), ("training", "methods"), ("plugins",), ("metrics",)}
 MAPS = {place[:end] for place in KEYS for end in range(1, len(place))}
-OPTIONAL = {("container",), ("reference",), ("training", "root"), ("dataset", "split"), ("flow", "weights")}
+OPTIONAL = {("container",), ("reference",), ("training", "root"), ("training", "labels"), ("dataset", "split")}
+OPTIONAL |= {("flow", "weights")}
 """Keys that may be there without a value."""
 OURS_TO_KNOW = ("constrained", "instance of", "pydantic", "nonetype", "<class", "union", "literal", "lax-or-strict")
 OURS_TO_KNOW += ("config", "validat", "input should", "dictionary", "str]", "int]", "value error", "function-")
@@ -236,6 +237,7 @@ def test_the_sentence_says_what_to_write(change, told):
 PATHS = {
     "dataset.root": {"dataset": {"root": "PATH"}},
     "training.root": {"training": {"root": "PATH"}},
+    "training.labels": {"training": {"labels": "PATH"}},
     "training.init.rcgrad": {"training": {"init": {"rcgrad": "PATH"}}},
     "checkpoints.rcgrad": {"checkpoints": {"rcgrad": "PATH"}},
     "detector.weights": {"detector": {"weights": "PATH"}},

@@ -25,6 +25,9 @@ class TrainingConfig(Strict):
     root: GivenPath | None = Field(
         None, description="folder of videos to learn from; default: the dataset's clips without annotations"
     )
+    labels: GivenPath | None = Field(
+        None, description="table of the classes that a tagger hears and sees in clips; coarse-to-fine learns from it"
+    )
     methods: list[MethodName] = Field(
         default_factory=trained_by_default,
         description="what the target train makes, besides checkpoints that are 'trained'",

@@ -247,11 +247,13 @@ class Training:
         objective: from a :class:`flowgrad.training.objective.Start` to an ``Objective`` of that module.
         init: where it starts unless the configuration says otherwise: ``imagenet``, ``random``, or another model.
         sample: what it learns from.
+        classes: of pseudo labels that it learns from besides (:mod:`flowgrad.training.labels`); 0 where it needs none.
     """
 
     objective: Code
     init: str = "random"
     sample: SampleSpec = SampleSpec()
+    classes: int = 0
 
 
 @dataclass(frozen=True)

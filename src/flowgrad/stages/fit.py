@@ -22,6 +22,7 @@ from flowgrad.models.layout import CheckpointLayout
 from flowgrad.schemas.training_clips import OFFERED, USED
 from flowgrad.shard import file_sha256
 from flowgrad.training.checkpointing import save
+from flowgrad.training.labels import read_labels
 from flowgrad.training.loop import Schedule, fit
 from flowgrad.training.objective import Objective, Start
 from flowgrad.training.samples import SampleSet
@@ -36,6 +37,8 @@ def run(
     layout: CheckpointLayout | None,
     samples_in: Sequence[Path],
     clips_in: Path,
+    labels_in: Path | None = None,
+    classes: int = 0,
     start: Start,
     schedule: Schedule,
     device: str,
@@ -55,6 +58,8 @@ def run(
         layout: of its checkpoint.
         samples_in: what stage ``samples`` wrote.
         clips_in: what rule ``training_clips`` wrote.
+        labels_in: table of pseudo labels, where the model learns from ``classes`` of them.
+        classes: how many; 0 where it learns from none.
         start: where it starts.
         schedule: how.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -74,7 +79,8 @@ def run(
     torch.set_num_threads(threads)
     clips = artifacts.read_table(clips_in, OFFERED)
     used = clips[clips["status"] == USED]
-    samples = SampleSet(samples_in, used["video"], dict(zip(used["video"], used["place"], strict=True)))
+    labels = read_labels(labels_in, classes) if labels_in is not None and classes else None
+    samples = SampleSet(samples_in, used["video"], dict(zip(used["video"], used["place"], strict=True)), labels)
     torch.manual_seed(schedule.seed)
     learnt: Objective = implementation("training", objective)(start)
 
@@ -82,7 +88,8 @@ def run(
         log.info("%s", words)
         print(f"{learnt.name}: {words}", file=sys.stderr, flush=True)  # noqa: T201
 
-    say(f"{len(samples.clips)} clips, {len(clips) - len(samples.clips)} left out ({clips_in})")
+    bare = "" if labels is None else f", {len(used) - len(samples.clips)} of them without labels"
+    say(f"{len(samples.clips)} clips, {len(clips) - len(samples.clips)} left out{bare} ({clips_in})")
     # other code, settings, clips or start: another training, which must not go on from this one's state
     shapes = {clip: samples.length(clip) for clip in samples.clips}
     facts = [identity, samples.sources, samples.places, shapes, start.file and file_sha256(start.file)]

@@ -5,6 +5,8 @@ The papers name none ("no augmentation" in RCGrad's code), so it is off by defau
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -56,7 +58,7 @@ def augmented(samples: Samples, generator: torch.Generator) -> Samples:
     audio = torch.cat((audio[:, :1], audio[:, 1:] + dull * audio[:, :-1]), dim=1)
     noise = torch.randn(audio.shape, generator=generator).to(audio.device)
     audio = audio + noise * audio.std(dim=1, keepdim=True) * drawn(0, LOUDEST_NOISE, 1)
-    return Samples(frame.clamp(0, 1), flow, audio)
+    return replace(samples, frame=frame.clamp(0, 1), flow=flow, audio=audio)
 
 
 def _sampled(x: Tensor, grid: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 from flowgrad.errors import InputError
 from flowgrad.training.augment import augmented
 from flowgrad.training.data import Batch
+from flowgrad.training.labels import KINDS
 from flowgrad.training.objective import MOSAIC, Objective, Samples
 
 SMALLEST_LEARNING_RATE = 1e-6
@@ -123,7 +124,8 @@ def samples_of(batch: Batch) -> Samples:
     flow = batch["flow"].float() if "flow" in batch else None
     if flow is not None and flow.ndim == 3:
         flow = flow.unsqueeze(1)
-    return Samples(batch["frame"].permute(0, 3, 1, 2).float() / 255, flow, batch["audio"])
+    labels = {kind: batch[f"label_{kind}"] for kind in KINDS if f"label_{kind}" in batch}
+    return Samples(batch["frame"].permute(0, 3, 1, 2).float() / 255, flow, batch["audio"], labels)
 
 
 def _joined(parts: Any) -> Tensor:

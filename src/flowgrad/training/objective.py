@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,12 +50,14 @@ class Samples:
         flow: (N, 1, 224, 224) float, its magnitude in native pixels per 1/8 s; or (N, 2, 224, 224), its components
             right and down; None where the model learns from none.
         audio: (N, samples) float in [-1, 1], centred on the frame.
+        labels: by kind, ``audio`` and ``frames``, (N, classes) float in [0, 1]; empty where the model learns from none.
         mosaics: the encoders are shown four frames in one picture, two by two; N is a multiple of four.
     """
 
     frame: Tensor
     flow: Tensor | None
     audio: Tensor
+    labels: Mapping[str, Tensor] = field(default_factory=dict)
     mosaics: bool = False
 
 

@@ -22,6 +22,7 @@ from flowgrad import artifacts
 from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.models.base import SampleSpec
 from flowgrad.models.inputs import window_length
+from flowgrad.training.labels import Labels
 
 KIND = "samples"
 
@@ -34,11 +35,15 @@ class Sample:
         frame: (S, S, 3) uint8 RGB.
         flow: (224, 224) or (2, 224, 224) float16, native pixels per 1/8 s; None where the spec has none.
         audio: (samples,) float32, mono.
+        label_audio: (classes,) float32 in [0, 1]; None where the model learns from none.
+        label_frames: the same, of what is seen.
     """
 
     frame: npt.NDArray[np.uint8]
     flow: npt.NDArray[np.float16] | None
     audio: npt.NDArray[np.float32]
+    label_audio: npt.NDArray[np.float32] | None = None
+    label_frames: npt.NDArray[np.float32] | None = None
 
     @property
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -81,15 +86,22 @@ class SampleSet:
         files: what stage ``samples`` wrote, all of one spec.
         only: the clips of the set; None for all.
         places: of the clips (:func:`split`).
+        labels: pseudo labels of the clips; clips without any are no part of the set then.
 
     Files are opened when first read, and again in every process: an HDF5 handle does not survive a fork.
     """
 
     def __init__(
-        self, files: Iterable[Path], only: Iterable[str] | None = None, places: Mapping[str, str] | None = None
+        self,
+        files: Iterable[Path],
+        only: Iterable[str] | None = None,
+        places: Mapping[str, str] | None = None,
+        labels: Labels | None = None,
     ):
-        self.places = dict(places or {})
+        self.places, self.labels = dict(places or {}), labels
         wanted = None if only is None else set(only)
+        if labels is not None:
+            wanted = set(labels) if wanted is None else wanted & set(labels)
         self.sources: dict[str, str] = {}
         self._files: dict[str, Path] = {}
         self._rows: dict[str, npt.NDArray[np.int64]] = {}
@@ -145,7 +157,8 @@ class SampleSet:
         audio = np.pad(audio, (0, length - len(audio)))
         one = slice(row, row + 1)
         flow = artifact.read(clip, "flow", one)[0] if self.spec.flow != "none" else None
-        return Sample(artifact.read(clip, "rgb", one)[0], flow, audio)
+        labels = self.labels[clip] if self.labels is not None else {}
+        return Sample(artifact.read(clip, "rgb", one)[0], flow, audio, labels.get("audio"), labels.get("frames"))
 
     def _artifact(self, path: Path) -> artifacts.ArtifactReader:
         if self._process != os.getpid():

@@ -20,13 +20,14 @@ from flowgrad.models.registry import get_model, trainable
 from flowgrad.plan import Plan
 from flowgrad.provenance import code_digest
 from flowgrad.shard import PlannedClip, file_sha256, read_shard
+from flowgrad.training.labels import read_labels
 from flowgrad.training.samples import split, too_few, windows_of
 from flowgrad.weights import trained_checkpoint
 
 IMAGENET = "resnet18-f37072fd.pth"
 FIT = "flowgrad.stages.fit"
 FIT_DETECTOR = "flowgrad.stages.fit_detector"
-NOT_SCHEDULE = {"detector_epochs", "root", "methods", "init", "threads", "gpus", "frames_per_second"}
+NOT_SCHEDULE = {"detector_epochs", "root", "labels", "methods", "init", "threads", "gpus", "frames_per_second"}
 
 
 def starts(method: str) -> list[str]:
@@ -100,6 +101,7 @@ def training_problems(config: Config) -> list[str]:
     """Return why nothing can be learnt from the clips that are named, one sentence each."""
     dataset = training_dataset(config)
     found = [problem.replace("dataset.root", "training.root") for problem in dataset.problems()]
+    found += _label_problems(config)
     if found:
         return found
     names = [clip.name for clip in dataset.clips()]
@@ -113,10 +115,31 @@ def training_problems(config: Config) -> list[str]:
     ]
 
 
+def _trained(config: Config) -> list[str]:
+    """Return the models that this run may train."""
+    named = [name for name, file in config.checkpoints.items() if file == TRAINED]
+    return sorted({*config.training.methods, *(name for name in named if name in trainable())})
+
+
+def _label_problems(config: Config) -> list[str]:
+    """Return why the pseudo labels that models learn from cannot be had, one sentence each."""
+    table, found = config.training.labels, []
+    for method in _trained(config):
+        classes = declared(method).classes
+        if classes and table is None:
+            found.append(f"training.labels: {method} learns from pseudo labels of {classes} classes; give a table")
+        elif classes and table is not None:
+            try:
+                read_labels(table, classes)
+            except InputError as error:
+                found.append(f"training.labels: {error}")
+    return found
+
+
 def _street_problems(config: Config, names: list[str]) -> list[str]:
     """Return why streets that are not rendered yet do not do to learn from; of other clips the length is not known."""
     training, seconds = config.training, config.streets.settings().seconds
-    needed = max(declared(method).sample.seconds for method in training.methods)
+    needed = max(declared(method).sample.seconds for method in _trained(config))
     windows = windows_of(seconds, needed)
     if not windows:
         return [f"streets.seconds: {seconds:g} s hold no window of {needed:g} s to learn from; raise it"]
@@ -212,7 +235,9 @@ class TrainingRun:
         named = self.config.training.init_of(method)
         kind = named if named in starts(method) else "file"
         code = code_digest(FIT, module_of(declared(method).objective))
-        return {"code": code, "start": [kind, known]} | settings
+        table = self._labels(method)
+        labels = {} if table is None else {"labels": file_sha256(table)}
+        return {"code": code, "start": [kind, known]} | labels | settings
 
     def fit_settings(self, method: str) -> dict[str, Any]:
         """Return the arguments of stage ``fit`` that say what is trained and how."""
@@ -227,10 +252,15 @@ class TrainingRun:
         return {
             "identity": self.train_params(method),
             "objective": model.objective,
+            "labels_in": self._labels(method),
+            "classes": model.classes,
             "layout": _weights(method).layout,
             "start": Start(kind, start_file(self.config, method), training.width, training.compare),
             "schedule": Schedule(**training.model_dump(exclude={*NOT_SCHEDULE, "width", "compare"})),
         }
+
+    def _labels(self, method: str) -> Path | None:
+        return self.config.training.labels if declared(method).classes else None
 
     @property
     def memory_mb(self) -> int:
