@@ -91,8 +91,29 @@ class ThresholdRule:
 
     Attributes:
         name: as under ``threshold`` of a protocol.
-        mask: ``(maps (N, H, W) float32, value of map_threshold) -> (N, H, W) bool``.
+        mask: ``(maps (N, H, W) float32, value of map_threshold) -> (N, H, W) bool``; one that needs the truth is given
+            it as a third argument, (N, H, W) float32 in [0, 1], all 0 for an item without.
+        needs_truth: whether it asks the truth, how large it is say. What it gives is then no prediction: it says how
+            good a map would be if that were known.
     """
 
     name: str
-    mask: Callable[[npt.NDArray[Any], float], Masks]
+    mask: Callable[..., Masks]
+    needs_truth: bool = False
+
+    def apply(self, maps: npt.NDArray[Any], value: float, truth: npt.NDArray[Any] | None) -> Masks:
+        """Return what counts as predicted.
+
+        Args:
+            maps: (N, H, W).
+            value: ``map_threshold`` of the protocol.
+            truth: (N, H, W) in [0, 1]; None where there is none, which a rule that needs it refuses.
+
+        Raises:
+            ValueError: the rule needs the truth, and there is none.
+        """
+        if not self.needs_truth:
+            return self.mask(maps, value)
+        if truth is None:
+            raise ValueError(f"threshold {self.name}: needs the truth, and there is none")
+        return self.mask(maps, value, truth)
