@@ -83,7 +83,7 @@ def test_entries_redo_nothing(clone):
         '        Estimator("new", "x:y"),\n        Estimator("dis"',
     )
     edit(clone, "evaluation/registry.py", "(CIOU, SUCC", '(Metric("new", len, ("new",), len), CIOU, SUCC')
-    edit(clone, "evaluation/registry.py", "(FIXED, MEDIAN)", '(FIXED, MEDIAN, ThresholdRule("new", max))')
+    edit(clone, "evaluation/registry.py", "RULES = (FIXED", 'RULES = (ThresholdRule("new", max), FIXED')
     (clone / "src/flowgrad/datasets/new.py").write_text("")
     edit(clone, "datasets/urbansas.py", "import os\n", "import os\n\nUNUSED = 1\n")
     assert nothing_to_do(clone)

@@ -13,6 +13,7 @@ from PIL import Image
 from test_generated import SIZE, moving_square
 
 from flowgrad import media
+from flowgrad.evaluation.thresholds import ADAPTIVE, FIXED
 from flowgrad.figures.boxes import with_boxes
 from flowgrad.figures.overlay import overlay
 from flowgrad.figures.sheet import CELL, GAP, LINE, Cell, fitted, sheet, shortened
@@ -131,6 +132,16 @@ def test_moving_boxes_are_bright_and_standing_ones_dim(tmp_path):
         assert has(cell(drawn, row, 1), BRIGHT) == bright
         assert has(cell(drawn, row, 1), DIM) == dim
     assert drawn.shape[0] == 2 * GAP + LINE + 3 * (SMALL[1] + LINE + GAP), "a clip whose video went away has no row"
+
+
+def test_the_outline_of_a_rule_that_needs_the_truth_is_made_with_it():
+    """The truth is as large as a map, the picture as the sheet; where there is no truth there is no outline."""
+    rising = np.arange(90 * 160, dtype=np.float32).reshape(1, 90, 160)
+    truth = np.zeros((224, 224), np.float32)
+    truth[:, :56] = 1
+    assert pictures._counted(ADAPTIVE, 0.5, truth, rising).sum() == 90 * 160 // 4 - 1
+    assert not pictures._counted(ADAPTIVE, 0.5, None, rising).any()
+    assert pictures._counted(FIXED, 0.5, None, rising).any()
 
 
 def test_a_shard_without_pictures_has_a_sheet_that_says_so(tmp_path):

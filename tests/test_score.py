@@ -12,8 +12,9 @@ import pytest
 
 from flowgrad import artifacts
 from flowgrad.datasets.base import Annotations, Box, SoundEvent
+from flowgrad.evaluation.base import ThresholdRule
 from flowgrad.evaluation.registry import METRICS
-from flowgrad.evaluation.thresholds import FIXED
+from flowgrad.evaluation.thresholds import ADAPTIVE, FIXED
 from flowgrad.models.registry import MODELS
 from flowgrad.models.rows import Row
 from flowgrad.protocols import PAPER, RELEASED, Protocol
@@ -42,6 +43,7 @@ def run_stage(
     protocol: Protocol,
     metrics: Sequence[str],
     made: Mapping[tuple[str, str], Path],
+    threshold: ThresholdRule = FIXED,
 ) -> pd.DataFrame:
     """Score what lies in the folder; the long table."""
     score.run(
@@ -49,7 +51,7 @@ def run_stage(
         annotations_in=folder / "known.json",
         rows=[row_of(model, protocol) for model in models],
         protocols={"rules": protocol},
-        thresholds=dict.fromkeys(made, FIXED),
+        thresholds=dict.fromkeys(made, threshold),
         metrics=[METRICS[name] for name in metrics],
         maps_in=made,
         detections_in={"rules": folder / "boxes.csv"},
@@ -68,6 +70,7 @@ def scored(
     sound_s: float | None = 9.0,
     maps: Mapping[int, np.ndarray] | None = None,
     detections: Sequence[tuple[int, tuple[float, float, float, float], int]] = (),
+    threshold: ThresholdRule = FIXED,
 ) -> Found:
     """Score one clip; ``boxes`` and ``maps`` by frame, ``detections`` as (frame, corners, moving)."""
     known = Annotations(
@@ -89,7 +92,7 @@ def scored(
             group.append(
                 frame=np.array(list(maps or {}), np.int32), maps=np.array(list((maps or {}).values()), np.float16)
             )
-    table = run_stage(folder, models, protocol, ["ciou"], made)
+    table = run_stage(folder, models, protocol, ["ciou"], made, threshold)
     assert list(table) == ["model", "protocol", "video", "frame", "time_s", "metric", "value", "status"]
     assert set(table["metric"]) <= {"ciou"}
     assert (table["time_s"] == table["frame"] / 8).all()
@@ -103,6 +106,20 @@ def columns(until: int, value: float = 1.0) -> np.ndarray:
     found = np.zeros((SIDE, SIDE), np.float16)
     found[:, :until] = value
     return found
+
+
+def test_a_rule_that_needs_the_truth_is_shown_that_of_each_item(tmp_path):
+    """Of a map that falls from left to right it takes the columns of the truth but for one pixel; of boxes nothing."""
+    falling = np.broadcast_to(np.arange(SIDE, 0, -1, dtype=np.float32), (SIDE, SIDE)).copy()
+    falling += np.linspace(0, 0.4, SIDE, dtype=np.float32)[:, None]
+    maps = dict.fromkeys((0, 4), falling.astype(np.float16))
+    boxes = {0: LEFT, 4: (0.0, 0.0, 56.0, 224.0)}
+    found = scored(tmp_path, boxes, ["flow", "whole-frame"], maps=maps, threshold=ADAPTIVE)
+    assert found["flow", 0][0] > 0.95
+    assert found["flow", 4][0] > 0.95
+    assert found["whole-frame", 4] == (0.25, "ok")
+    fixed = scored(tmp_path, boxes, ["flow"], maps=maps)
+    assert fixed["flow", 4][0] == pytest.approx(0.5, abs=0.02)
 
 
 def test_every_one_of_seventy_frames_has_its_own_value(tmp_path):

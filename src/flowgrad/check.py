@@ -199,7 +199,11 @@ def _check_metrics(config: Config, findings: Findings) -> None:
     for name in config.metrics:
         if name not in METRICS.built_in:
             try:
-                METRICS[name].figures([np.array([0.25, 0.5]), np.array([1.0])])
+                metric = METRICS[name]
+                some = [np.array([0.25, 0.5]), np.array([1.0])]
+                # values of others stand beside its own
+                beside = [np.repeat(values[:, None], len(metric.read), axis=1) for values in some]
+                metric.figures(beside if metric.beside else some)
             except InputError as error:
                 findings.problems.append(f"metrics: {error}")
 

@@ -65,9 +65,14 @@ class Threshold(Part):
     threshold: str = Field(
         "own",
         description="own: the rule of each model's own publication (fixed, for Hear The Flow median); or one rule for"
-        " all: fixed, median",
+        " all: fixed, median, top-half, at-least-median, relative, adaptive",
     )
-    map_threshold: float = Field(0.5, gt=0, lt=1, description="rule fixed: a pixel counts when it is >= this")
+    map_threshold: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="rule fixed: a pixel counts when it is >= this; relative: when it is > this share of the highest",
+    )
     normalise_maps: bool = Field(True, description="min-max normalise every map before the threshold")
 
 

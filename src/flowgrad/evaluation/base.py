@@ -43,7 +43,11 @@ class Metric:
         beside: other metrics whose values its summary reads. The values of a clip are then (items, 1 + others), its
             own first; an item stays as long as the first is a number. ``ciou`` is NaN where an item has no truth.
         negatives: whether it reads items without truth, where nothing that is seen sounds; their truth is all 0.
-        means: those of its columns that are the mean of something of each item. Their intervals take less time.
+        by_place: its summary is given the values of each place (:attr:`flowgrad.datasets.base.Clip.place`), those of
+            its clips one after the other, in place of the values of each clip: what is said of one picture by several
+            clips, each with a sound of its own, then comes together.
+        means: those of its columns that are the mean of something of each item, or of each place where it is given
+            these. Their intervals take less time.
         bounds: the least and the greatest value of its figures; infinite where there is none.
     """
 
@@ -53,6 +57,7 @@ class Metric:
     summarise: Callable[[Sequence[Values]], Mapping[str, float]]
     beside: tuple[str, ...] = ()
     negatives: bool = False
+    by_place: bool = False
     means: tuple[str, ...] = ()
     bounds: tuple[float, float] = (0.0, 1.0)
 
@@ -91,8 +96,29 @@ class ThresholdRule:
 
     Attributes:
         name: as under ``threshold`` of a protocol.
-        mask: ``(maps (N, H, W) float32, value of map_threshold) -> (N, H, W) bool``.
+        mask: ``(maps (N, H, W) float32, value of map_threshold) -> (N, H, W) bool``; one that needs the truth is given
+            it as a third argument, (N, H, W) float32 in [0, 1], all 0 for an item without.
+        needs_truth: whether it asks the truth, how large it is say. What it gives is then no prediction: it says how
+            good a map would be if that were known.
     """
 
     name: str
-    mask: Callable[[npt.NDArray[Any], float], Masks]
+    mask: Callable[..., Masks]
+    needs_truth: bool = False
+
+    def apply(self, maps: npt.NDArray[Any], value: float, truth: npt.NDArray[Any] | None) -> Masks:
+        """Return what counts as predicted.
+
+        Args:
+            maps: (N, H, W).
+            value: ``map_threshold`` of the protocol.
+            truth: (N, H, W) in [0, 1]; None where there is none, which a rule that needs it refuses.
+
+        Raises:
+            ValueError: the rule needs the truth, and there is none.
+        """
+        if not self.needs_truth:
+            return self.mask(maps, value)
+        if truth is None:
+            raise ValueError(f"threshold {self.name}: needs the truth, and there is none")
+        return self.mask(maps, value, truth)

@@ -54,16 +54,22 @@ def replicated(metric: Metric, places: Sequence[Place]) -> Replicated:
     Raises:
         InputError: the metric's summary fails, or a figure that it calls a mean is none.
     """
+    if metric.by_place:
+        places = [[np.concatenate(place)] for place in places]
     figures = metric.figures([clip for place in places for clip in place])
     replicates: dict[str, Floats] = {}
     if metric.means:
         groups = pooled(places, MEAN_GROUPS)
         of_group = [metric.figures(group) for group in groups]
-        counts = np.array([sum(map(len, group)) for group in groups], np.float64)
+        # how many values a group's mean is of
+        counts = np.array([len(group) if metric.by_place else sum(map(len, group)) for group in groups], np.float64)
         for column in metric.means:
             sums = counts * [made[column] for made in of_group]
             if abs(sums.sum() / counts.sum() - figures[column]) > 1e-6:
-                raise InputError(f"metric {metric.name}: {column} is no mean over items; leave it out of means")
+                raise InputError(
+                    f"metric {metric.name}: {column} is no mean over {'places' if metric.by_place else 'items'};"
+                    " leave it out of means"
+                )
             if len(groups) > 1:
                 replicates[column] = (sums.sum() - sums) / (counts.sum() - counts)
     others = [column for column in metric.columns if column not in metric.means]

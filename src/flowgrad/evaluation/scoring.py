@@ -39,4 +39,8 @@ def score(
     if name not in THRESHOLDS:
         raise InputError(f"unknown threshold {name!r}: use one of {OWN}, {', '.join(THRESHOLDS)}")
     values = normalise(maps) if rules.normalise_maps else np.asarray(maps)
-    return ciou(THRESHOLDS[name].mask(values, rules.map_threshold), ground_truth)
+    if np.shape(ground_truth) != np.shape(maps):
+        raise ValueError(
+            f"maps and ground_truth: expected one shape, got {np.shape(maps)} and {np.shape(ground_truth)}"
+        )
+    return ciou(THRESHOLDS[name].apply(values, rules.map_threshold, ground_truth), ground_truth)

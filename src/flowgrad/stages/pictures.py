@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -55,6 +56,8 @@ class _Moment:
     time_s: float
     truth: Boxes = ()
     scores: Mapping[str, str] | None = None
+    mask: npt.NDArray[np.float32] | None = None
+    """(224, 224) in [0, 1], the truth that the scores are made with."""
 
 
 @dataclass(frozen=True)
@@ -150,11 +153,12 @@ def _scored(
         size = row.width, row.height
         known = annotations.get(row.video, Annotations())
         for number, truth in scored_items(known, protocol.ground_truth, size).items():
-            area = float(truth_mask(known, truth, size, protocol.boxes.box_raster).sum())
+            mask = truth_mask(known, truth, size, protocol.boxes.box_raster)
+            area = float(mask.sum())
             if area > best and (row.video, number) in by_frame:
                 best = area
                 words = {one.model: _words(one.value, one.status) for one in by_frame[row.video, number].itertuples()}
-                moments[row.video] = _Moment(row.video, number, _time(row, number), truth, words)
+                moments[row.video] = _Moment(row.video, number, _time(row, number), truth, words, mask)
     return moments
 
 
@@ -202,15 +206,23 @@ def _row(
         elif row.model.gives == "boxes":
             cells.append(Cell(with_boxes(small, row.model.own_boxes(*size), size, BRIGHT), caption))
         elif (found := _map(sources.maps[row.name], moment)) is not None:
-            counted = partial(_counted, thresholds[row.name], rules.map_threshold)
+            counted = partial(_counted, thresholds[row.name], rules.map_threshold, moment.mask)
             cells.append(Cell(overlay(small, found, counted, rules.normalise_maps), caption))
         else:
             cells.append(Cell(small, caption or "no map"))
     return cells
 
 
-def _counted(rule: ThresholdRule, threshold: float, maps: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    return rule.mask(maps, threshold)
+def _counted(
+    rule: ThresholdRule, threshold: float, mask: npt.NDArray[np.float32] | None, maps: npt.NDArray[np.float32]
+) -> npt.NDArray[np.bool_]:
+    """Return what counts in maps (1, H, W); nothing where the rule needs a truth that there is not."""
+    if rule.needs_truth and mask is None:
+        return np.zeros(maps.shape, np.bool_)
+    truth = None
+    if mask is not None:
+        truth = cv2.resize(mask, maps.shape[:0:-1], interpolation=cv2.INTER_NEAREST)[None]
+    return rule.apply(maps, threshold, truth)
 
 
 def _map(reader: artifacts.ArtifactReader, moment: _Moment) -> npt.NDArray[np.float32] | None:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from flowgrad import artifacts
-from flowgrad.constants import FRAMES_PER_SECOND
+from flowgrad.constants import FRAMES_PER_SECOND, MAP_SIZE
 from flowgrad.datasets.stored import read_annotations
 from flowgrad.errors import InputError
 from flowgrad.evaluation.base import Metric, Prediction, ThresholdRule, Values
@@ -200,7 +200,7 @@ def _score(
         batch = numbers[start : start + BATCH]
         truth = np.stack([mask(number) for number in batch])
         for row in applicable:
-            prediction, statuses = _predicted(row, clip, batch, every, sources, thresholds)
+            prediction, statuses = _predicted(row, clip, batch, every, sources, thresholds, truth)
             values = np.stack([_values(metric, prediction, truth) for metric in metrics], axis=1)
             for place, number in enumerate(batch):
                 status = statuses[place] or "ok"
@@ -223,8 +223,8 @@ def _negatives(
     scored: Scored = {}
     for start in range(0, len(numbers), BATCH):
         batch = numbers[start : start + BATCH]
-        prediction, _ = _predicted(row, clip, batch, frozenset(numbers), sources, thresholds)
-        truth = np.zeros_like(prediction.maps)
+        truth = np.zeros((len(batch), MAP_SIZE, MAP_SIZE), np.float32)
+        prediction, _ = _predicted(row, clip, batch, frozenset(numbers), sources, thresholds, truth)
         nothing = np.full(len(batch), np.nan)
         values = [_values(metric, prediction, truth) if metric.negatives else nothing for metric in metrics]
         scored |= {number: (value.tolist(), NEGATIVE) for number, value in zip(batch, np.stack(values, 1), strict=True)}
@@ -239,8 +239,8 @@ def _values(metric: Metric, prediction: Prediction, truth: Masks) -> Values:
     return values
 
 
-def _masked(rule: ThresholdRule, maps: Masks, value: float) -> npt.NDArray[np.bool_]:
-    masks = np.asarray(rule.mask(maps, value))
+def _masked(rule: ThresholdRule, maps: Masks, value: float, truth: Masks | None = None) -> npt.NDArray[np.bool_]:
+    masks = np.asarray(rule.apply(maps, value, truth))
     if masks.shape != maps.shape or masks.dtype != np.bool_:
         raise InputError(
             f"threshold {rule.name}: expected masks {maps.shape} bool, it gives {masks.shape} {masks.dtype}"
@@ -276,14 +276,18 @@ def _predicted(
     every: frozenset[int],
     sources: _Sources,
     thresholds: Mapping[tuple[str, str], ThresholdRule],
+    truth: Masks,
 ) -> tuple[Prediction, list[str | None]]:
-    """Return what a row says of some items, and what is open about each (None where nothing is)."""
+    """Return what a row says of some items, and what is open about each (None where nothing is).
+
+    Only a threshold rule that needs the truth is shown it; boxes have no rule.
+    """
     reader = sources.maps[row.name]
     if reader is not None:
         raw = reader.rows(clip.name, "maps", numbers).astype(np.float32)
         rules = sources.protocol.threshold
         maps = normalise(raw) if rules.normalise_maps else raw
-        masks = _masked(thresholds[row.name, row.protocol], maps, rules.map_threshold)
+        masks = _masked(thresholds[row.name, row.protocol], maps, rules.map_threshold, truth)
         flat = raw.reshape(len(raw), -1)
         constant: list[bool] = [bool(row.max() == row.min()) for row in flat]
         empty = [not mask.any() for mask in masks]

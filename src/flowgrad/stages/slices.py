@@ -146,9 +146,12 @@ def run(
 
 
 def sliced(metrics: Sequence[Metric]) -> list[Metric]:
-    """Return the metrics that have figures of slices: those that read items with truth alone."""
+    """Return the metrics that have figures of slices: those that read items with truth alone, and need no whole place.
+
+    The items of a slice are some of a place's: what is said of a picture would be said of a part of its sources.
+    """
     negative = {metric.name for metric in metrics if metric.negatives}
-    return [metric for metric in metrics if not negative & {metric.name, *metric.read}]
+    return [metric for metric in metrics if not (metric.by_place or negative & {metric.name, *metric.read})]
 
 
 def slice_columns(metrics: Sequence[Metric]) -> list[str]:

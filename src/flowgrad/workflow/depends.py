@@ -174,7 +174,10 @@ def summary(run: Run) -> dict[str, Any]:
     return {
         "code": code_digest(TABLES, *modules),
         "rows": [(row.name, row.protocol) for row in run.table],
-        "metrics": [(metric.name, named(metric.summarise), metric.means, metric.bounds) for metric in run.metrics],
+        "metrics": [
+            (metric.name, named(metric.summarise), metric.by_place, metric.means, metric.bounds)
+            for metric in run.metrics
+        ],
         "reference": run.config.reference,
     }
 
