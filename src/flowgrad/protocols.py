@@ -64,10 +64,12 @@ class Threshold(Part):
 
     threshold: str = Field(
         "own",
-        description="own: the rule of each model's own publication (fixed, for Hear The Flow median); or one rule for"
-        " all: fixed, median",
+        description="own: the rule of each model's own publication (fixed; Hear The Flow: median, Coarse to Fine:"
+        " relative); or one rule for all: fixed, median, relative",
     )
-    map_threshold: float = Field(0.5, gt=0, lt=1, description="rule fixed: a pixel counts when it is >= this")
+    map_threshold: float = Field(
+        0.5, gt=0, lt=1, description="rule fixed: a pixel counts when it is >= this; relative: above this share"
+    )
     normalise_maps: bool = Field(True, description="min-max normalise every map before the threshold")
 
 
