@@ -102,6 +102,8 @@ def narrow_networks(folder: Path) -> None:
     """Write seeded networks, a quarter as wide, in the layout and under the names of the published files."""
     import torch
 
+    from flowgrad.models.coarse_to_fine.layout import Sizes
+    from flowgrad.models.coarse_to_fine.network import CoarseToFineNetwork
     from flowgrad.models.rcgrad.encoders import build_encoders
     from flowgrad.models.registry import get_model
 
@@ -109,6 +111,7 @@ def narrow_networks(folder: Path) -> None:
     for name in ("rcgrad", "flowgrad-ic", "flowgrad-en"):
         state = build_encoders(name, 16).state_dict()
         torch.save(state if name == "rcgrad" else {"state_dict": state}, folder / get_model(name).weights.file)
+    torch.save(CoarseToFineNetwork(Sizes.of_width(16)).state_dict(), folder / get_model("coarse-to-fine").weights.file)
 
 
 @pytest.fixture(scope="module")

@@ -130,7 +130,7 @@ def load_model(
 
     Args:
         name: any model that makes maps: ``flow``, ``rcgrad``, ``flowgrad-h``, ``flowgrad-ic``, ``flowgrad-en``,
-            ``hear-the-flow``, or one of your own.
+            ``hear-the-flow``, ``coarse-to-fine``, or one of your own.
         checkpoint: file in the published layout; RCGrad's for ``flowgrad-h``; none for ``flow``.
         protocol: ``paper``, ``released`` or a :class:`flowgrad.protocols.Protocol`.
         device: ``auto``, ``cpu`` or ``cuda``.

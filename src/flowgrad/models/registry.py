@@ -8,6 +8,8 @@ from __future__ import annotations
 from flowgrad.errors import InputError
 from flowgrad.models import presets
 from flowgrad.models.base import Model, SampleSpec, Training, Weights
+from flowgrad.models.coarse_to_fine.layout import LAYOUT as C2F
+from flowgrad.models.coarse_to_fine.presets import PRESETS as C2F_PRESETS
 from flowgrad.models.hear_the_flow.layout import LAYOUT as HTF
 from flowgrad.models.hear_the_flow.presets import PRESETS as HTF_PRESETS
 from flowgrad.models.rcgrad.layout import layout_of
@@ -21,6 +23,7 @@ _MOTION = "flowgrad.models.motion"
 _RCGRAD, _LEARNT = "flowgrad.models.rcgrad.model", "flowgrad.models.rcgrad.objective"
 _JOINED, _HTF = f"{_RCGRAD}:joined", "flowgrad.models.hear_the_flow.model"
 _VCS = "flowgrad.models.visual_context.model"
+_C2F = "flowgrad.models.coarse_to_fine.model"
 _LFS = "models/ of github.com/rrrajjjj/flowgrad (Git LFS)"
 _RC_RELEASE = "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization"
 _RC_WEIGHTS = Weights("rcgrad", "rc_grad.pt", _RC_RELEASE, layout_of("rcgrad"))
@@ -28,6 +31,8 @@ _IC_WEIGHTS = Weights("flowgrad-ic", "flowgrad_IC.ckpt", _LFS, layout_of("flowgr
 _EN_WEIGHTS = Weights("flowgrad-en", "flowgrad_EN.ckpt", _LFS, layout_of("flowgrad-en"))
 _HTF_WEIGHTS = Weights("hear-the-flow", "htf_flickr.pth", "checkpoints of github.com/denfed/heartheflow", HTF)
 _VCS_WEIGHTS = Weights("visual-context", "visual_context.pth", "not published; train it here", VCS)
+_C2F_SOURCE = "not published; made by new/ of github.com/shvdiwnkozbw/Multi-Source-Sound-Localization"
+_C2F_WEIGHTS = Weights("coarse-to-fine", "c2f_stage_2.pth", _C2F_SOURCE, C2F)
 
 # fmt: off
 _BUILT_IN = (
@@ -48,9 +53,11 @@ _BUILT_IN = (
           training=Training("flowgrad.models.hear_the_flow.objective:HearTheFlow.started", "imagenet",
                             SampleSpec(sample_rate=22050, seconds=3, flow="signed"))),
     Model("visual-context", f"{_VCS}:VisualContext", VCS_PRESETS, weights=_VCS_WEIGHTS,
-          threshold="median", default=False, joined=f"{_VCS}:joined",
+          threshold="at-least-median", default=False, joined=f"{_VCS}:joined",
           training=Training("flowgrad.models.visual_context.objective:VisualContext.started", "random",
                             SampleSpec(sample_rate=24000, seconds=3, flow="none"))),
+    Model("coarse-to-fine", f"{_C2F}:InPipeline", C2F_PRESETS, weights=_C2F_WEIGHTS,
+          threshold="relative", default=False, joined=f"{_C2F}:joined"),
     Model("motion", f"{_MOTION}:load_motion", presets.ROBUST_MOTION),
     Model("rcgrad-motion", f"{_MOTION}:load_times_motion", presets.times_motion("rcgrad")),
     Model("yolo-baseline", presets=presets.ALL_BOXES, gives="boxes"),
