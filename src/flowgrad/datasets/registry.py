@@ -36,6 +36,8 @@ FORMATS: Registry[DatasetFormat] = Registry(
         DatasetFormat("videos", "flowgrad.datasets.videos:Videos", labelled=False),
         DatasetFormat("flickr-soundnet", "flowgrad.datasets.flickr_soundnet:FlickrSoundNet", splits=True),
         DatasetFormat("vggss", "flowgrad.datasets.vggss:Vggss", splits=True),
+        DatasetFormat("is3", "flowgrad.datasets.is3:Is3", splits=True),
+        DatasetFormat("vpo", "flowgrad.datasets.vpo:Vpo", splits=True),
     ),
 )
 

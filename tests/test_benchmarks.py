@@ -1,0 +1,307 @@
+"""The datasets of the field by their published files, by small sets in their layouts, and through the workflow."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import layouts
+import pandas as pd
+import pytest
+
+from flowgrad.config import Config
+from flowgrad.datasets.base import Annotations, Clip, Region, Still
+from flowgrad.datasets.flickr_soundnet import FlickrSoundNet
+from flowgrad.datasets.is3 import Is3
+from flowgrad.datasets.registry import open_dataset
+from flowgrad.datasets.vggss import Vggss
+from flowgrad.datasets.vpo import Vpo
+from flowgrad.evaluation.consensus import consensus
+from flowgrad.evaluation.silent import negative_items
+from flowgrad.evaluation.truth import scored_frames, scored_items
+
+SSL_ALIGN = "formats/kaistmm+SSLalignment"
+
+
+@pytest.fixture
+def published(reference, tmp_path):
+    """Lay a published file into a root, beside what is there."""
+
+    def put(*names: str) -> Path:
+        root = tmp_path / "data"
+        root.mkdir(exist_ok=True)
+        for name in names:
+            shutil.copy(reference / "formats" / name, root)
+        return root
+
+    return put
+
+
+def made(tmp_path: Path, name: str) -> Path:
+    layouts.WRITERS[name](tmp_path, 0)
+    return tmp_path
+
+
+# every format
+
+
+@pytest.mark.parametrize("name", layouts.WRITERS)
+def test_every_small_set_can_be_used(tmp_path, name):
+    """Names are unique and sorted, files are there, what is stored of annotations comes back."""
+    root = made(tmp_path, name)
+    dataset = open_dataset(name, root)
+    assert dataset.problems() == []
+    clips, known = dataset.clips(), dataset.annotations()
+    names = [clip.name for clip in clips]
+    assert names == sorted(set(names))
+    assert all((root / clip.video).is_file() for clip in clips)
+    assert all((root / clip.sound).is_file() for clip in clips if clip.sound)
+    assert known.keys() <= set(names)
+    for one in known.values():
+        assert Annotations.from_json(json.loads(json.dumps(one.to_json()))) == one
+    config = Config.model_validate({"dataset": {"format": name, "root": str(root)}, "models": ["centre-box"]})
+    assert config.dataset.labelled == dataset.labelled
+    if dataset.labelled:
+        assert known
+
+
+# IS3 and VPO
+
+
+def test_published_is3(published):
+    root = published("kaistmm+SSLalignment/synthetic3240_bbox.json")
+    layouts.picture(root / "images/cat_alarmclock_1828_cat.jpg")
+    layouts.sound(root / "audio_wav/cat_alarmclock_1828_cat.wav")
+    dataset = Is3(root)
+    assert dataset.problems() == []
+    clips, known = dataset.clips(), dataset.annotations()
+    assert len(clips) == len(known) == 6480
+    pairs = Counter(clip.place for clip in clips)
+    assert len(pairs) == 3240
+    assert set(pairs.values()) == {2}
+    assert len({one.label for one in known.values()}) == 111
+    here = "cat_alarmclock_1828_cat"
+    there = Clip(here, f"images/{here}.jpg", f"audio_wav/{here}.wav", still=Still(), place="cat_alarmclock_1828")
+    assert [clip for clip in clips if clip.video] == [there]
+    assert known[here].label == "cat"
+    assert dataset.notes() == [
+        "6479 of 6480 clips have no picture in visual_frames or images or frames: accordion_baby_10467_accordion, "
+        "accordion_baby_10467_baby, accordion_cat_10510_accordion, ...",
+        "6479 of 6480 clips have no sound file in audio_wav or audio_waw or audio: accordion_baby_10467_accordion, "
+        "accordion_baby_10467_baby, accordion_cat_10510_accordion, ...",
+    ]
+
+
+def test_boxes_of_is3_cover_the_published_pixels(reference, published):
+    """The published rule: whole pixels of a frame of 224. 61, 115 and 122 are no such fraction in floating point."""
+    root = published("kaistmm+SSLalignment/synthetic3240_bbox.json")
+    layouts.picture(root / "images/cat_alarmclock_1828_cat.jpg")
+    known = Is3(root).annotations()
+    entries = json.loads((reference / SSL_ALIGN / "synthetic3240_bbox.json").read_text())
+    odd = [entry for entry in entries if {61, 115, 122} & set(entry["gt_box"])]
+    assert len(odd) > 50
+    for entry in [*odd[:60], *entries[::200]]:
+        x1, y1, x2, y2 = map(int, entry["gt_box"])
+        truth = consensus(known[Path(entry["image"]).stem].regions, 1)
+        assert truth[y1:y2, x1:x2].all()
+        assert truth.sum() == (y2 - y1) * (x2 - x1)
+
+
+@pytest.mark.parametrize(
+    ("table", "pairs", "pictures", "empty"),
+    [("vpo_ms_bbox", 2157, 1432, 2), ("ms3_box", 320, 64, 29)],
+)
+def test_published_tables_of_vpo(published, table, pairs, pictures, empty):
+    root = published(f"kaistmm+SSLalignment/{table}.json")
+    first = json.loads((root / f"{table}.json").read_text())[1]
+    layouts.picture(root / "/".join(Path(first["image"]).parts[-3 if table == "ms3_box" else -2 :]))
+    layouts.sound(root / "/".join(Path(first["audio"]).parts[-3 if table == "ms3_box" else -2 :]))
+    dataset = Vpo(root)
+    assert dataset.problems() == []
+    clips, known = dataset.clips(), dataset.annotations()
+    assert len(clips) == len(known) == pairs
+    assert len({clip.place for clip in clips}) == pictures
+    assert sum(not one.regions for one in known.values()) == empty
+    assert sum(clip.video is not None for clip in clips) == 1
+    assert sum(clip.sound is not None for clip in clips) == (5 if table == "ms3_box" else 1)
+    if table == "ms3_box":
+        assert [clip.name for clip in clips if clip.video] == ["rq5RDUm2Hnk_1_2"]
+        assert known["rq5RDUm2Hnk_1_5"].regions == (Region(0, 0, 204 / 224, 223 / 224),)
+
+
+def test_one_of_several_tables_of_vpo_is_named(published):
+    root = published("kaistmm+SSLalignment/vpo_ms_bbox.json", "kaistmm+SSLalignment/ms3_box.json")
+    [problem] = Vpo(root).problems()
+    assert problem == (f"{root}: several tables are there: vpo_ms_bbox, ms3_box; name one of them as dataset.split")
+    layouts.picture(root / "visual_frames/000000489267_157452.jpg")
+    assert Vpo(root, "vpo_ms_bbox").problems() == []
+    assert Vpo(root, "vpo_ss_bbox").problems() == [
+        f"vpo_ss_bbox.json is not in {root} and its metadata and lists; it belongs to the dataset"
+    ]
+
+
+BOXED = {"image": "a/x_cat.jpg", "audio": "a/x_cat.wav", "gt_box": [1, 2, 30, 40]}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"gt_box": [1, 2, 30]}, "entry 1 has something else than the numbers x1, y1, x2, y2 under 'gt_box'"),
+        ({"gt_box": [1, 2, 640, 40]},
+         "entry 1 has a box that reaches past the frame of 224 by 224 pixels that boxes are given in"),
+        ({"gt_box": [0.1, 0.2, 0.5, 1.0]},
+         "boxes look like fractions; they are given in pixels of a frame of 224 by 224: multiply them by 224"),
+        ({"image": 3}, "entry 1 has something else than the path of a file under 'image'"),
+        ({"audio": None}, "entry 1 has no key 'audio'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_table_of_pairs_is_said_with_its_place(tmp_path, change, words):
+    entry = {key: value for key, value in {**BOXED, **change}.items() if value is not None}
+    path = tmp_path / "synthetic3240_bbox.json"
+    path.write_text(json.dumps([entry]))
+    assert Is3(tmp_path).problems() == [f"{path}: {words}"]
+
+
+def test_a_pair_that_is_there_twice_is_refused(tmp_path):
+    (tmp_path / "synthetic3240_bbox.json").write_text(json.dumps([BOXED, BOXED]))
+    assert Is3(tmp_path).problems() == [
+        f"{tmp_path}: 'x_cat' is annotated twice, by entry 1 of synthetic3240_bbox.json (x_cat) and entry 2 of "
+        "synthetic3240_bbox.json (x_cat); keep one of them"
+    ]
+
+
+def test_a_list_of_ones_own_takes_some_pairs(tmp_path):
+    root = made(tmp_path, "is3")
+    (root / "mine.csv").write_text("lion_chainsaw_756_lion\nlion_chainsaw_756_chainsaw\n")
+    assert [clip.name for clip in Is3(root, "mine").clips()] == ["lion_chainsaw_756_chainsaw", "lion_chainsaw_756_lion"]
+    (root / "none.csv").write_text("other\n")
+    assert Is3(root, "none").problems() == [f"{root}/none.csv: none of its 1 ids is annotated in {root}: other"]
+
+
+def test_is3_through_the_workflow(tmp_path, workflow):
+    """Rows without a network: the box in the middle against both boxes of each picture, and the whole frame."""
+    root = made(tmp_path / "data", "is3")
+    config = {
+        "dataset": {"format": "is3", "root": str(root)},
+        "models": ["centre-box", "whole-frame"],
+        "protocols": ["paper"],
+        "clips_per_job": 4,
+        "pictures": 0,
+    }
+    run = workflow(config)
+    assert run.status == 0, run.output
+    frames = pd.read_csv(run.folder / "results/metrics/frames.csv")
+    assert Counter(frames["model"]) == {"centre-box": 4, "whole-frame": 4}
+    whole = frames[frames["model"] == "whole-frame"].set_index("video")["ciou"]
+    assert whole["cat_alarmclock_1828_cat"] == pytest.approx(115 * 123 / 224**2, abs=1e-4)
+    assert whole["cat_alarmclock_1828_alarmclock"] == pytest.approx(61 * 115 / 224**2, abs=1e-4)
+    clips = pd.read_csv(run.folder / "results/clips.csv")
+    assert set(clips["place"]) == {"cat_alarmclock_1828", "lion_chainsaw_756"}
+
+
+# pictures with a sound of nothing that they show
+
+
+@pytest.mark.parametrize(
+    ("format_name", "count", "own"), [("flickr", 250, 0), ("vggss", 5158, 379)], ids=["flickr", "vggss"]
+)
+def test_published_lists_of_negatives(published, format_name, count, own):
+    name = f"{format_name}_test_plus_silent"
+    root = published(f"stoneMo+SLAVC/{format_name}_test.csv", f"stoneMo+SLAVC/{name}.csv", "stoneMo+SLAVC/vggss.json")
+    pairs = [line.split(",")[:2] for line in (root / f"{name}.csv").read_text().splitlines()[1:]]
+    if format_name == "flickr":
+        for video, _ in pairs:
+            layouts.xml(root / f"Annotations/{video}.xml")
+        layouts.xml(root / "Annotations/1.xml")
+    layouts.picture(root / f"frames/{pairs[0][0]}.jpg")
+    layouts.sound(root / f"audio/{pairs[0][1]}.wav")
+    dataset = (FlickrSoundNet if format_name == "flickr" else Vggss)(root, name)
+    assert dataset.problems() == []
+    clips, known = dataset.clips(), dataset.annotations()
+    assert len(clips) == len(known) == 2 * count
+    negatives = {clip.name: clip for clip in clips if known[clip.name].negative}
+    assert len(negatives) == count
+    assert negatives.keys() == {f"{video}+{audio}" for video, audio in pairs}
+    first = negatives["+".join(pairs[0])]
+    assert (first.video, first.sound) == (f"frames/{pairs[0][0]}.jpg", f"audio/{pairs[0][1]}.wav")
+    assert first.place == pairs[0][0], "its picture may be that of a clip that sounds: they count together"
+    assert sum(video == audio for video, audio in pairs) == own
+    assert f"{count} of {2 * count} clips are negatives: nothing that is seen sounds" in dataset.notes()
+
+
+def test_a_still_in_which_nothing_sounds_is_an_item_without_truth():
+    from flowgrad.protocols import BUILT_IN
+
+    rules = next(iter(BUILT_IN.values())).ground_truth
+    silent = Annotations(negative=True)
+    assert silent.of_still
+    assert scored_items(silent, rules) == {}
+    assert list(scored_frames(silent, rules)) == []
+    assert negative_items(silent, frames=1) == [0]
+    assert negative_items(silent, frames=0) == []
+    assert negative_items(Annotations(regions=(Region(0, 0, 1, 1),)), frames=1) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("video,audio,label\na,b,sounding\n", "line 2, column 'label' is 'sounding', where 'non-sounding' is expected"),
+        ("video,audio,label\na,b,non-sounding\na.jpg,b.wav,non-sounding\n",
+         "line 3 pairs 'a' with 'b', as line 2 does; keep one of them"),
+        ("video,audio\na,b\n", "column 'label' is missing (the file has video, audio)"),
+        ("video,audio,label\na,,non-sounding\n", "line 2, column 'audio' is empty"),
+        ("video,audio,label\n", "is empty; a list has an id a line"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_list_of_negatives_is_said_with_its_place(tmp_path, text, words):
+    root = made(tmp_path, "vggss")
+    path = root / "vggss_test_plus_silent.csv"
+    path.write_text(text)
+    assert Vggss(root, "vggss_test_plus_silent").problems() == [f"{path}: {words}"]
+
+
+def test_a_list_of_negatives_goes_with_that_of_the_clips_that_sound(tmp_path):
+    root = made(tmp_path, "vggss")
+    (root / "vggss_test.csv").unlink()
+    [problem] = Vggss(root, "vggss_test_plus_silent").problems()
+    path = root / "vggss_test_plus_silent.csv"
+    assert problem == f"{path}: goes with the list vggss_test.csv, which is not beside it; put it there"
+
+
+def test_boxes_in_pixels_are_refused_where_fractions_are_expected(tmp_path):
+    root = made(tmp_path, "vggss")
+    entries = json.loads((root / "vggss.json").read_text())
+    for entry in entries:
+        entry["bbox"] = [[10, 20, 100, 90]]
+    (root / "vggss.json").write_text(json.dumps(entries))
+    assert Vggss(root).problems() == [
+        f"{root}: 2 of 2 boxes reach far past the picture, the first by entry 1 of vggss.json (zpWuikVorYg_000032); "
+        "boxes are fractions of the picture, 0 to 1, and these look like pixels: divide them by its size"
+    ]
+
+
+def test_negatives_through_the_workflow(tmp_path, workflow):
+    """A negative is an item of ``confidence`` and of no other metric."""
+    root = made(tmp_path / "data", "flickr-soundnet")
+    config = {
+        "dataset": {"format": "flickr-soundnet", "root": str(root), "split": "flickr_test_plus_silent"},
+        "models": ["centre-box"],
+        "metrics": ["ciou", "confidence"],
+        "frames": "all",
+        "protocols": ["paper"],
+        "pictures": 0,
+    }
+    run = workflow(config)
+    assert run.status == 0, run.output
+    frames = pd.read_csv(run.folder / "results/metrics/frames.csv")
+    negative = frames[frames["status"] == "negative"]
+    assert set(negative["video"]) == {
+        "10000130166+10437048305", "10007936344+10000130166", "10437048305+10007936344"
+    }  # fmt: skip
+    assert negative["ciou"].isna().all()
+    assert negative["confidence"].notna().all()
+    summary = pd.read_csv(run.folder / "results/metrics/summary.csv")
+    assert list(summary["negatives"]) == [3]
+    assert list(summary["frames"]) == [3]
