@@ -117,9 +117,21 @@ def write_vpo(root: Path, seed: int = 0) -> None:
     _box_pairs(root, "vpo_ms_bbox.json", files, seed)
 
 
+def write_pairs(root: Path, seed: int = 0) -> None:
+    """Two pictures with sounds beside them, a picture of a video, and boxes."""
+    for number, name in enumerate(("dog", "drum")):
+        picture(root / f"pictures/{name}.png", seed + number)
+        sound(root / f"sounds/{name}.wav", seed + number)
+    picture(root / "video_frames/clip1/002.jpg", seed)
+    sound(root / "audios/clip1.wav", seed, seconds=3)
+    rows = ["dog,0.25,0.25,0.5,0.5,dog", "dog,0.5,0.5,0.75,1,dog", "drum,0,0,1,0.5,drum", "clip1_002,0.1,0.1,0.9,0.9,"]
+    (root / "boxes.csv").write_text("\n".join(["name,x1,y1,x2,y2,label", *rows]) + "\n")
+
+
 WRITERS: dict[str, Callable[[Path, int], None]] = {
     "flickr-soundnet": write_flickr_soundnet,
     "vggss": write_vggss,
+    "pairs": write_pairs,
     "is3": write_is3,
     "vpo": write_vpo,
 }

@@ -15,6 +15,7 @@ from flowgrad.config import Config
 from flowgrad.datasets.base import Annotations, Clip, Region, Still
 from flowgrad.datasets.flickr_soundnet import FlickrSoundNet
 from flowgrad.datasets.is3 import Is3
+from flowgrad.datasets.pairs import Pairs
 from flowgrad.datasets.registry import open_dataset
 from flowgrad.datasets.vggss import Vggss
 from flowgrad.datasets.vpo import Vpo
@@ -305,3 +306,88 @@ def test_negatives_through_the_workflow(tmp_path, workflow):
     summary = pd.read_csv(run.folder / "results/metrics/summary.csv")
     assert list(summary["negatives"]) == [3]
     assert list(summary["frames"]) == [3]
+
+
+# any pictures with sounds
+
+
+def test_pairs_of_a_folder_and_of_videos(tmp_path):
+    root = made(tmp_path, "pairs")
+    dataset = Pairs(root)
+    assert dataset.clips() == [
+        Clip("clip1_002", "video_frames/clip1/002.jpg", "audios/clip1.wav", still=Still(anchor_s=1.0), place="clip1"),
+        Clip("dog", "pictures/dog.png", "sounds/dog.wav", still=Still()),
+        Clip("drum", "pictures/drum.png", "sounds/drum.wav", still=Still()),
+    ]
+    known = dataset.annotations()
+    assert known["dog"] == Annotations(regions=(Region(0.25, 0.25, 0.5, 0.5), Region(0.5, 0.5, 0.75, 1)), label="dog")
+    assert dataset.notes() == []
+
+
+def test_pairs_without_boxes_are_not_scored(tmp_path):
+    """Heatmaps only; a picture without a sound stays, a sound without a picture is counted."""
+    root = made(tmp_path, "pairs")
+    (root / "boxes.csv").unlink()
+    (root / "sounds/dog.wav").rename(root / "sounds/cat.wav")
+    dataset = Pairs(root)
+    assert dataset.problems() == []
+    assert not dataset.labelled
+    assert dataset.annotations() == {}
+    assert [(clip.name, clip.sound is None) for clip in dataset.clips()] == [
+        ("clip1_002", False), ("dog", True), ("drum", False)
+    ]  # fmt: skip
+    assert dataset.notes() == [
+        "1 of 3 clips have no sound file in .: dog",
+        "1 sound files have no picture of their name and are not used: sounds/cat.wav",
+    ]
+    config = Config.model_validate({"dataset": {"format": "pairs", "root": str(root)}, "models": ["centre-box"]})
+    assert not config.dataset.labelled
+    (root / "mine.txt").write_text("drum\n")
+    assert [clip.name for clip in Pairs(root, "mine").clips()] == ["drum"]
+    (root / "none.txt").write_text("bird\n")
+    assert Pairs(root, "none").problems() == [f"{root}/none.txt: none of its 1 ids has a picture in {root}: bird"]
+
+
+def test_pictures_without_a_row_and_rows_without_a_picture_are_counted(tmp_path):
+    root = made(tmp_path, "pairs")
+    with (root / "boxes.csv").open("a") as file:
+        file.write("gone.jpg,0,0,1,1,\n")
+    layouts.picture(root / "pictures/new.jpg")
+    layouts.sound(root / "sounds/new.wav")
+    dataset = Pairs(root)
+    assert dataset.problems() == []
+    assert [clip.name for clip in dataset.clips() if clip.video is None] == ["gone"]
+    assert dataset.notes() == [
+        "1 of 5 clips have no picture in .: gone",
+        "1 of 5 clips have no sound file in .: gone",
+        "1 of 5 clips are not annotated: new",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("dog,10,20,100,90,dog", "line 6, column 'x1' is no fraction of the picture, 0 to 1; divide pixels by the "
+         "picture's size; line 6, column 'y1' is no fraction"),
+        ("dog,0.5,0,0.5,1,dog", "line 6, column 'x2' is not above x1"),
+        ("dog,0.25,0.25,0.5,0.5,dog", "line 6, column 'name' has the same box as a line above; keep one of them"),
+        ("dog,0,0,1,1,cat", "line 6, column 'label' is another than on a line above with the same name; a clip has"),
+        ("dog,0,0,1,,dog", "line 6, column 'y2' is empty"),
+        (",0,0,1,1,dog", "line 6, column 'name' is empty"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_table_of_boxes_is_said_with_its_place(tmp_path, row, words):
+    root = made(tmp_path, "pairs")
+    with (root / "boxes.csv").open("a") as file:
+        file.write(f"{row}\n")
+    [problem] = Pairs(root).problems()
+    assert problem.startswith(f"{root}/boxes.csv: {words}")
+
+
+def test_a_picture_that_is_there_twice_is_refused(tmp_path):
+    root = made(tmp_path, "pairs")
+    layouts.picture(root / "other/dog.jpg")
+    message = f"{root}: 'dog' has 2 pictures (other/dog.jpg and pictures/dog.png); keep one of them"
+    assert Pairs(root).problems() == [message]
+    (root / "boxes.csv").unlink()
+    assert Pairs(root).problems() == [message]

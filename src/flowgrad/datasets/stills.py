@@ -155,12 +155,7 @@ class Stills(ABC):
             )
             words = f"{where}{' a' if self.pictures[1:] else ''} picture of an annotated clip: {named(names)}"
             return ["; ".join([f"{self.root.absolute()}: {words}", *self._closed()])]
-        return [
-            f"{self.root}: {name!r} has {len(paths)} {kind} ({' and '.join(paths)}); keep one of them"
-            for kind, files in (("pictures", self._pictures), ("sound files", self._sounds))
-            for name, paths in files.items()
-            if len(paths) > 1
-        ]
+        return self._twice()
 
     def notes(self) -> list[str]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
@@ -173,8 +168,9 @@ class Stills(ABC):
         if any(self._flow):
             without = (clip.name for clip in clips if clip.still is not None and clip.still.flow is None)
             notes += _counted(f"clips have no picture in both of {' and '.join(FLOW)}", without, len(clips))
-        unknown = (name for name, item in self._items.items() if not item.negative and name not in self._entries)
-        notes += _counted(f"ids of {self._list} are not annotated", unknown, len(self._names))
+        unknown = [name for name, item in self._items.items() if not item.negative and name not in self._entries]
+        if self.labelled:
+            notes += _counted(f"{self._whose} are not annotated", unknown, len(self._names))
         regions = [(entry, region) for entry in self._entries.values() for region in entry.regions]
         past = (entry.place for entry, region in regions if _cut(region) != region)
         notes += _counted("boxes reach past the picture and are cut at its edge", past, len(regions))
@@ -228,7 +224,7 @@ class Stills(ABC):
 
     @cached_property
     def _items(self) -> dict[str, Item]:
-        items = [self.item(name) for name in (self._entries if self._listed is None else self._listed)]
+        items = [self.item(name) for name in (self._all() if self._listed is None else self._listed)]
         for picture, sound in self._pairs:
             known = self.item(picture)
             items.append(
@@ -257,6 +253,22 @@ class Stills(ABC):
     @cached_property
     def _listings(self) -> dict[str, Listing]:
         return {place: listing(self.root / place) for place in dict.fromkeys((*self.pictures, *self.sounds, *FLOW))}
+
+    @property
+    def _whose(self) -> str:
+        return "clips" if self._list is None else f"ids of {self._list}"
+
+    def _all(self) -> Collection[str]:
+        """Return the names of the clips where no list names some."""
+        return self._entries
+
+    def _twice(self) -> list[str]:
+        return [
+            f"{self.root}: {name!r} has {len(paths)} {kind} ({' and '.join(paths)}); keep one of them"
+            for kind, files in (("pictures", self._pictures), ("sound files", self._sounds))
+            for name, paths in files.items()
+            if len(paths) > 1
+        ]
 
     def _closed(self) -> list[str]:
         return [note for listed in self._listings.values() for note in closed(listed)]
