@@ -128,10 +128,27 @@ def write_pairs(root: Path, seed: int = 0) -> None:
     (root / "boxes.csv").write_text("\n".join(["name,x1,y1,x2,y2,label", *rows]) + "\n")
 
 
+def write_ave(root: Path, seed: int = 0) -> None:
+    """Two videos of a second, one with two events, and testSet with the first of them."""
+    from conftest import make_clip
+
+    (root / "AVE").mkdir(parents=True, exist_ok=True)
+    events = [
+        "Church bell&RUhOCu3LNXM&good&0&1",
+        "Bark&RUhOCu3LNXM&good&0&1",
+        "Truck&MH3m4AwEcRY&good&0&1",
+    ]
+    for number, name in enumerate(("RUhOCu3LNXM", "MH3m4AwEcRY")):
+        make_clip(root / f"AVE/{name}.mp4", seconds=1, seed=seed + number)
+    (root / "Annotations.txt").write_text("\n".join(events) + "\n")
+    (root / "testSet.txt").write_text(events[0] + "\n")
+
+
 WRITERS: dict[str, Callable[[Path, int], None]] = {
     "flickr-soundnet": write_flickr_soundnet,
     "vggss": write_vggss,
     "pairs": write_pairs,
+    "ave": write_ave,
     "is3": write_is3,
     "vpo": write_vpo,
 }

@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 
 from flowgrad.config import Config
+from flowgrad.datasets.ave import CATEGORIES, Ave
 from flowgrad.datasets.base import Annotations, Clip, Region, Still
 from flowgrad.datasets.flickr_soundnet import FlickrSoundNet
 from flowgrad.datasets.is3 import Is3
 from flowgrad.datasets.pairs import Pairs
 from flowgrad.datasets.registry import open_dataset
+from flowgrad.datasets.unlabelled import Unannotated
 from flowgrad.datasets.vggss import Vggss
 from flowgrad.datasets.vpo import Vpo
 from flowgrad.evaluation.consensus import consensus
@@ -391,3 +393,62 @@ def test_a_picture_that_is_there_twice_is_refused(tmp_path):
     assert Pairs(root).problems() == [message]
     (root / "boxes.csv").unlink()
     assert Pairs(root).problems() == [message]
+
+
+# AVE
+
+
+def test_published_ave(published):
+    root = published("YapengTian+AVE-ECCV18/Annotations.txt")
+    (root / "AVE").mkdir()
+    (root / "AVE/RUhOCu3LNXM.mp4").touch()
+    dataset = Ave(root)
+    assert dataset.problems() == []
+    clips, known = dataset.clips(), dataset.annotations()
+    assert len(clips) == len(known) == 4097
+    events = [event for one in known.values() for event in one.events]
+    assert len(events) == 4143
+    assert {event.label for event in events} == set(CATEGORIES)
+    assert len(CATEGORIES) == 28
+    assert [clip for clip in clips if clip.video] == [Clip("RUhOCu3LNXM", "AVE/RUhOCu3LNXM.mp4")]
+    assert dataset.notes() == [
+        "4096 of 4097 clips have no video in AVE: ---1_cCGK4M, --12UOziMF0, --5zANFBYzQ, ...",
+        "1 of 4143 sound events last no time: VWi2ENBuTbw",
+    ]
+
+
+def test_lists_of_ave_are_tables_or_ids(tmp_path):
+    root = made(tmp_path, "ave")
+    part = Ave(root, "testSet")
+    assert part.problems() == []
+    assert [clip.name for clip in part.clips()] == ["RUhOCu3LNXM"]
+    assert [event.label for event in part.annotations()["RUhOCu3LNXM"].events] == ["Church bell"]
+    (root / "mine.txt").write_text("RUhOCu3LNXM.mp4\n")
+    assert [event.label for event in Ave(root, "mine").annotations()["RUhOCu3LNXM"].events] == ["Church bell", "Bark"]
+    (root / "none.txt").write_text("other\n")
+    assert Ave(root, "none").problems() == [f"{root}/none.txt: none of its 1 ids is in {root}/Annotations.txt"]
+    (root / "AVE/RUhOCu3LNXM.mp4").unlink()
+    assert Ave(root, "testSet").problems() == [f"{root}: AVE holds no video of testSet.txt: RUhOCu3LNXM"]
+
+
+def test_training_learns_from_clips_that_have_events_and_no_boxes(tmp_path):
+    dataset = Ave(made(tmp_path, "ave"))
+    assert len(Unannotated(dataset).clips()) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Church bel&x&good&0&1", "line 4 has the unknown category 'Church bel'; did you mean Church bell?"),
+        ("Bark&x&good&0", "line 4 has 4 cells where category&id&quality&start&end is expected"),
+        ("Bark&x&good&a&1", "line 4 has 'a' and '1' where start and end are expected, s"),
+        ("Bark&x&good&5&1", "line 4 has an event from 5 to 1 s: it must start at 0 or later and end after that"),
+        ("Bark&&good&0&1", "line 4 has no id"),
+        ("Truck&MH3m4AwEcRY&good&0&1", "'MH3m4AwEcRY' has 2 lines that say the same; keep one of them"),
+    ],
+)
+def test_what_is_wrong_in_a_table_of_ave_is_said_with_its_place(tmp_path, line, words):
+    root = made(tmp_path, "ave")
+    with (root / "Annotations.txt").open("a") as file:
+        file.write(f"{line}\n")
+    assert Ave(root).problems() == [f"{root}/Annotations.txt: {words}"]

@@ -46,6 +46,7 @@ FORMATS: Registry[DatasetFormat] = Registry(
         DatasetFormat(
             "pairs", "flowgrad.datasets.pairs:Pairs", labelled="flowgrad.datasets.pairs:is_labelled", splits=True
         ),
+        DatasetFormat("ave", "flowgrad.datasets.ave:Ave", labelled=False, splits=True),
         DatasetFormat("is3", "flowgrad.datasets.is3:Is3", splits=True),
         DatasetFormat("vpo", "flowgrad.datasets.vpo:Vpo", splits=True),
     ),
