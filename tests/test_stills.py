@@ -481,7 +481,7 @@ def test_a_list_that_is_not_there_is_refused_with_those_that_are(tmp_path):
     where = f"split: 'flickr_tset' is neither a list in {tmp_path} and its metadata and lists nor the path of one"
     assert FlickrSoundNet(tmp_path, "flickr_tset").problems() == [
         f"{where}; no list is there: put one there, such as flickr_test.csv, flickr_test_trimmed.csv, "
-        "flickr_test_expanded.csv, gtest.txt"
+        "flickr_test_expanded.csv, gtest.txt, flickr_test_plus_silent.csv"
     ]
     (tmp_path / "metadata").mkdir()
     (tmp_path / "metadata/flickr_test.csv").write_text("1\n")
@@ -509,14 +509,13 @@ def test_what_is_wrong_in_a_list_is_said_with_its_place(tmp_path, content, words
     assert FlickrSoundNet(tmp_path, "own").problems() == [f"{path}: {words.format(root=tmp_path)}"]
 
 
-@pytest.mark.parametrize("name", ["flickr_test_plus_silent", "vggss_test_plus_silent"])
-def test_lists_of_pictures_with_the_sounds_of_others_are_refused(reference, tmp_path, name):
-    """Published for scores of silence: read as a split, each picture would get its own sound."""
-    path = reference / f"formats/stoneMo+SLAVC/{name}.csv"
+def test_a_list_with_more_columns_is_refused(tmp_path):
     flickr(tmp_path, "1")
-    assert FlickrSoundNet(tmp_path, str(path)).problems() == [
-        f"{path}: line 1 has 3 columns; a list has an id a line; pictures with the sounds of other clips are no part "
-        "of the dataset"
+    path = tmp_path / "own.csv"
+    path.write_text("1,2,non-sounding\n")
+    assert FlickrSoundNet(tmp_path, "own").problems() == [
+        f"{path}: line 1 has 3 columns; a list has an id a line; one that adds pictures with foreign sounds is called "
+        "NAME_plus_silent"
     ]
 
 

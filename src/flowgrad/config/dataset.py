@@ -20,8 +20,8 @@ class DatasetConfig(Strict):
 
     format: FormatName = Field(
         "urbansas",
-        description="urbansas, flickr-soundnet, vggss: a dataset's folders with annotations; videos: any folder of"
-        " videos; streets: rendered; or one of your own",
+        description="urbansas, flickr-soundnet, vggss, is3, vpo: a dataset's folders with annotations; videos: any"
+        " folder of videos; pairs: any of pictures with sounds; streets: rendered; or one of your own",
     )
     root: GivenPath = Field(
         description="the dataset's folder; streets have none, they are rendered under results/streets",
@@ -56,7 +56,7 @@ class DatasetConfig(Strict):
     @property
     def labelled(self) -> bool:
         """Return whether the format has annotations."""
-        return self.rendered or get_format(self.format).labelled
+        return self.rendered or get_format(self.format).labelled_at(self.root)
 
 
 class StreetsConfig(StreetSettings):

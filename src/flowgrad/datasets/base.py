@@ -114,6 +114,8 @@ class Annotations:
         label: the class of a still; empty where the dataset has none.
         mask: what sounds in a still pixel by pixel (:func:`flowgrad.datasets.mask.packed`), in place of regions.
         traits: what else the dataset says of the clip, word by word: a city, whether it is night.
+        negative: of a still, whether nothing that it shows sounds: it has no truth, and is an item of the metrics that
+            read such items.
     """
 
     boxes: tuple[Box, ...] = field(default=())
@@ -123,11 +125,12 @@ class Annotations:
     label: str = ""
     mask: str = ""
     traits: Mapping[str, str] = field(default_factory=dict)
+    negative: bool = False
 
     @property
     def of_still(self) -> bool:
-        """Return whether they say what sounds in a still."""
-        return bool(self.regions or self.mask)
+        """Return whether they say what sounds in a still, or that nothing does."""
+        return bool(self.regions or self.mask or self.negative)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; tracks and what only stills have stand in it where they are set."""
@@ -146,6 +149,8 @@ class Annotations:
             value["mask"] = self.mask
         if self.traits:
             value["traits"] = dict(self.traits)
+        if self.negative:
+            value["negative"] = True
         return value
 
     @classmethod
@@ -159,6 +164,7 @@ class Annotations:
             value.get("label", ""),
             value.get("mask", ""),
             value.get("traits", {}),
+            value.get("negative", False),
         )
 
 

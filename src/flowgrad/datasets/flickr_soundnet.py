@@ -32,7 +32,13 @@ EDGES = ("xmin", "ymin", "xmax", "ymax")
 class FlickrSoundNet(Stills):
     """Flickr-SoundNet, or the part of it that a list names."""
 
-    lists = ("flickr_test.csv", "flickr_test_trimmed.csv", "flickr_test_expanded.csv", "gtest.txt")
+    lists = (
+        "flickr_test.csv",
+        "flickr_test_trimmed.csv",
+        "flickr_test_expanded.csv",
+        "gtest.txt",
+        "flickr_test_plus_silent.csv",
+    )
     layout = "Annotations/ and Data/, or frames/ and audio/"
     agree = 2
 

@@ -17,14 +17,21 @@ class DatasetFormat:
     Attributes:
         name: as under ``dataset.format`` of the configuration.
         load: ``module:attribute``, or the callable: ``(root) -> Dataset``, or ``(root, split)`` where it has splits.
-        labelled: whether it has annotations, so that clips can be scored.
+        labelled: whether it has annotations, so that clips can be scored; where that depends on the folder,
+            ``module:attribute`` or the callable: ``(root) -> bool``.
         splits: whether ``dataset.split`` can name a list of its clips.
     """
 
     name: str
     load: Code
-    labelled: bool = True
+    labelled: bool | Code = True
     splits: bool = False
+
+    def labelled_at(self, root: Path) -> bool:
+        """Return whether there are annotations for the clips of a folder."""
+        if isinstance(self.labelled, bool):
+            return self.labelled
+        return bool(implementation(f"format {self.name}", self.labelled)(root))
 
 
 FORMATS: Registry[DatasetFormat] = Registry(
@@ -36,6 +43,12 @@ FORMATS: Registry[DatasetFormat] = Registry(
         DatasetFormat("videos", "flowgrad.datasets.videos:Videos", labelled=False),
         DatasetFormat("flickr-soundnet", "flowgrad.datasets.flickr_soundnet:FlickrSoundNet", splits=True),
         DatasetFormat("vggss", "flowgrad.datasets.vggss:Vggss", splits=True),
+        DatasetFormat(
+            "pairs", "flowgrad.datasets.pairs:Pairs", labelled="flowgrad.datasets.pairs:is_labelled", splits=True
+        ),
+        DatasetFormat("ave", "flowgrad.datasets.ave:Ave", labelled=False, splits=True),
+        DatasetFormat("is3", "flowgrad.datasets.is3:Is3", splits=True),
+        DatasetFormat("vpo", "flowgrad.datasets.vpo:Vpo", splits=True),
     ),
 )
 

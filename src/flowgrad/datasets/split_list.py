@@ -1,7 +1,10 @@
 """The published lists that split a dataset: a text file with an id a line, which a second column may follow.
 
 The second column, in the lists of Flickr-SoundNet, is passed over as the published evaluations do. An id may have the
-suffix of a file (``2432219254.png``). A list with more columns pairs pictures with the sounds of others: it is refused.
+suffix of a file (``2432219254.png``).
+
+A list ``NAME_plus_silent.csv`` (SLAVC: Mo and Morgado, NeurIPS 2022) has the columns video, audio, label and pairs the
+picture of a clip with a sound of nothing that it shows, label ``non-sounding``; it goes with the list ``NAME``.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from flowgrad.datasets.csv_table import read_table
 from flowgrad.datasets.suffixes import MEDIA_SUFFIXES, STILL_SUFFIXES, suffix
 from flowgrad.errors import InputError
 from flowgrad.spelling import did_you_mean
@@ -18,6 +22,9 @@ PLACES = (".", "metadata", "lists")
 """Where lists and tables of annotations are looked for, below the root of a dataset."""
 
 LIST_SUFFIXES = (".csv", ".txt")
+SILENT = "_plus_silent"
+PAIR = ("video", "audio", "label")
+NON_SOUNDING = "non-sounding"
 
 
 def find_list(root: Path, split: str, published: Sequence[str]) -> Path:
@@ -61,7 +68,7 @@ def read_list(path: Path, canonical: Callable[[str], str]) -> list[str]:
         if cells == [""]:
             continue
         if len(cells) > 2:
-            what = "a list has an id a line; pictures with the sounds of other clips are no part of the dataset"
+            what = f"a list has an id a line; one that adds pictures with foreign sounds is called NAME{SILENT}"
             raise InputError(f"{path}: line {number} has {len(cells)} columns; {what}")
         name = _without_suffix(cells[0].strip())
         if not name:
@@ -73,6 +80,46 @@ def read_list(path: Path, canonical: Callable[[str], str]) -> list[str]:
     if not lines:
         raise InputError(f"{path}: is empty; a list has an id a line")
     return list(lines)
+
+
+def is_silent(path: Path) -> bool:
+    """Return whether a list pairs pictures with sounds of nothing that they show, by its name."""
+    return path.stem.endswith(SILENT)
+
+
+def sounding(path: Path) -> Path:
+    """Return the list of the clips that sound beside a list of :func:`is_silent`; ``InputError`` where it is absent."""
+    stem = path.stem.removesuffix(SILENT)
+    for ending in (path.suffix, *LIST_SUFFIXES):
+        if (beside := path.with_name(f"{stem}{ending}")).is_file():
+            return beside
+    raise InputError(f"{path}: goes with the list {stem}{path.suffix}, which is not beside it; put it there")
+
+
+def read_silent(path: Path, canonical: Callable[[str], str]) -> list[tuple[str, str]]:
+    """Return the pairs (picture, sound) of a list of :func:`is_silent` in their order, as ``canonical`` spells them.
+
+    Raises ``InputError`` naming file, column and line for a list that cannot be read, is empty, has another label than
+    ``non-sounding``, or names a pair twice.
+    """
+    table = read_table(path, PAIR, ())
+    table.require(range(len(table.lines)), *PAIR)
+    wrong = [row for row, label in enumerate(table.text["label"]) if label not in ("", NON_SOUNDING)]
+    if wrong:
+        table.fault(wrong, "label", f"is {table.text['label'][wrong[0]]!r}, where {NON_SOUNDING!r} is expected")
+    pairs = [
+        (canonical(_without_suffix(video)), canonical(_without_suffix(audio)))
+        for video, audio in zip(table.text["video"], table.text["audio"], strict=True)
+    ]
+    lines: dict[tuple[str, str], int] = {}
+    for line, pair in zip(table.lines, pairs, strict=True):
+        if pair in lines:
+            words = f"line {line} pairs {pair[0]!r} with {pair[1]!r}, as line {lines[pair]} does; keep one of them"
+            raise InputError(f"{path}: {words}")
+        lines[pair] = line
+    if not table.accepted().lines:
+        raise InputError(f"{path}: is empty; a list has an id a line")
+    return pairs
 
 
 def _without_suffix(name: str) -> str:

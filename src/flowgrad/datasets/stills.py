@@ -7,6 +7,9 @@
     flow/flow_x/{id}.jpg    where present with flow_y: the flow that Hear The Flow publishes, a picture a direction
     metadata/{list}.csv     or lists/, or the root itself: an id a line, for ``split``
 
+A list ``NAME_plus_silent`` beside the list ``NAME`` adds its rows to that list's clips: pictures with a sound of
+nothing that they show (Mo and Morgado, NeurIPS 2022). Their clips are called ``PICTURE+SOUND`` and are negatives.
+
 Subfolders are searched. A picture may have any suffix of ``STILL_SUFFIXES``, a sound any of ``SOUND_SUFFIXES`` of
 :mod:`flowgrad.datasets.suffixes`. The layouts are those of the evaluations released with Localizing Visual Sounds the
 Hard Way (Chen et al., CVPR 2021), EZ-VSL (Mo and Morgado, ECCV 2022) and Hear The Flow (Fedorishin et al., WACV 2023).
@@ -24,13 +27,15 @@ from typing import ClassVar
 
 from flowgrad.datasets.base import Annotations, Clip, Region, Still
 from flowgrad.datasets.folder import Listing, closed, folder_problem, listing, named
-from flowgrad.datasets.split_list import find_list, read_list
+from flowgrad.datasets.split_list import find_list, is_silent, read_list, read_silent, sounding
 from flowgrad.datasets.suffixes import SOUND_SUFFIXES, STILL_SUFFIXES, suffix
 from flowgrad.errors import InputError
 
 PICTURES = ("frames", "Data")
 SOUNDS = ("audio", "Data")
 FLOW = ("flow/flow_x", "flow/flow_y")
+TWICE = 2.0
+"""No box drawn by hand reaches past the picture by more than the picture's size."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,27 @@ class Entry:
     place: str
     regions: tuple[Region, ...]
     label: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A clip by its files: the ids of its picture and of its sound.
+
+    Attributes:
+        name: that of the clip.
+        picture: as :meth:`Stills.file_id` gives it for the picture's file.
+        sound: the same for the sound's file.
+        group: the place of the clip; empty: the clip is alone.
+        anchor_s: where the picture lies in its sound, s; None: in the middle.
+        negative: whether nothing that is seen sounds.
+    """
+
+    name: str
+    picture: str
+    sound: str
+    group: str = ""
+    anchor_s: float | None = None
+    negative: bool = False
 
 
 class Faults:
@@ -80,6 +106,10 @@ class Stills(ABC):
     """What the root holds, for a sentence."""
     agree: ClassVar[int]
     """How many boxes must cover a pixel for its full weight."""
+    pictures: ClassVar[tuple[str, ...]] = PICTURES
+    """Where pictures are looked for."""
+    sounds: ClassVar[tuple[str, ...]] = SOUNDS
+    """Where sounds are looked for."""
 
     def __init__(self, root: Path, split: str | None = None):
         self.root = root
@@ -93,6 +123,14 @@ class Stills(ABC):
     def canonical(name: str) -> str:
         """Return an id in the spelling of the dataset's annotations."""
         return name
+
+    def item(self, name: str) -> Item:
+        """Return the files of an annotated clip: by default its picture and its sound have its name."""
+        return Item(name, name, name)
+
+    def file_id(self, path: Path) -> str:
+        """Return the id of a picture or sound at a path below the root; by default the file's name gives it."""
+        return self.canonical(path.stem)
 
     def problems(self) -> list[str]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
@@ -112,41 +150,49 @@ class Stills(ABC):
             first = next(iter(self._entries.values()))
             return [f"{self.root.absolute()}: no clip has a box that counts; the first is annotated by {first.place}"]
         if not self._pictures:
-            words = f"neither {' nor '.join(PICTURES)} holds a picture of an annotated clip: {named(names)}"
+            where = (
+                f"neither {' nor '.join(self.pictures)} holds" if self.pictures[1:] else f"{self.pictures[0]} holds no"
+            )
+            words = f"{where}{' a' if self.pictures[1:] else ''} picture of an annotated clip: {named(names)}"
             return ["; ".join([f"{self.root.absolute()}: {words}", *self._closed()])]
-        return [
-            f"{self.root}: {name!r} has {len(paths)} {kind} ({' and '.join(paths)}); keep one of them"
-            for kind, files in (("pictures", self._pictures), ("sound files", self._sounds))
-            for name, paths in files.items()
-            if len(paths) > 1
-        ]
+        return self._twice()
 
     def notes(self) -> list[str]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
         clips = self.clips()
         notes = self._closed()
         unseen = (clip.name for clip in clips if clip.video is None)
-        notes += _counted(f"clips have no picture in {' or '.join(PICTURES)}", unseen, len(clips))
+        notes += _counted(f"clips have no picture in {' or '.join(self.pictures)}", unseen, len(clips))
         silent = (clip.name for clip in clips if clip.sound is None)
-        notes += _counted(f"clips have no sound file in {' or '.join(SOUNDS)}", silent, len(clips))
+        notes += _counted(f"clips have no sound file in {' or '.join(self.sounds)}", silent, len(clips))
         if any(self._flow):
             without = (clip.name for clip in clips if clip.still is not None and clip.still.flow is None)
             notes += _counted(f"clips have no picture in both of {' and '.join(FLOW)}", without, len(clips))
-        unknown = (name for name in self._names if name not in self._entries)
-        notes += _counted(f"ids of {self._list} are not annotated", unknown, len(self._names))
+        unknown = [name for name, item in self._items.items() if not item.negative and name not in self._entries]
+        if self.labelled:
+            notes += _counted(f"{self._whose} are not annotated", unknown, len(self._names))
         regions = [(entry, region) for entry in self._entries.values() for region in entry.regions]
         past = (entry.place for entry, region in regions if _cut(region) != region)
         notes += _counted("boxes reach past the picture and are cut at its edge", past, len(regions))
         empty = (entry.place for entry, region in regions if not _has_area(_cut(region)))
         notes += _counted("boxes are empty and do not count", empty, len(regions))
-        blank = (name for name, known in self.annotations().items() if not known.regions)
+        blank = (name for name, known in self.annotations().items() if not known.of_still)
+        negatives = sum(item.negative for item in self._items.values())
+        if negatives:
+            notes.append(f"{negatives} of {len(clips)} clips are negatives: nothing that is seen sounds")
         return notes + _counted("clips have no box that counts", blank, len(self._entries))
 
     def clips(self) -> list[Clip]:
         """See :class:`flowgrad.datasets.base.Dataset`; ``sound`` is None where there is no file of it."""
         return [
-            Clip(name, _first(self._pictures, name), _first(self._sounds, name), still=Still(flow=self._flow_of(name)))
-            for name in self._names
+            Clip(
+                name,
+                _first(self._pictures, item.picture),
+                _first(self._sounds, item.sound),
+                still=Still(item.anchor_s, self._flow_of(item.picture)),
+                place=item.group,
+            )
+            for name, item in self._items.items()
         ]
 
     def annotations(self) -> dict[str, Annotations]:
@@ -159,19 +205,36 @@ class Stills(ABC):
                 regions=tuple(filter(_has_area, map(_cut, entry.regions))), agree=self.agree, label=entry.label
             )
             for name, entry in self._entries.items()
-        }
+        } | {name: Annotations(negative=True) for name, item in self._items.items() if item.negative}
 
     @cached_property
     def _list(self) -> Path | None:
         return None if self.split is None else find_list(self.root, self.split, self.lists)
 
     @cached_property
+    def _pairs(self) -> list[tuple[str, str]]:
+        """The pictures with a sound of nothing that they show, as the list has them: (picture, sound)."""
+        return [] if self._list is None or not is_silent(self._list) else read_silent(self._list, self.canonical)
+
+    @cached_property
     def _listed(self) -> list[str] | None:
-        return None if self._list is None else read_list(self._list, self.canonical)
+        if self._list is None:
+            return None
+        return read_list(sounding(self._list) if self._pairs else self._list, self.canonical)
+
+    @cached_property
+    def _items(self) -> dict[str, Item]:
+        items = [self.item(name) for name in (self._all() if self._listed is None else self._listed)]
+        for picture, sound in self._pairs:
+            known = self.item(picture)
+            items.append(
+                Item(f"{picture}+{sound}", known.picture, self.item(sound).sound, known.group or picture, negative=True)
+            )
+        return {item.name: item for item in sorted(items, key=lambda item: item.name)}
 
     @cached_property
     def _names(self) -> list[str]:
-        return sorted(self._entries if self._listed is None else self._listed)
+        return list(self._items)
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:
@@ -183,43 +246,75 @@ class Stills(ABC):
                 both = f"{found[entry.name].place} and {entry.place}"
                 faults.add("twice", f"{self.root}: {entry.name!r} is annotated twice, by {both}; keep one of them")
             found[entry.name] = entry
+        _check_unit(self.root, found.values(), faults)
         faults.raise_any()
         return dict(sorted(found.items()))
 
     @cached_property
     def _listings(self) -> dict[str, Listing]:
-        return {place: listing(self.root / place) for place in dict.fromkeys((*PICTURES, *SOUNDS, *FLOW))}
+        return {place: listing(self.root / place) for place in dict.fromkeys((*self.pictures, *self.sounds, *FLOW))}
+
+    @property
+    def _whose(self) -> str:
+        return "clips" if self._list is None else f"ids of {self._list}"
+
+    def _all(self) -> Collection[str]:
+        """Return the names of the clips where no list names some."""
+        return self._entries
+
+    def _twice(self) -> list[str]:
+        return [
+            f"{self.root}: {name!r} has {len(paths)} {kind} ({' and '.join(paths)}); keep one of them"
+            for kind, files in (("pictures", self._pictures), ("sound files", self._sounds))
+            for name, paths in files.items()
+            if len(paths) > 1
+        ]
 
     def _closed(self) -> list[str]:
         return [note for listed in self._listings.values() for note in closed(listed)]
 
     @cached_property
     def _pictures(self) -> dict[str, list[str]]:
-        return self._files(PICTURES, STILL_SUFFIXES)
+        return self._files(self.pictures, STILL_SUFFIXES, (item.picture for item in self._items.values()))
 
     @cached_property
     def _sounds(self) -> dict[str, list[str]]:
-        return self._files(SOUNDS, SOUND_SUFFIXES)
+        return self._files(self.sounds, SOUND_SUFFIXES, (item.sound for item in self._items.values()))
 
     @cached_property
     def _flow(self) -> tuple[dict[str, list[str]], ...]:
-        return tuple(self._files((place,), STILL_SUFFIXES) for place in FLOW)
+        ids = {item.picture for item in self._items.values()}
+        return tuple(self._files((place,), STILL_SUFFIXES, ids) for place in FLOW)
 
     def _flow_of(self, name: str) -> tuple[str, str] | None:
         x, y = (_first(files, name) for files in self._flow)
         return (x, y) if x is not None and y is not None else None
 
-    def _files(self, places: Iterable[str], suffixes: Collection[str]) -> dict[str, list[str]]:
-        """Return the files of each clip in the first place that holds any of it, by id, relative to the root."""
-        names = frozenset(self._names)
+    def _files(self, places: Iterable[str], suffixes: Collection[str], ids: Iterable[str]) -> dict[str, list[str]]:
+        """Return the files of each id in the first place that holds any of it, relative to the root."""
+        wanted = frozenset(ids)
         found: dict[str, list[str]] = {}
         for place in places:
             here: dict[str, list[str]] = defaultdict(list)
             for path in map(Path, self._listings[place].others):
-                if suffix(path.name) in suffixes and (name := self.canonical(path.stem)) in names:
-                    here[name].append(str(path.relative_to(self.root)))
+                below = path.relative_to(self.root)
+                if suffix(path.name) in suffixes and (name := self.file_id(below)) in wanted:
+                    here[name].append(str(below))
             found = here | found
         return found
+
+
+def _check_unit(root: Path, entries: Iterable[Entry], faults: Faults) -> None:
+    """Note where most boxes are so large that they must be in pixels."""
+    placed = [(entry, region) for entry in entries for region in entry.regions]
+    large = [entry for entry, region in placed if max(region.x2, region.y2) > TWICE]
+    if 2 * len(large) > len(placed):
+        what = "boxes are fractions of the picture, 0 to 1, and these look like pixels: divide them by its size"
+        faults.add(
+            "unit",
+            f"{root}: {len(large)} of {len(placed)} boxes reach far past the picture, the first by"
+            f" {large[0].place}; {what}",
+        )
 
 
 def _first(files: dict[str, list[str]], name: str) -> str | None:

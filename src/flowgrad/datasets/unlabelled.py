@@ -26,7 +26,7 @@ class Unannotated:
 
     def clips(self) -> list[Clip]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
-        annotated = self._dataset.annotations()
+        annotated = self._dataset.annotations() if self._dataset.labelled else {}
         return [clip for clip in self._dataset.clips() if clip.name not in annotated]
 
     def annotations(self) -> dict[str, Annotations]:

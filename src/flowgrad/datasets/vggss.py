@@ -13,13 +13,12 @@ with a coordinate of -2.9e16: they are noted and, as in the released evaluations
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator
-from pathlib import Path
 from typing import Any
 
 from flowgrad.datasets.base import Region
+from flowgrad.datasets.json_file import is_number, read_json
 from flowgrad.datasets.split_list import PLACES
 from flowgrad.datasets.stills import Entry, Faults, Stills
 from flowgrad.errors import InputError
@@ -33,7 +32,13 @@ LENGTH = 10_000
 class Vggss(Stills):
     """VGG-SS, or the part of it that a list names."""
 
-    lists = ("vggss_test.csv", "vggss_heard_test.csv", "vggss_unheard_test.csv", "vggss_test_trimmed.csv")
+    lists = (
+        "vggss_test.csv",
+        "vggss_heard_test.csv",
+        "vggss_unheard_test.csv",
+        "vggss_test_trimmed.csv",
+        "vggss_test_plus_silent.csv",
+    )
     layout = "vggss.json, frames/ and audio/"
     agree = 1
 
@@ -51,9 +56,12 @@ class Vggss(Stills):
 
     def entries(self, wanted: Collection[str] | None) -> Iterator[Entry]:
         """See :class:`flowgrad.datasets.stills.Stills`."""
-        path = next((path for place in PLACES if (path := self.root / place / FILE).is_file()), self.root / FILE)
+        path = next((path for place in PLACES if (path := self.root / place / FILE).is_file()), None)
+        if path is None:
+            below = " or ".join(PLACES[1:])
+            raise InputError(f"{self.root / FILE}: file not found, nor in {below} below it; it belongs to the dataset")
         faults = Faults()
-        for number, value in enumerate(_read(path), 1):
+        for number, value in enumerate(read_json(path, list, "list of entries with the keys 'file' and 'bbox'"), 1):
             what = _fault(value)
             if what is not None:
                 faults.add(what, f"{path}: entry {number} {what}")
@@ -63,23 +71,6 @@ class Vggss(Stills):
                 regions = tuple(Region(float(x1), float(y1), float(x2), float(y2)) for x1, y1, x2, y2 in value["bbox"])
                 yield Entry(name, f"entry {number} of {FILE} ({name})", regions, value.get("class", ""))
         faults.raise_any()
-
-
-def _read(path: Path) -> list[Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        places = " or ".join(PLACES[1:])
-        raise InputError(f"{path}: file not found, nor in {places} below it; it belongs to the dataset") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: is no JSON: line {error.lineno}, column {error.colno}: {error.msg}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not text in UTF-8") from error
-    if not isinstance(value, list):
-        raise InputError(f"{path}: is no list of entries with the keys 'file' and 'bbox'")
-    return value
 
 
 def _fault(entry: Any) -> str | None:
@@ -96,10 +87,6 @@ def _fault(entry: Any) -> str | None:
     boxes = entry["bbox"]
     if not isinstance(boxes, list) or not all(isinstance(box, list) and len(box) == 4 for box in boxes):
         return "has something else than lists of x1, y1, x2, y2 under 'bbox'"
-    if not all(_is_number(edge) for box in boxes for edge in box):
+    if not all(is_number(edge) for box in boxes for edge in box):
         return "has something else than numbers in a box"
     return None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300

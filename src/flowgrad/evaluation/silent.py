@@ -3,7 +3,7 @@
 Such a frame stands on the grid of the annotations, every half second, and somebody has listened to its clip: a clip
 without any sound event, not even one that says that nothing is heard (label -1), may be one that nobody annotated.
 Vehicles that sound off screen leave a frame a negative. A sound that nobody can place does not: it may come from
-what is seen.
+what is seen. A still is a negative where its dataset says so.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def negative_items(annotations: Annotations, frames: int) -> list[int]:
     """Return the numbers of the items without truth, ascending.
 
     Args:
-        annotations: of one clip; a still has none.
+        annotations: of one clip.
         frames: how many frames the clip has, 8 a second.
 
     >>> from flowgrad.datasets.base import SoundEvent
@@ -29,6 +29,8 @@ def negative_items(annotations: Annotations, frames: int) -> list[int]:
     >>> negative_items(Annotations(events=heard), frames=21)
     [0, 16, 20]
     """
+    if annotations.negative:
+        return [0] if frames else []
     if annotations.of_still or not annotations.events:
         return []
     placeless = any(event.label == NONE and not event.identifiable for event in annotations.events)

@@ -24,8 +24,10 @@ def scored_items(annotations: Annotations, rules: GroundTruth, size: Size | None
     """Return the boxes of every item that is scored, by frame number: left, top, width and height, in pixels.
 
     Of a still it is item 0, whatever the rules of sound events say; its boxes are the annotators', and in pixels only
-    where its ``size`` (width, height) is known.
+    where its ``size`` (width, height) is known. A still in which nothing sounds has none.
     """
+    if annotations.negative:
+        return {}
     if annotations.of_still:
         width, height = size or (1, 1)
         return {
@@ -40,6 +42,8 @@ def scored_items(annotations: Annotations, rules: GroundTruth, size: Size | None
 
 def scored_frames(annotations: Annotations, rules: GroundTruth, size: Size | None = None) -> Collection[int]:
     """Return the numbers of the items of :func:`scored_items`, ascending."""
+    if annotations.negative:
+        return ()
     return (0,) if annotations.of_still else scored_boxes(annotations, **dict(rules), size=size).keys()
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flowgrad.protocols import GroundTruth
 
 REASONS = (
+    NEGATIVE := "nothing that is seen sounds",
     NO_BOX := "no vehicle is annotated",
     NO_VISIBLE_BOX := "no annotated vehicle is visible",
     NO_BOX_IN_FRAME := "every visible vehicle lies outside the frame or past its edge",
@@ -52,6 +53,8 @@ def why_unscored(
 def _missing(
     annotations: Annotations, protocol: GroundTruth, size: tuple[int, int] | None, frames: int | None
 ) -> str | None:
+    if annotations.negative:
+        return NEGATIVE
     scored = scored_frames(annotations, protocol, size)
     if scored:
         return TOO_SHORT if frames is not None and min(scored) >= frames else None
