@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import make_clip
 from test_generated import moving_square
-from test_stills import vggss, xml
+from test_stills import ELK, vggss, xml
 
 import flowgrad
 from flowgrad import cli
@@ -171,3 +172,36 @@ def test_on_vgg_ss(workflow, reference, tmp_path):
     clips = pd.read_csv(run.folder / "results/clips.csv")
     assert list(clips["status"].value_counts().to_dict().items()) == [("ok", 2), ("failed", 1)]
     assert "1 failed" in run.output
+
+
+def test_videos_of_vgg_ss_have_motion(workflow, htf, tmp_path):
+    """Where the folder has the video of a clip, its middle frame is scored, and rows that need motion are there."""
+    published = [
+        {"file": ELK, "class": "elk bugling", "bbox": [[0.25, 0.25, 0.75, 0.75]]},
+        {"file": "gEvCUcZ6w88_000030", "class": "car", "bbox": [[0, 0, 0.5, 1]]},
+    ]
+    root = vggss(tmp_path / "vggss", published, published[1]["file"])
+    (root / "video").mkdir()
+    make_clip(root / f"video/{ELK}.mp4", seconds=10, fps=12)
+    config = {
+        "dataset": {"format": "vggss", "root": str(root)},
+        "models": ["flow", "hear-the-flow", "centre-box"],
+        "checkpoints": {"hear-the-flow": str(htf)},
+        "protocols": ["paper"],
+        "frames": "annotated",
+        "pictures": 1,
+    }
+    run = workflow(config)
+    assert run.status == 0, run.output
+    assert "1 of 2 clips are videos of video: motion is there, too" in run.output
+    frames = table(run.folder)
+    for model in ("flow", "hear-the-flow"):
+        rows = frames.loc[(model, "paper")].set_index("video")
+        assert rows.loc[ELK, ["frame", "time_s", "status"]].tolist() == [40, 5.0, "ok"]
+        assert rows.loc["gEvCUcZ6w88_000030", "status"] == "not_applicable", "a still"
+    box = frames.loc[("centre-box", "paper")].set_index("video")["ciou"]
+    assert box[ELK] == pytest.approx(1, abs=0.02)
+    assert box["gEvCUcZ6w88_000030"] == pytest.approx(1 / 5, abs=0.02), "half of the box is in the half of the picture"
+    results = flowgrad.open_results(run.folder / "results")
+    maps, times = results.heatmaps(ELK, model="flow", protocol="paper")
+    assert (len(maps), times.tolist()) == (1, [5.0])

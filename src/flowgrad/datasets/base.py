@@ -114,6 +114,7 @@ class Annotations:
         label: the class of a still; empty where the dataset has none.
         mask: what sounds in a still pixel by pixel (:func:`flowgrad.datasets.mask.packed`), in place of regions.
         traits: what else the dataset says of the clip, word by word: a city, whether it is night.
+        at_s: where the dataset gives a video for its still: which of its frames the regions are on, s.
         negative: of a still, whether nothing that it shows sounds: it has no truth, and is an item of the metrics that
             read such items.
     """
@@ -126,6 +127,12 @@ class Annotations:
     mask: str = ""
     traits: Mapping[str, str] = field(default_factory=dict)
     negative: bool = False
+    at_s: float | None = None
+
+    @property
+    def item(self) -> int:
+        """Return the number of the one item that regions are on: 0 of a still, of a video its 8 fps frame."""
+        return 0 if self.at_s is None else round(self.at_s * FRAMES_PER_SECOND)
 
     @property
     def of_still(self) -> bool:
@@ -151,6 +158,8 @@ class Annotations:
             value["traits"] = dict(self.traits)
         if self.negative:
             value["negative"] = True
+        if self.at_s is not None:
+            value["at_s"] = self.at_s
         return value
 
     @classmethod
@@ -165,6 +174,7 @@ class Annotations:
             value.get("mask", ""),
             value.get("traits", {}),
             value.get("negative", False),
+            value.get("at_s"),
         )
 
 

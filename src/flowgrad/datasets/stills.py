@@ -5,6 +5,7 @@
     frames/{id}.jpg         or Data/{shard}/{id}.jpg, where the former is absent
     audio/{id}.wav          or Data/{shard}/{id}.wav, where the former is absent
     flow/flow_x/{id}.jpg    where present with flow_y: the flow that Hear The Flow publishes, a picture a direction
+    video/{id}.mp4          the clip itself, of a dataset whose stills are frames of videos: taken in place of the still
     metadata/{list}.csv     or lists/, or the root itself: an id a line, for ``split``
 
 A list ``NAME_plus_silent`` beside the list ``NAME`` adds its rows to that list's clips: pictures with a sound of
@@ -34,6 +35,7 @@ from flowgrad.errors import InputError
 PICTURES = ("frames", "Data")
 SOUNDS = ("audio", "Data")
 FLOW = ("flow/flow_x", "flow/flow_y")
+VIDEOS = "video"
 TWICE = 2.0
 """No box drawn by hand reaches past the picture by more than the picture's size."""
 
@@ -110,6 +112,8 @@ class Stills(ABC):
     """Where pictures are looked for."""
     sounds: ClassVar[tuple[str, ...]] = SOUNDS
     """Where sounds are looked for."""
+    video_at_s: ClassVar[float | None] = None
+    """Where the annotated picture lies in the video of a clip, s; None where stills are no frames of videos."""
 
     def __init__(self, root: Path, split: str | None = None):
         self.root = root
@@ -149,7 +153,7 @@ class Stills(ABC):
         if not any(known.regions for known in self.annotations().values()):
             first = next(iter(self._entries.values()))
             return [f"{self.root.absolute()}: no clip has a box that counts; the first is annotated by {first.place}"]
-        if not self._pictures:
+        if not self._pictures and not self._videos:
             where = (
                 f"neither {' nor '.join(self.pictures)} holds" if self.pictures[1:] else f"{self.pictures[0]} holds no"
             )
@@ -163,7 +167,10 @@ class Stills(ABC):
         notes = self._closed()
         unseen = (clip.name for clip in clips if clip.video is None)
         notes += _counted(f"clips have no picture in {' or '.join(self.pictures)}", unseen, len(clips))
-        silent = (clip.name for clip in clips if clip.sound is None)
+        videos = sum(clip.still is None for clip in clips)
+        if videos:
+            notes.append(f"{videos} of {len(clips)} clips are videos of {VIDEOS}: motion is there, too")
+        silent = (clip.name for clip in clips if clip.sound is None and clip.still is not None)
         notes += _counted(f"clips have no sound file in {' or '.join(self.sounds)}", silent, len(clips))
         if any(self._flow):
             without = (clip.name for clip in clips if clip.still is not None and clip.still.flow is None)
@@ -185,7 +192,9 @@ class Stills(ABC):
     def clips(self) -> list[Clip]:
         """See :class:`flowgrad.datasets.base.Dataset`; ``sound`` is None where there is no file of it."""
         return [
-            Clip(
+            Clip(name, video, place=item.group)
+            if (video := self._video_of(item)) is not None
+            else Clip(
                 name,
                 _first(self._pictures, item.picture),
                 _first(self._sounds, item.sound),
@@ -202,7 +211,10 @@ class Stills(ABC):
         """
         return {
             name: Annotations(
-                regions=tuple(filter(_has_area, map(_cut, entry.regions))), agree=self.agree, label=entry.label
+                regions=tuple(filter(_has_area, map(_cut, entry.regions))),
+                agree=self.agree,
+                label=entry.label,
+                at_s=self.video_at_s if self._video_of(self.item(name)) is not None else None,
             )
             for name, entry in self._entries.items()
         } | {name: Annotations(negative=True) for name, item in self._items.items() if item.negative}
@@ -252,7 +264,9 @@ class Stills(ABC):
 
     @cached_property
     def _listings(self) -> dict[str, Listing]:
-        return {place: listing(self.root / place) for place in dict.fromkeys((*self.pictures, *self.sounds, *FLOW))}
+        return {
+            place: listing(self.root / place) for place in dict.fromkeys((*self.pictures, *self.sounds, *FLOW, VIDEOS))
+        }
 
     @property
     def _whose(self) -> str:
@@ -265,7 +279,7 @@ class Stills(ABC):
     def _twice(self) -> list[str]:
         return [
             f"{self.root}: {name!r} has {len(paths)} {kind} ({' and '.join(paths)}); keep one of them"
-            for kind, files in (("pictures", self._pictures), ("sound files", self._sounds))
+            for kind, files in (("pictures", self._pictures), ("sound files", self._sounds), ("videos", self._videos))
             for name, paths in files.items()
             if len(paths) > 1
         ]
@@ -280,6 +294,22 @@ class Stills(ABC):
     @cached_property
     def _sounds(self) -> dict[str, list[str]]:
         return self._files(self.sounds, SOUND_SUFFIXES, (item.sound for item in self._items.values()))
+
+    @cached_property
+    def _videos(self) -> dict[str, list[str]]:
+        if self.video_at_s is None:
+            return {}
+        wanted = {item.picture for item in self._items.values()}
+        found: dict[str, list[str]] = defaultdict(list)
+        for path in self._listings[VIDEOS].videos:
+            below = path.relative_to(self.root)
+            if (name := self.file_id(below)) in wanted:
+                found[name].append(str(below))
+        return found
+
+    def _video_of(self, item: Item) -> str | None:
+        # the video has the right sound; a negative has another one
+        return None if item.negative else _first(self._videos, item.picture)
 
     @cached_property
     def _flow(self) -> tuple[dict[str, list[str]], ...]:

@@ -4,7 +4,7 @@
 
     vggss.json    [{"file": "zpWuikVorYg_000032", "class": "elk bugling", "bbox": [[x1, y1, x2, y2], ...]}, ...], 0..1;
                   in the root, in metadata/ or in lists/
-    frames/, audio/, flow/: see flowgrad.datasets.stills
+    frames/, audio/, flow/, video/: see flowgrad.datasets.stills
 
 An id is that of the video and the second where the clip begins; files and lists may also have it in the spelling
 ``zpWuikVorYg_32000_42000``, by the milliseconds of beginning and end. The published file has boxes of no area and some
@@ -41,6 +41,7 @@ class Vggss(Stills):
     )
     layout = "vggss.json, frames/ and audio/"
     agree = 1
+    video_at_s = LENGTH / 2000
 
     @staticmethod
     def canonical(name: str) -> str:

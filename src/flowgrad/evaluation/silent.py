@@ -30,7 +30,7 @@ def negative_items(annotations: Annotations, frames: int) -> list[int]:
     [0, 16, 20]
     """
     if annotations.negative:
-        return [0] if frames else []
+        return [annotations.item] if frames > annotations.item else []
     if annotations.of_still or not annotations.events:
         return []
     placeless = any(event.label == NONE and not event.identifiable for event in annotations.events)

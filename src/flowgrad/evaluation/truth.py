@@ -23,15 +23,16 @@ Size = tuple[int, int]
 def scored_items(annotations: Annotations, rules: GroundTruth, size: Size | None = None) -> dict[int, list[Rectangle]]:
     """Return the boxes of every item that is scored, by frame number: left, top, width and height, in pixels.
 
-    Of a still it is item 0, whatever the rules of sound events say; its boxes are the annotators', and in pixels only
-    where its ``size`` (width, height) is known. A still in which nothing sounds has none.
+    Of a still it is item 0, of a video in its place the annotated frame, whatever the rules of sound events say. Its
+    boxes are the annotators', and in pixels only where its ``size`` (width, height) is known. A still in which nothing
+    sounds has none.
     """
     if annotations.negative:
         return {}
     if annotations.of_still:
         width, height = size or (1, 1)
         return {
-            0: [
+            annotations.item: [
                 (one.x1 * width, one.y1 * height, (one.x2 - one.x1) * width, (one.y2 - one.y1) * height)
                 for one in annotations.regions
             ]
@@ -44,7 +45,7 @@ def scored_frames(annotations: Annotations, rules: GroundTruth, size: Size | Non
     """Return the numbers of the items of :func:`scored_items`, ascending."""
     if annotations.negative:
         return ()
-    return (0,) if annotations.of_still else scored_boxes(annotations, **dict(rules), size=size).keys()
+    return (annotations.item,) if annotations.of_still else scored_boxes(annotations, **dict(rules), size=size).keys()
 
 
 def ambiguous_items(annotations: Annotations, rules: GroundTruth, size: Size | None = None) -> list[int]:
