@@ -144,11 +144,71 @@ def write_ave(root: Path, seed: int = 0) -> None:
     (root / "testSet.txt").write_text(events[0] + "\n")
 
 
+def write_audioset_instruments(root: Path, seed: int = 0) -> None:
+    """Three frames of two videos: two with two instruments, one with one; a class of one frame has two boxes."""
+    boxes = [(3, 0, (0, 0, 0.5, 0.5)), (3, 1, (0.5, 0.5, 0.5, 0.5)), (3, 1, (0.5, 0, 0.25, 0.25)),
+             (4, 1, (0.25, 0.25, 0.5, 0.5)), (12, 0, (0, 0.5, 1, 0.5)), (12, 2, (0, 0, 1, 0.25))]  # fmt: skip
+    names = ("Banjo", "Cello", "Drum")
+    root.mkdir(parents=True, exist_ok=True)
+    content = {
+        "categories": [{"id": number, "name": name, "supercategory": name} for number, name in enumerate(names)],
+        "images": [{"id": image, "width": 64, "height": 48} for image in (3, 4, 12)],
+        "annotations": [
+            {"id": number, "image_id": image, "category_id": category, "bbox": list(box)}
+            for number, (image, category, box) in enumerate(boxes)
+        ],
+    }
+    (root / "normav.json").write_text(json.dumps(content))
+    for image in (3, 4, 12):
+        picture(root / f"frames/{image}.jpg", seed + image)
+    for video in (0, 1):
+        sound(root / f"audio/{video}.wav", seed + video, seconds=10)
+
+
+def write_music(root: Path, seed: int = 0) -> None:
+    """Two frames of a solo and one of a duet, with their lists."""
+    solos = [f"9XoXQXCVUQY_000_0000{number}" for number in (0, 7)]
+    duet = "HnUOaSfTA6c_000_00000"
+    root.mkdir(parents=True, exist_ok=True)
+    entries = [{"file": name, "class": "saxophone", "bbox": [0.5, 0.25, 0.25, 0.5]} for name in solos]
+    (root / "music_solo.json").write_text(json.dumps(entries))
+    both = {"class_src1": "cello", "bbox_src1": [0.125, 0.25, 0.25, 0.5],
+            "class_src2": "acoustic_guitar", "bbox_src2": [0.5, 0.5, 0.375, 0.125]}  # fmt: skip
+    (root / "music_duet.json").write_text(json.dumps([{"file": duet, **both}]))
+    (root / "music_solo_test.csv").write_text("".join(f"{name},saxophone\n" for name in solos))
+    (root / "music_duet_test.csv").write_text(f"{duet}\n")
+    for number, name in enumerate((*solos, duet)):
+        picture(root / f"frames/{name}.jpg", seed + number)
+        sound(root / f"audio/{name[:11]}.wav", seed + number, seconds=2)
+
+
+def write_music_videos(root: Path, seed: int = 0) -> None:
+    """Two videos of duets."""
+    from conftest import make_clip
+
+    (root / "videos").mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(("8DHG_hVSw1o", "ywH4K8mQ-1s")):
+        make_clip(root / f"videos/{name}.mp4", seconds=1, seed=seed + number)
+    videos = {"flute violin": ["8DHG_hVSw1o"], "saxophone acoustic_guitar": ["ywH4K8mQ-1s"]}
+    (root / "MUSIC_duet_videos.json").write_text(json.dumps({"version": 1.0, "videos": videos}))
+
+
+def write_vggsound_duet(root: Path, seed: int = 0) -> None:
+    """One pair of the clips of :func:`write_vggss`."""
+    write_vggss(root, seed)
+    cells = [cell for name, label in VGGSS.items() for cell in (name, label.replace(" ", "_"))]
+    (root / "vggsound_duet_test.csv").write_text(",".join(cells) + "\n")
+
+
 WRITERS: dict[str, Callable[[Path, int], None]] = {
     "flickr-soundnet": write_flickr_soundnet,
     "vggss": write_vggss,
     "pairs": write_pairs,
     "ave": write_ave,
+    "audioset-instruments": write_audioset_instruments,
+    "music": write_music,
+    "music-videos": write_music_videos,
+    "vggsound-duet": write_vggsound_duet,
     "is3": write_is3,
     "vpo": write_vpo,
 }

@@ -8,22 +8,30 @@ from collections import Counter
 from pathlib import Path
 
 import layouts
+import numpy as np
 import pandas as pd
 import pytest
 
+from flowgrad import artifacts, frames
 from flowgrad.config import Config
+from flowgrad.datasets.audioset_instruments import AudioSetInstruments
 from flowgrad.datasets.ave import CATEGORIES, Ave
 from flowgrad.datasets.base import Annotations, Clip, Region, Still
 from flowgrad.datasets.flickr_soundnet import FlickrSoundNet
 from flowgrad.datasets.is3 import Is3
+from flowgrad.datasets.music import Music, MusicVideos
 from flowgrad.datasets.pairs import Pairs
 from flowgrad.datasets.registry import open_dataset
 from flowgrad.datasets.unlabelled import Unannotated
+from flowgrad.datasets.vggsound_duet import VggsoundDuet
 from flowgrad.datasets.vggss import Vggss
 from flowgrad.datasets.vpo import Vpo
+from flowgrad.decoding import Recipe, decode
 from flowgrad.evaluation.consensus import consensus
 from flowgrad.evaluation.silent import negative_items
 from flowgrad.evaluation.truth import scored_frames, scored_items
+from flowgrad.plan import Plan
+from flowgrad.shard import read_shard
 
 SSL_ALIGN = "formats/kaistmm+SSLalignment"
 
@@ -452,3 +460,226 @@ def test_what_is_wrong_in_a_table_of_ave_is_said_with_its_place(tmp_path, line, 
     with (root / "Annotations.txt").open("a") as file:
         file.write(f"{line}\n")
     assert Ave(root).problems() == [f"{root}/Annotations.txt: {words}"]
+
+
+# instruments of AudioSet
+
+BLANK_CLASS = "has the unknown class 7: 'categories' has 0 to 2"
+
+
+def test_published_boxes_of_audioset_instruments(published):
+    root = published("shvdiwnkozbw+Multi-Source-Sound-Localization/normav.json")
+    layouts.picture(root / "frames/0.jpg")
+    layouts.sound(root / "audio/0.wav")
+    dataset = AudioSetInstruments(root)
+    assert dataset.problems() == []
+    clips, known = dataset.clips(), dataset.annotations()
+    assert sum(len(one.regions) for one in known.values()) == 8038
+    assert len(clips) == len(known) == 4752
+    assert len({clip.name.partition("_")[0] for clip in clips}) == 4503
+    assert len({clip.place for clip in clips}) == 566
+    assert len({one.label for one in known.values()}) == 15
+    there = Clip("00000_Guitar", "frames/0.jpg", "audio/0.wav", still=Still(anchor_s=0.5), place="video 0")
+    assert [clip for clip in clips if clip.video] == [there]
+    assert known["00000_Guitar"].regions == (
+        Region(0.171875, 0.5680555555555555, 0.171875 + 0.66171875, 0.5680555555555555 + 0.39444444444444443),
+    )
+    pairs = AudioSetInstruments(root, "two-sources")
+    assert len(pairs.clips()) == 2 * 211
+    assert set(Counter(name.partition("_")[0] for name in pairs.annotations()).values()) == {2}
+
+
+def test_instruments_in_the_folders_of_the_authors(tmp_path):
+    root = made(tmp_path, "audioset-instruments")
+    shutil.rmtree(root / "frames")
+    shutil.rmtree(root / "audio")
+    (root / "val_audio.txt").write_text("aaa\nbbb\n")
+    layouts.picture(root / "val/bbb/0002.jpg")
+    layouts.sound(root / "val/audio/bbb.wav")
+    layouts.picture(root / "val/ccc/0002.jpg")
+    dataset = AudioSetInstruments(root, "two-sources")
+    assert dataset.problems() == []
+    files = {clip.name: (clip.video, clip.sound) for clip in dataset.clips()}
+    assert files == {
+        "00003_Banjo": (None, None),
+        "00003_Cello": (None, None),
+        "00012_Banjo": ("val/bbb/0002.jpg", "val/audio/bbb.wav"),
+        "00012_Drum": ("val/bbb/0002.jpg", "val/audio/bbb.wav"),
+    }
+    assert len(dataset.annotations()["00003_Cello"].regions) == 2
+    (root / "mine.txt").write_text("12\n00004_Cello\n")
+    assert [clip.name for clip in AudioSetInstruments(root, "mine").clips()] == [
+        "00004_Cello", "00012_Banjo", "00012_Drum"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"category_id": 7}, f"annotation 7 {BLANK_CLASS}"),
+        ({"bbox": [10, 20, 300, 100]}, "annotation 7 has a box that is not within 0 and 1: x, y, w, h are fractions; "
+         "divide pixels by the frame's size"),
+        ({"bbox": [0, 0, 1]}, "annotation 7 has something else than the numbers x, y, w, h under 'bbox'"),
+        ({"image_id": "3"}, "annotation 7 has no number of a frame under 'image_id'"),
+        ({"image_id": 4, "category_id": 1, "bbox": [0.25, 0.25, 0.5, 0.5]},
+         "annotations 4 and 7 are the same box; keep one of them"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_the_boxes_of_instruments_is_said_with_its_place(tmp_path, change, words):
+    root = made(tmp_path, "audioset-instruments")
+    content = json.loads((root / "normav.json").read_text())
+    content["annotations"].append({"id": 9, "image_id": 3, "category_id": 0, "bbox": [0, 0, 1, 1]} | change)
+    (root / "normav.json").write_text(json.dumps(content))
+    assert AudioSetInstruments(root).problems() == [f"{root}/normav.json: {words}"]
+
+
+# MUSIC
+
+
+def test_frames_of_music(tmp_path):
+    root = made(tmp_path, "music")
+    dataset = Music(root, "music_duet_test")
+    assert dataset.problems() == []
+    file = "HnUOaSfTA6c_000_00000"
+    files = {"video": f"frames/{file}.jpg", "sound": "audio/HnUOaSfTA6c.wav", "still": Still(), "place": "HnUOaSfTA6c"}
+    assert dataset.clips() == [Clip(f"{file}_acoustic_guitar", **files), Clip(f"{file}_cello", **files)]
+    known = dataset.annotations()
+    assert known[f"{file}_acoustic_guitar"] == Annotations(
+        regions=(Region(0.5, 0.5, 0.875, 0.625),), label="acoustic_guitar"
+    )
+    solo = Music(root, "music_solo_test")
+    assert solo.problems() == []
+    assert [clip.name for clip in solo.clips()] == ["9XoXQXCVUQY_000_00000", "9XoXQXCVUQY_000_00007"]
+    assert {one.label for one in solo.annotations().values()} == {"saxophone"}
+    assert len(Music(root).clips()) == 4
+
+
+def test_published_list_of_solos(reference, tmp_path):
+    """The list as published, with boxes made here for each of its frames."""
+    file = reference / "formats/stoneMo+AVGN/music_solo_test.csv"
+    rows = [line.split(",") for line in file.read_text().splitlines()]
+    entries = [{"file": name, "class": label, "bbox": [0.25, 0.25, 0.5, 0.5]} for name, label in rows]
+    shutil.copy(file, tmp_path)
+    (tmp_path / "music_solo.json").write_text(json.dumps(entries))
+    layouts.picture(tmp_path / f"frames/{rows[0][0]}.jpg")
+    layouts.sound(tmp_path / "audio/-_-TDDxoaAc.wav")
+    dataset = Music(tmp_path, "music_solo_test")
+    assert dataset.problems() == []
+    clips = dataset.clips()
+    assert len(clips) == 2124
+    assert len({clip.place for clip in clips}) == 20
+    assert [clip.sound for clip in clips if clip.video] == ["audio/-_-TDDxoaAc.wav"]
+    entries[3]["class"] = "celo"
+    (tmp_path / "music_solo.json").write_text(json.dumps(entries))
+    name = rows[3][0]
+    assert Music(tmp_path, "music_solo_test").problems() == [
+        f"{tmp_path}/music_solo_test.csv: {name!r} is of class 'cello', and of 'celo' by entry 4 of music_solo.json "
+        f"({name})"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"bbox": [10, 20, 100, 90]}, "entry 3 has a box far past the frame under 'bbox': x, y, w, h are fractions; "
+         "divide pixels by its size"),
+        ({"class": 3}, "entry 3 has no class under 'class'"),
+        ({"file": ""}, "entry 3 has no frame under 'file'"),
+        ({"file": "9XoXQXCVUQY_000_00000"}, "entry 3 names '9XoXQXCVUQY_000_00000', as entry 1 of music_solo.json "
+         "(9XoXQXCVUQY_000_00000) does; keep one of them"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_the_boxes_of_music_is_said_with_its_place(tmp_path, change, words):
+    root = made(tmp_path, "music")
+    entries = json.loads((root / "music_solo.json").read_text())
+    entries.append({"file": "a_000_00000", "class": "tuba", "bbox": [0, 0, 1, 1]} | change)
+    (root / "music_solo.json").write_text(json.dumps(entries))
+    assert Music(root).problems() == [f"{root}/music_solo.json: {words}"]
+
+
+def test_published_videos_of_duets(published):
+    root = published("roudimit+MUSIC_dataset/MUSIC_duet_videos.json")
+    assert MusicVideos(root).problems() == [
+        f"{root}: holds no video of MUSIC_duet_videos.json: --IXKwloYLE, -7WIMBTTvZs, -HLTNgdajqw, ..."
+    ]
+    (root / "videos").mkdir()
+    (root / "videos/8DHG_hVSw1o.mp4").touch()
+    dataset = MusicVideos(root, "MUSIC_duet_videos")
+    assert dataset.problems() == []
+    assert len(dataset.clips()) == 149
+    [note] = dataset.notes()
+    assert note.startswith("148 of 149 clips have no video: ")
+    [problem] = MusicVideos(root, "MUSIC_trio").problems()
+    assert problem.startswith("split: 'MUSIC_trio' is no table of MUSIC; name one of MUSIC_duet_videos.json")
+
+
+# duets of VGG-Sound
+
+
+def test_published_duets_of_vggsound(published):
+    root = published("stoneMo+AVGN/vggsound_duet_test.csv", "stoneMo+SLAVC/vggss.json")
+    first, second = "zpWuikVorYg_000032", "Rtg1SUrxOPY_000130"
+    for name in (first, second):
+        layouts.picture(root / f"frames/{name}.jpg")
+        layouts.sound(root / f"audio/{name}.wav")
+    dataset = VggsoundDuet(root)
+    assert dataset.problems() == []
+    clips, known = dataset.clips(), dataset.annotations()
+    assert len(clips) == len(known) == 2 * 5158
+    assert set(Counter(clip.place for clip in clips).values()) == {2}
+    pair = f"{first}+{second}"
+    both = [clip for clip in clips if clip.place == pair]
+    still = Still(mixed=f"audio/{second}.wav")
+    assert both == [
+        Clip(f"{pair}_1", f"frames/{first}.jpg", f"audio/{first}.wav", still=still, place=pair),
+        Clip(f"{pair}_2", f"frames/{second}.jpg", f"audio/{first}.wav", still=still, place=pair),
+    ]
+    assert [known[clip.name].label for clip in both] == ["elk bugling", "people coughing"]
+    assert sum(clip.sound is not None for clip in clips) == 2, "a mixture needs both of its sounds"
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("gEvCUcZ6w88_000030,playing_cell,zpWuikVorYg_000032,elk_bugling",
+         "line 2 has the unknown class 'playing_cell'; did you mean playing_cello?"),
+        ("gEvCUcZ6w88_000030,elk_bugling,zpWuikVorYg_000032,elk_bugling",
+         "line 2 has class 'elk_bugling' for 'gEvCUcZ6w88_000030', and vggss.json 'playing cello'"),
+        ("zpWuikVorYg_000032,elk_bugling,gEvCUcZ6w88_000030,playing_cello",
+         "line 2 pairs 'zpWuikVorYg_000032' with 'gEvCUcZ6w88_000030', as line 1 does; keep one of them"),
+        ("a,b,c", "line 2: first id, its class, second id, its class are expected, got 'a,b,c'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_list_of_duets_is_said_with_its_place(tmp_path, row, words):
+    root = made(tmp_path, "vggsound-duet")
+    with (root / "vggsound_duet_test.csv").open("a") as file:
+        file.write(f"{row}\n")
+    assert VggsoundDuet(root).problems() == [f"{root}/vggsound_duet_test.csv: {words}"]
+
+
+def test_both_sounds_of_a_duet_are_heard(tmp_path):
+    """What is decoded is the sum of what is decoded of either alone; a changed second sound is another clip."""
+    root = made(tmp_path / "data", "vggsound-duet")
+    layouts.sound(root / "audio/gEvCUcZ6w88_000030.wav", 5, seconds=0.5)
+
+    def heard(dataset, name: str) -> tuple[dict[str, np.ndarray], list]:
+        plan = Plan(tmp_path / name)
+        [shard] = plan.update(dataset, 10)
+        out = tmp_path / f"{name}.h5"
+        statuses = decode(Recipe(plan.shard_file(shard), root, (16000,)), out)
+        assert [status.status for status in statuses] == ["ok", "ok"]
+        with artifacts.open_artifact(out, frames.KIND) as reader:
+            clips = {status.video: reader.read(status.video, frames.audio_name(16000)) for status in statuses}
+        return clips, read_shard(plan.shard_file(shard))
+
+    alone, _ = heard(Vggss(root), "alone")
+    mixed, before = heard(VggsoundDuet(root), "mixed")
+    first, second = alone["zpWuikVorYg_000032"], alone["gEvCUcZ6w88_000030"]
+    assert len(second) < len(first)
+    late = (len(first) - len(second)) // 2
+    expected = first + np.pad(second, (late, len(first) - len(second) - late))
+    assert len(mixed) == 2
+    for sound in mixed.values():
+        np.testing.assert_array_equal(sound, expected)
+    layouts.sound(root / "audio/gEvCUcZ6w88_000030.wav", 7)
+    assert heard(VggsoundDuet(root), "mixed")[1] != before

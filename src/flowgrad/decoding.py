@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,11 +170,16 @@ def _sound(
             recording = media.inspect(root / clip.sound)
             notes = [f"{clip.sound}: {note}" for note in recording.notes]
         assert recording is not None, clip.name
-        for blocks in media.sound(recording, rates, report):
-            for rate, block in blocks.items():
+        blocks: Iterable[dict[int, media.Samples]] = media.sound(recording, rates, report)
+        if clip.mixed:
+            other = media.inspect(root / clip.mixed)
+            first, second = media.whole(blocks, rates), media.whole(media.sound(other, rates), rates)
+            blocks = [{rate: media.mixture(first[rate], second[rate]) for rate in rates}]
+        for some in blocks:
+            for rate, block in some.items():
                 group.extend(frames.audio_name(rate), block, chunk=1 << 14)
     except MediaError as error:
-        status.sound_reason = f"{clip.sound}: {error}" if clip.sound else str(error)
+        status.sound_reason = f"{clip.sound_files}: {error}" if clip.sound else str(error)
         group.discard(frames.audio_name(rate) for rate in rates)
         # what was met on the way is told by that reason
         return media.SoundReport(), notes

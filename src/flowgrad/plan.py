@@ -190,6 +190,8 @@ def fingerprinted(root: Path, clip: Clip, cache: FingerprintCache) -> PlannedCli
         anchor_s=still.anchor_s if still else None,
         flow=flow,
         flow_sha256=(cache.digest(root / flow[0]), cache.digest(root / flow[1])) if flow else None,
+        mixed=still.mixed if still else None,
+        mixed_sha256=cache.digest(root / still.mixed) if still and still.mixed else None,
     )
 
 

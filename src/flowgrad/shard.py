@@ -16,7 +16,7 @@ class PlannedClip:
 
     A video that the run renders itself has no file yet: ``video_sha256`` is then a digest of what it is rendered from.
     Of a still ``video`` is the picture, ``anchor_s`` its time in the sound (None: the middle), and ``flow`` the
-    published pictures of horizontal and vertical flow.
+    published pictures of horizontal and vertical flow; ``mixed`` is a second sound that is heard with ``sound``.
     """
 
     name: str
@@ -29,6 +29,13 @@ class PlannedClip:
     anchor_s: float | None = None
     flow: tuple[str, str] | None = None
     flow_sha256: tuple[str, str] | None = None
+    mixed: str | None = None
+    mixed_sha256: str | None = None
+
+    @property
+    def sound_files(self) -> str:
+        """Return the names of its sound files, for a sentence."""
+        return " with ".join(name for name in (self.sound, self.mixed) if name)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary, without what is as it mostly is."""

@@ -17,10 +17,12 @@ class Still:
     Attributes:
         anchor_s: where the picture lies in its sound, s; None: in the middle of it.
         flow: the published pictures of horizontal and vertical flow, relative to the root.
+        mixed: another sound file that is heard at once with the clip's own, so that their middles coincide.
     """
 
     anchor_s: float | None = None
     flow: tuple[str, str] | None = None
+    mixed: str | None = None
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,12 @@ FORMATS: Registry[DatasetFormat] = Registry(
         DatasetFormat("ave", "flowgrad.datasets.ave:Ave", labelled=False, splits=True),
         DatasetFormat("is3", "flowgrad.datasets.is3:Is3", splits=True),
         DatasetFormat("vpo", "flowgrad.datasets.vpo:Vpo", splits=True),
+        DatasetFormat(
+            "audioset-instruments", "flowgrad.datasets.audioset_instruments:AudioSetInstruments", splits=True
+        ),
+        DatasetFormat("music", "flowgrad.datasets.music:Music", splits=True),
+        DatasetFormat("music-videos", "flowgrad.datasets.music:MusicVideos", labelled=False, splits=True),
+        DatasetFormat("vggsound-duet", "flowgrad.datasets.vggsound_duet:VggsoundDuet", splits=True),
     ),
 )
 

@@ -82,6 +82,36 @@ def read_list(path: Path, canonical: Callable[[str], str]) -> list[str]:
     return list(lines)
 
 
+def read_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, list[str]]]:
+    """Return the rows of a list without header that has these columns, each with its line.
+
+    Raises ``InputError`` naming file and line for a list that cannot be read, is empty, or lacks a cell.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not text in UTF-8; its columns are {', '.join(columns)}") from error
+    rows = []
+    for number, line in enumerate(text.splitlines(), 1):
+        cells = [cell.strip() for cell in line.split(",")]
+        if not any(cells):
+            continue
+        if len(cells) != len(columns) or not all(cells):
+            raise InputError(f"{path}: line {number}: {', '.join(columns)} are expected, got {line.strip()!r}")
+        rows.append((number, cells))
+    if not rows:
+        raise InputError(f"{path}: is empty; its columns are {', '.join(columns)}")
+    return rows
+
+
+def read_labels(path: Path, canonical: Callable[[str], str]) -> dict[str, str]:
+    """Return the second column of a list that :func:`read_list` takes, by the id in the first, where it has one."""
+    rows = (line.rstrip(" ,").split(",") for line in path.read_text(encoding="utf-8-sig").splitlines())
+    return {canonical(_without_suffix(row[0].strip())): row[1].strip() for row in rows if len(row) == 2}
+
+
 def is_silent(path: Path) -> bool:
     """Return whether a list pairs pictures with sounds of nothing that they show, by its name."""
     return path.stem.endswith(SILENT)

@@ -132,6 +132,10 @@ class Stills(ABC):
         """Return the files of an annotated clip: by default its picture and its sound have its name."""
         return Item(name, name, name)
 
+    def clips_of(self, listed: str) -> Collection[str]:
+        """Return the clips that an id of a list stands for: by default the one of that name."""
+        return (listed,)
+
     def file_id(self, path: Path) -> str:
         """Return the id of a picture or sound at a path below the root; by default the file's name gives it."""
         return self.canonical(path.stem)
@@ -232,7 +236,8 @@ class Stills(ABC):
     def _listed(self) -> list[str] | None:
         if self._list is None:
             return None
-        return read_list(sounding(self._list) if self._pairs else self._list, self.canonical)
+        listed = read_list(sounding(self._list) if self._pairs else self._list, self.canonical)
+        return [name for one in listed for name in self.clips_of(one)]
 
     @cached_property
     def _items(self) -> dict[str, Item]:
@@ -284,6 +289,10 @@ class Stills(ABC):
             if len(paths) > 1
         ]
 
+    def _wanted_sounds(self) -> Collection[str]:
+        """Return the ids of the sounds that are looked for."""
+        return {item.sound for item in self._items.values()}
+
     def _closed(self) -> list[str]:
         return [note for listed in self._listings.values() for note in closed(listed)]
 
@@ -293,7 +302,7 @@ class Stills(ABC):
 
     @cached_property
     def _sounds(self) -> dict[str, list[str]]:
-        return self._files(self.sounds, SOUND_SUFFIXES, (item.sound for item in self._items.values()))
+        return self._files(self.sounds, SOUND_SUFFIXES, self._wanted_sounds())
 
     @cached_property
     def _videos(self) -> dict[str, list[str]]:

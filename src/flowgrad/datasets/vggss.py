@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from flowgrad.datasets.base import Region
 from flowgrad.datasets.json_file import is_number, read_json
@@ -32,7 +32,7 @@ LENGTH = 10_000
 class Vggss(Stills):
     """VGG-SS, or the part of it that a list names."""
 
-    lists = (
+    lists: ClassVar[tuple[str, ...]] = (
         "vggss_test.csv",
         "vggss_heard_test.csv",
         "vggss_unheard_test.csv",

@@ -2,6 +2,7 @@
 
 from flowgrad.media.audio import SoundReport, sound
 from flowgrad.media.container import open_media
+from flowgrad.media.mixture import Samples, mixture, whole
 from flowgrad.media.reasons import Reason, reasons
 from flowgrad.media.recording import Recording, Track, inspect
 from flowgrad.media.still import still
@@ -12,12 +13,15 @@ __all__ = [
     "Picture",
     "Reason",
     "Recording",
+    "Samples",
     "SoundReport",
     "Track",
     "inspect",
+    "mixture",
     "open_media",
     "pictures",
     "reasons",
     "sound",
     "still",
+    "whole",
 ]
