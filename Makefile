@@ -59,6 +59,9 @@ table: dataset setup  ## run the main job on DATASET (an Urbansas folder, or any
 test: setup  ## run the tests (a quarter of an hour with the reference material of docs/testing.md, a third of that without)
 	$(BIN)/python -m pytest -n $(CORES) --maxprocesses 4 --dist loadfile
 
+test-matrix: setup  ## run every model on a small set in the layout of every dataset (some minutes)
+	$(BIN)/python -m pytest -m matrix -n $(CORES) --maxprocesses 4 tests/test_matrix.py
+
 test-mutations: setup  ## run the workflow over three hundred damaged files (needs the reference material; minutes)
 	$(BIN)/python -m pytest -m mutations tests/test_mutations.py
 
