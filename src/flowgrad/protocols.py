@@ -65,7 +65,7 @@ class Threshold(Part):
     threshold: str = Field(
         "own",
         description="own: the rule of each model's own publication (fixed; Hear The Flow: median, Coarse to Fine:"
-        " relative); or one rule for all: fixed, median, relative",
+        " relative); or one rule for all: fixed, median, relative, tenth",
     )
     map_threshold: float = Field(
         0.5, gt=0, lt=1, description="rule fixed: a pixel counts when it is >= this; relative: above this share"

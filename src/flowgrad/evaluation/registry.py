@@ -8,7 +8,7 @@ from flowgrad.evaluation.highlight import HIGHLIGHTED
 from flowgrad.evaluation.negatives import CONFIDENCE
 from flowgrad.evaluation.pointing import POINTING_GAME
 from flowgrad.evaluation.success import SUCCESS_0_1
-from flowgrad.evaluation.thresholds import FIXED, MEDIAN, RELATIVE
+from flowgrad.evaluation.thresholds import FIXED, MEDIAN, RELATIVE, TENTH
 from flowgrad.registry import Registry
 
 BUILT_IN = (CIOU, SUCCESS_0_1, POINTING_GAME, CONFIDENCE, HIGHLIGHTED)
@@ -16,7 +16,7 @@ DEFAULT_METRICS = [CIOU.name, SUCCESS_0_1.name, POINTING_GAME.name]
 """The metrics of a table that names none; the others read items without truth."""
 METRICS: Registry[Metric] = Registry(Metric, "metric", "flowgrad.metrics", BUILT_IN)
 THRESHOLDS: Registry[ThresholdRule] = Registry(
-    ThresholdRule, "threshold rule", "flowgrad.thresholds", (FIXED, MEDIAN, RELATIVE)
+    ThresholdRule, "threshold rule", "flowgrad.thresholds", (FIXED, MEDIAN, RELATIVE, TENTH)
 )
 OWN = "own"
 """Stands for the rule of each model's own publication."""

@@ -6,6 +6,7 @@ rule          a pixel counts when its value is                   used by
 ``fixed``     >= a threshold                                     FlowGrad and RCGrad: 0.5, after min-max
 ``median``    > the median of its map (upper, where it is even)  LVS, Hear The Flow, SSLalign: about half of every map
 ``relative``  > a share of the maximum of its map                Coarse to Fine: 0.5
+``tenth``     >= 0.1                                             the original version of Coarse to Fine
 ============  =================================================  =====================================================
 
 Scores under different rules are not comparable.
@@ -106,6 +107,10 @@ def _median(maps: npt.NDArray[Any], _: float) -> npt.NDArray[np.bool_]:
     return median(maps)
 
 
+def _tenth(maps: npt.NDArray[Any], _: float) -> npt.NDArray[np.bool_]:
+    return fixed(maps, 0.1)
+
+
 FIXED, MEDIAN = ThresholdRule("fixed", fixed), ThresholdRule("median", _median)
-RELATIVE = ThresholdRule("relative", relative)
+RELATIVE, TENTH = ThresholdRule("relative", relative), ThresholdRule("tenth", _tenth)
 """The rules as a protocol names them."""

@@ -9,6 +9,8 @@ from flowgrad.errors import InputError
 from flowgrad.models import presets
 from flowgrad.models.base import Model, Training, Weights
 from flowgrad.models.coarse_to_fine.layout import LAYOUT as C2F
+from flowgrad.models.coarse_to_fine.original_layout import LAYOUT as C2F_ORIGINAL
+from flowgrad.models.coarse_to_fine.presets import ORIGINAL as C2F_ORIGINAL_PRESETS
 from flowgrad.models.coarse_to_fine.presets import PRESETS as C2F_PRESETS
 from flowgrad.models.hear_the_flow.layout import LAYOUT as HTF
 from flowgrad.models.hear_the_flow.presets import PRESETS as HTF_PRESETS
@@ -29,6 +31,8 @@ _EN_WEIGHTS = Weights("flowgrad-en", "flowgrad_EN.ckpt", _LFS, layout_of("flowgr
 _HTF_WEIGHTS = Weights("hear-the-flow", "htf_flickr.pth", "checkpoints of github.com/denfed/heartheflow", HTF)
 _C2F_SOURCE = "not published; made by new/ of github.com/shvdiwnkozbw/Multi-Source-Sound-Localization"
 _C2F_WEIGHTS = Weights("coarse-to-fine", "c2f_stage_2.pth", _C2F_SOURCE, C2F)
+_C2F_ORIGINAL_SOURCE = "not published; made by main.py of github.com/shvdiwnkozbw/Multi-Source-Sound-Localization"
+_C2F_ORIGINAL_WEIGHTS = Weights("coarse-to-fine-original", "model_joint.pth.tar", _C2F_ORIGINAL_SOURCE, C2F_ORIGINAL)
 
 # fmt: off
 _BUILT_IN = (
@@ -48,6 +52,8 @@ _BUILT_IN = (
           threshold="median", default=False, joined=f"{_HTF}:joined"),
     Model("coarse-to-fine", f"{_C2F}:InPipeline", C2F_PRESETS, weights=_C2F_WEIGHTS,
           threshold="relative", default=False, joined=f"{_C2F}:joined"),
+    Model("coarse-to-fine-original", "flowgrad.models.coarse_to_fine.original:InPipeline", C2F_ORIGINAL_PRESETS,
+          weights=_C2F_ORIGINAL_WEIGHTS, threshold="tenth", default=False),
     Model("motion", f"{_MOTION}:load_motion", presets.ROBUST_MOTION),
     Model("rcgrad-motion", f"{_MOTION}:load_times_motion", presets.times_motion("rcgrad")),
     Model("yolo-baseline", presets=presets.ALL_BOXES, gives="boxes"),
