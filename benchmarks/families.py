@@ -53,7 +53,7 @@ def write_labels(path: Path, streets: dict[str, Any], names: list[str]) -> None:
             scene = make_scene(settings, name)
             heard = {event.label for event in sound_events(scene)}
             seen = {box.label for _, box in tracked_boxes(scene)}
-            for kind, labels in (("audio", heard), ("frames", seen)):
+            for kind, labels in (("audio", heard), ("frame", seen)):
                 table.writerow([name, kind, *(int(label in labels) for label in KNOWN), *[0] * (CLASSES - len(KNOWN))])
 
 

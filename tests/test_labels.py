@@ -10,7 +10,7 @@ from flowgrad.errors import InputError
 from flowgrad.training.labels import read_labels
 from flowgrad.training.samples import SampleSet
 
-TABLE = "clip,kind,horn,car\nc00,audio,0.25,1\nc00,frames,0,0.5\nc01,audio,1,0\n"
+TABLE = "clip,kind,horn,car\nc00,audio,0.25,1\nc00,frame,0,0.5\nc01,audio,1,0\n"
 
 
 def test_clips_with_both_kinds_are_read(tmp_path):
@@ -18,7 +18,7 @@ def test_clips_with_both_kinds_are_read(tmp_path):
     found = read_labels(tmp_path / "labels.csv", 2)
     assert found.keys() == {"c00"}, "nobody looked at c01"
     np.testing.assert_array_equal(found["c00"]["audio"], np.float32([0.25, 1]))
-    np.testing.assert_array_equal(found["c00"]["frames"], np.float32([0, 0.5]))
+    np.testing.assert_array_equal(found["c00"]["frame"], np.float32([0, 0.5]))
     many_clips(tmp_path, 3, 9.0)
     samples = SampleSet([tmp_path / "many.h5"], labels=found)
     assert samples.clips == ["c00"], "nothing is learnt from clips without"
@@ -29,13 +29,13 @@ def test_clips_with_both_kinds_are_read(tmp_path):
     [
         (("clip,kind", "video,kind"), "expected the columns clip, kind and 2 classes, got video, kind, horn, car"),
         (("horn,car", "horn"), "expected 2 columns of classes after clip and kind, got 1"),
-        (("c01,audio", "c01,sound"), "line 4, column 'kind': expected audio or frames, got 'sound'"),
+        (("c01,audio", "c01,sound"), "line 4, column 'kind': expected audio or frame, got 'sound'"),
         (("c01,audio", "c00,audio"), "line 4: 'c00' has another row of kind audio; keep one of them"),
         (("0.25", "loud"), "line 2, column 'horn': expected a number in 0..1, got 'loud'"),
         (("0.25", "25"), "line 2, column 'horn': expected a number in 0..1, got 25"),
         (("0.25", "nan"), "line 2, column 'horn': expected a number in 0..1, got nan"),
         (("0.25,1", "0.25"), "line 2: expected 4 cells, got 3"),
-        (("c00,frames", "c02,frames"), "no clip has a row of kind audio and one of kind frames; give both"),
+        (("c00,frame", "c02,frame"), "no clip has a row of kind audio and one of kind frame; give both"),
     ],
 )
 def test_what_is_wrong_is_named(change, words, tmp_path):

@@ -21,6 +21,8 @@ from flowgrad.datasets.flickr_soundnet import FlickrSoundNet
 from flowgrad.evaluation.consensus import consensus
 from flowgrad.evaluation.metrics import ciou
 from flowgrad.evaluation.thresholds import median
+from flowgrad.models.coarse_to_fine.layout import Sizes
+from flowgrad.models.coarse_to_fine.network import CoarseToFineNetwork
 from flowgrad.models.hear_the_flow.network import HearTheFlowNetwork
 
 IDS = ("10000130166", "10007936344", "10008553263")
@@ -73,6 +75,45 @@ def test_on_labelled_videos(workflow, htf, tmp_path):
     )
     np.testing.assert_allclose(own, maps, atol=2e-3)
     np.testing.assert_allclose(median(maps).mean(axis=(1, 2)), 0.5, atol=0.01)
+
+
+def test_coarse_to_fine_is_asked_under_another_sound(workflow, tmp_path):
+    """Its maps are those of the Python API, scored by its own threshold, and it is asked whether it listens."""
+    torch.manual_seed(4)
+    file = tmp_path / "c2f.pth"
+    network = CoarseToFineNetwork(Sizes.of_width(8))
+    with torch.no_grad():
+        # activations are never negative: so every class is active, and no cosine is negative
+        for head in (network.class_a, network.project_a, network.project_v):
+            for weight in head.parameters():
+                weight.abs_()
+    torch.save(network.state_dict(), file)
+    root = moving_square(tmp_path / "data", "apple", "pear")
+    config = {
+        "dataset": {"root": str(root)},
+        "models": ["coarse-to-fine"],
+        "checkpoints": {"coarse-to-fine": str(file)},
+        "protocols": ["released"],
+        "frames": "annotated",
+        "listening": True,
+    }
+    run = workflow(config)
+    assert run.status == 0, run.output
+    frames = table(run.folder).loc["coarse-to-fine", "released"].set_index("video")
+    assert set(frames["status"]) == {"ok"}
+    maps, times = flowgrad.open_results(run.folder / "results").heatmaps("apple", "coarse-to-fine", "released")
+    clip = flowgrad.read_clip(root / "clips/apple.mp4", sample_rate=22050)
+    audio = np.pad(clip.audio, 55125)
+    starts = [int((time - 2.5) * 22050) + 55125 for time in times]
+    own = flowgrad.load_model("coarse-to-fine", file, protocol="released", device="cpu")(
+        np.stack([clip.frames[round(time * 8)] for time in times]),
+        np.stack([audio[start : start + 110250] for start in starts]),
+        22050,
+    )
+    np.testing.assert_allclose(own, maps, atol=2e-3)
+    heard = pd.read_csv(run.folder / "results/metrics/listening.csv")
+    assert list(heard["model"]) == ["coarse-to-fine"]
+    assert heard["highlighted_own"].between(0, 1).all()
 
 
 def test_on_a_folder_of_videos(workflow, htf, tmp_path):

@@ -65,7 +65,7 @@ class Threshold(Part):
     threshold: str = Field(
         "own",
         description="own: the rule of each model's own publication (fixed, for Hear The Flow median); or one rule for"
-        " all: fixed, median, top-half, at-least-median, relative, adaptive",
+        " all: fixed, median, top-half, at-least-median, relative, tenth, adaptive",
     )
     map_threshold: float = Field(
         0.5,

@@ -8,6 +8,7 @@ rule                 a pixel counts when its value is                          u
 ``top-half``         >= that median                                            EZ-VSL, SLAVC
 ``at-least-median``  >= the median of its map (between both, where it is even)  visual context
 ``relative``         > a share of the highest of its map                       coarse to fine: 0.5
+``tenth``            >= 0.1                                                    coarse to fine, original version
 ``adaptive``         > the |G|-th highest of its map, |G| the truth's pixels    SSLalign, "Adap."
 ===================  ========================================================  =====================================
 
@@ -187,6 +188,10 @@ def _checked(maps: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return maps
 
 
+def _tenth(maps: npt.NDArray[Any], _: float) -> npt.NDArray[np.bool_]:
+    return fixed(maps, 0.1)
+
+
 def _median(maps: npt.NDArray[Any], _: float) -> npt.NDArray[np.bool_]:
     return median(maps)
 
@@ -206,4 +211,5 @@ def _adaptive(maps: npt.NDArray[Any], _: float, truth: npt.NDArray[Any]) -> npt.
 # the rules as a protocol names them
 FIXED, MEDIAN = ThresholdRule("fixed", fixed), ThresholdRule("median", _median)
 TOP_HALF, AT_LEAST_MEDIAN = ThresholdRule("top-half", _top_half), ThresholdRule("at-least-median", _at_least_median)
+TENTH = ThresholdRule("tenth", _tenth)
 RELATIVE, ADAPTIVE = ThresholdRule("relative", relative), ThresholdRule("adaptive", _adaptive, needs_truth=True)

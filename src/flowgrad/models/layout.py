@@ -81,7 +81,8 @@ class CheckpointLayout:
         ]
 
 
-def _batch_norm(prefix: str, channels: int) -> Layout:
+def batch_norm(prefix: str, channels: int) -> Layout:
+    """Return the keys and shapes of a BatchNorm."""
     layout: Layout = {f"{prefix}.{name}": (channels,) for name in ("weight", "bias", "running_mean", "running_var")}
     layout[f"{prefix}.num_batches_tracked"] = ()
     return layout
@@ -89,7 +90,7 @@ def _batch_norm(prefix: str, channels: int) -> Layout:
 
 def resnet18(first: str, channels: int, width: int) -> Layout:
     """Return the keys and shapes of a ResNet-18 without its classifier, whose first convolution is ``first``."""
-    layout: Layout = {f"{first}.weight": (width, channels, 7, 7)} | _batch_norm("bn1", width)
+    layout: Layout = {f"{first}.weight": (width, channels, 7, 7)} | batch_norm("bn1", width)
     before = width
     for number, growth in enumerate(GROWTH, start=1):
         after = growth * width
@@ -97,11 +98,11 @@ def resnet18(first: str, channels: int, width: int) -> Layout:
             prefix = f"layer{number}.{block}"
             incoming = before if block == 0 else after
             layout[f"{prefix}.conv1.weight"] = (after, incoming, 3, 3)
-            layout |= _batch_norm(f"{prefix}.bn1", after)
+            layout |= batch_norm(f"{prefix}.bn1", after)
             layout[f"{prefix}.conv2.weight"] = (after, after, 3, 3)
-            layout |= _batch_norm(f"{prefix}.bn2", after)
+            layout |= batch_norm(f"{prefix}.bn2", after)
             if incoming != after:
                 layout[f"{prefix}.downsample.0.weight"] = (after, incoming, 1, 1)
-                layout |= _batch_norm(f"{prefix}.downsample.1", after)
+                layout |= batch_norm(f"{prefix}.downsample.1", after)
         before = after
     return layout

@@ -8,7 +8,10 @@ from __future__ import annotations
 from flowgrad.errors import InputError
 from flowgrad.models import presets
 from flowgrad.models.base import Model, SampleSpec, Training, Weights
+from flowgrad.models.coarse_to_fine.layout import COARSE
 from flowgrad.models.coarse_to_fine.layout import LAYOUT as C2F
+from flowgrad.models.coarse_to_fine.original_layout import LAYOUT as C2F_ORIGINAL
+from flowgrad.models.coarse_to_fine.presets import ORIGINAL as C2F_ORIGINAL_PRESETS
 from flowgrad.models.coarse_to_fine.presets import PRESETS as C2F_PRESETS
 from flowgrad.models.hear_the_flow.layout import LAYOUT as HTF
 from flowgrad.models.hear_the_flow.presets import PRESETS as HTF_PRESETS
@@ -24,6 +27,7 @@ _RCGRAD, _LEARNT = "flowgrad.models.rcgrad.model", "flowgrad.models.rcgrad.objec
 _JOINED, _HTF = f"{_RCGRAD}:joined", "flowgrad.models.hear_the_flow.model"
 _VCS = "flowgrad.models.visual_context.model"
 _C2F = "flowgrad.models.coarse_to_fine.model"
+_C2F_LEARNT = "flowgrad.models.coarse_to_fine.objective:CoarseToFine"
 _LFS = "models/ of github.com/rrrajjjj/flowgrad (Git LFS)"
 _RC_RELEASE = "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization"
 _RC_WEIGHTS = Weights("rcgrad", "rc_grad.pt", _RC_RELEASE, layout_of("rcgrad"))
@@ -33,6 +37,10 @@ _HTF_WEIGHTS = Weights("hear-the-flow", "htf_flickr.pth", "checkpoints of github
 _VCS_WEIGHTS = Weights("visual-context", "visual_context.pth", "not published; train it here", VCS)
 _C2F_SOURCE = "not published; made by new/ of github.com/shvdiwnkozbw/Multi-Source-Sound-Localization"
 _C2F_WEIGHTS = Weights("coarse-to-fine", "c2f_stage_2.pth", _C2F_SOURCE, C2F)
+_C2F_COARSE_WEIGHTS = Weights("coarse-to-fine-coarse", "c2f_stage_1.pth", _C2F_SOURCE, COARSE)
+_C2F_SAMPLE = SampleSpec(size=256, sample_rate=22050, seconds=5, flow="none")
+_C2F_ORIGINAL_SOURCE = "not published; made by main.py of github.com/shvdiwnkozbw/Multi-Source-Sound-Localization"
+_C2F_ORIGINAL_WEIGHTS = Weights("coarse-to-fine-original", "model_joint.pth.tar", _C2F_ORIGINAL_SOURCE, C2F_ORIGINAL)
 
 # fmt: off
 _BUILT_IN = (
@@ -56,8 +64,13 @@ _BUILT_IN = (
           threshold="at-least-median", default=False, joined=f"{_VCS}:joined",
           training=Training("flowgrad.models.visual_context.objective:VisualContext.started", "random",
                             SampleSpec(sample_rate=24000, seconds=3, flow="none"))),
+    Model("coarse-to-fine-coarse", presets={}, weights=_C2F_COARSE_WEIGHTS, default=False,
+          training=Training(f"{_C2F_LEARNT}.started", "random", _C2F_SAMPLE, classes=7)),
     Model("coarse-to-fine", f"{_C2F}:InPipeline", C2F_PRESETS, weights=_C2F_WEIGHTS,
-          threshold="relative", default=False, joined=f"{_C2F}:joined"),
+          threshold="relative", default=False, joined=f"{_C2F}:joined",
+          training=Training(f"{_C2F_LEARNT}.started", "coarse-to-fine-coarse", _C2F_SAMPLE, classes=7)),
+    Model("coarse-to-fine-original", "flowgrad.models.coarse_to_fine.original:InPipeline", C2F_ORIGINAL_PRESETS,
+          weights=_C2F_ORIGINAL_WEIGHTS, threshold="tenth", default=False),
     Model("motion", f"{_MOTION}:load_motion", presets.ROBUST_MOTION),
     Model("rcgrad-motion", f"{_MOTION}:load_times_motion", presets.times_motion("rcgrad")),
     Model("yolo-baseline", presets=presets.ALL_BOXES, gives="boxes"),

@@ -20,7 +20,7 @@ class Batches(Dataset[Batch]):
     """Batches by the keys of their samples.
 
     As tensors: ``frame`` (N, S, S, 3) uint8, ``flow`` (N, 224, 224) or (N, 2, 224, 224) float16 where there is any,
-    ``audio`` (N, samples) float32, ``label_audio`` and ``label_frames`` (N, classes) float32 where there are any.
+    ``audio`` (N, samples) float32, ``label_audio`` and ``label_frame`` (N, classes) float32 where there are any.
     """
 
     def __init__(self, samples: SampleSet):

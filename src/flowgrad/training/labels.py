@@ -4,9 +4,9 @@
 
     clip,kind,music,speech,vehicle
     street_01,audio,0.1,0.2,0.9
-    street_01,frames,0.0,0.1,0.8
+    street_01,frame,0.0,0.1,0.8
 
-A row a clip and kind, ``audio`` or ``frames``; the other columns are the classes, each a probability in 0..1.
+A row a clip and kind, ``audio`` or ``frame``; the other columns are the classes, each a probability in 0..1.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from flowgrad.errors import InputError
 
-KINDS = ("audio", "frames")
+KINDS = ("audio", "frame")
 Labels = Mapping[str, Mapping[str, npt.NDArray[np.float32]]]
 """By clip and kind, (classes,) float32 in [0, 1]."""
 
@@ -46,7 +46,7 @@ def read_labels(path: Path, classes: int) -> dict[str, dict[str, npt.NDArray[np.
         raise InputError(f"{path}: is no table in UTF-8 ({error})") from error
     whole = {clip: kinds for clip, kinds in found.items() if len(kinds) == len(KINDS)}
     if not whole:
-        raise InputError(f"{path}: no clip has a row of kind audio and one of kind frames; give both")
+        raise InputError(f"{path}: no clip has a row of kind audio and one of kind frame; give both")
     return whole
 
 
@@ -66,7 +66,7 @@ def _labels(
             raise InputError(f"{where}: expected {len(header)} cells, got {len(cells)}")
         clip, kind = cells[0].strip(), cells[1].strip()
         if kind not in KINDS:
-            raise InputError(f"{where}, column 'kind': expected audio or frames, got {kind!r}")
+            raise InputError(f"{where}, column 'kind': expected audio or frame, got {kind!r}")
         if kind in found.setdefault(clip, {}):
             raise InputError(f"{where}: {clip!r} has another row of kind {kind}; keep one of them")
         found[clip][kind] = _probabilities(where, header[2:], cells[2:])

@@ -50,7 +50,7 @@ class Samples:
         flow: (N, 1, 224, 224) float, its magnitude in native pixels per 1/8 s; or (N, 2, 224, 224), its components
             right and down; None where the model learns from none.
         audio: (N, samples) float in [-1, 1], centred on the frame.
-        labels: by kind, ``audio`` and ``frames``, (N, classes) float in [0, 1]; empty where the model learns from none.
+        labels: by kind, ``audio`` and ``frame``, (N, classes) float in [0, 1]; empty where the model learns from none.
         mosaics: the encoders are shown four frames in one picture, two by two; N is a multiple of four.
     """
 

@@ -36,14 +36,14 @@ class Sample:
         flow: (224, 224) or (2, 224, 224) float16, native pixels per 1/8 s; None where the spec has none.
         audio: (samples,) float32, mono.
         label_audio: (classes,) float32 in [0, 1]; None where the model learns from none.
-        label_frames: the same, of what is seen.
+        label_frame: the same, of what is seen.
     """
 
     frame: npt.NDArray[np.uint8]
     flow: npt.NDArray[np.float16] | None
     audio: npt.NDArray[np.float32]
     label_audio: npt.NDArray[np.float32] | None = None
-    label_frames: npt.NDArray[np.float32] | None = None
+    label_frame: npt.NDArray[np.float32] | None = None
 
     @property
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -158,7 +158,7 @@ class SampleSet:
         one = slice(row, row + 1)
         flow = artifact.read(clip, "flow", one)[0] if self.spec.flow != "none" else None
         labels = self.labels[clip] if self.labels is not None else {}
-        return Sample(artifact.read(clip, "rgb", one)[0], flow, audio, labels.get("audio"), labels.get("frames"))
+        return Sample(artifact.read(clip, "rgb", one)[0], flow, audio, labels.get("audio"), labels.get("frame"))
 
     def _artifact(self, path: Path) -> artifacts.ArtifactReader:
         if self._process != os.getpid():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -159,16 +160,7 @@ class CoarseToFine:
 
     def embedded(self, frames: npt.NDArray[np.uint8], audio: npt.NDArray[Any]) -> Embedded:
         """Return what the maps are made of. Takes and raises what the call does."""
-        frames, audio = np.asarray(frames), np.asarray(audio)
-        count, size = (len(frames) if frames.ndim else 0), presets.FRAME_SIZE
-        _expect("frames", frames, (count, size, size, 3), frames.dtype == np.uint8, "uint8 RGB")
-        _expect("audio", audio, (count, SAMPLES), audio.dtype.kind == "f", "float samples in -1..1")
-        if not count:  # what is made of one item says how many classes there are
-            one = self._batch(np.zeros((1, size, size, 3), np.uint8), np.zeros((1, SAMPLES), np.float32))
-            return Embedded(*(part[:0] for part in one))
-        rows = [slice(start, start + self.batch_size) for start in range(0, count, self.batch_size)]
-        parts = [self._batch(frames[some], audio[some]) for some in rows]
-        return Embedded(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        return Embedded(*in_batches(self._batch, frames, audio, self.batch_size))
 
     def _batch(self, frames: npt.NDArray[np.uint8], audio: npt.NDArray[Any]) -> tuple[Floats, ...]:
         network = self._network
@@ -186,6 +178,28 @@ class CoarseToFine:
                 network.classes_of(heard, network.class_a).float().sigmoid(),
             )
         return tuple(np.asarray(part.cpu().numpy()) for part in found)
+
+
+def in_batches(
+    made: Callable[[npt.NDArray[np.uint8], npt.NDArray[Any]], tuple[Floats, ...]],
+    frames: npt.NDArray[np.uint8],
+    audio: npt.NDArray[Any],
+    batch_size: int,
+) -> tuple[Floats, ...]:
+    """Return what is made of frames (N, 256, 256, 3) and audio (N, 110250), so many at once.
+
+    Raises ``ValueError`` where an input has the wrong shape or type.
+    """
+    frames, audio = np.asarray(frames), np.asarray(audio)
+    count, size = (len(frames) if frames.ndim else 0), presets.FRAME_SIZE
+    _expect("frames", frames, (count, size, size, 3), frames.dtype == np.uint8, "uint8 RGB")
+    _expect("audio", audio, (count, SAMPLES), audio.dtype.kind == "f", "float samples in -1..1")
+    if not count:  # what is made of one item says how many classes there are
+        one = made(np.zeros((1, size, size, 3), np.uint8), np.zeros((1, SAMPLES), np.float32))
+        return tuple(part[:0] for part in one)
+    rows = [slice(start, start + batch_size) for start in range(0, count, batch_size)]
+    parts = [made(frames[some], audio[some]) for some in rows]
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
 
 def _expect(name: str, array: npt.NDArray[Any], shape: tuple[int, ...], fits: bool, kind: str) -> None:

@@ -15,6 +15,12 @@ PIXEL_MEAN, PIXEL_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TINY = 1e-10
 
 
+def standardised(frames: Tensor) -> Tensor:
+    """Return frames (N, 3, H, W) in 0..1 with ImageNet's mean and deviation taken out, channels last in memory."""
+    mean, deviation = (frames.new_tensor(values).view(1, 3, 1, 1) for values in (PIXEL_MEAN, PIXEL_DEVIATION))
+    return ((frames - mean) / deviation).contiguous(memory_format=torch.channels_last)
+
+
 class CoarseToFineNetwork(nn.Module):
     """Encoders of frame and sound, and what both are asked: classes, whether they belong together, where they meet.
 
@@ -42,10 +48,7 @@ class CoarseToFineNetwork(nn.Module):
 
     def seen(self, frames: Tensor) -> Tensor:
         """Return the features (N, F, H / 16, W / 16) of frames (N, 3, H, W)."""
-        mean, deviation = (frames.new_tensor(values).view(1, 3, 1, 1) for values in (PIXEL_MEAN, PIXEL_DEVIATION))
-        features: Tensor = self.vision(  # type: ignore[operator]
-            ((frames - mean) / deviation).contiguous(memory_format=torch.channels_last)
-        )
+        features: Tensor = self.vision(standardised(frames))  # type: ignore[operator]
         return features
 
     def heard(self, spectrograms: Tensor) -> Tensor:
