@@ -21,8 +21,8 @@ class DatasetConfig(Strict):
     format: FormatName = Field(
         "urbansas",
         description="urbansas, flickr-soundnet, vggss, is3, vpo, audioset-instruments, music, vggsound-duet: a"
-        " dataset's folders with annotations; ave, music-videos: those of one without boxes; videos: any folder of videos;"
-        " pairs: any of pictures with sounds; streets: rendered; or one of your own",
+        " dataset's folders with annotations; ave, music-videos: those of one without boxes; videos: any folder of"
+        " videos; pairs: any of pictures with sounds; streets: rendered; or one of your own",
     )
     root: GivenPath = Field(
         description="the dataset's folder; streets have none, they are rendered under results/streets",
