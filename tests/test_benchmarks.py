@@ -478,7 +478,7 @@ def test_published_boxes_of_audioset_instruments(published):
     assert len(clips) == len(known) == 4752
     assert len({clip.name.partition("_")[0] for clip in clips}) == 4503
     assert len({clip.place for clip in clips}) == 566
-    assert len({one.label for one in known.values()}) == 15
+    assert len({one.label for one in known.values()}) == 14, "of 15 categories one has no box"
     there = Clip("00000_Guitar", "frames/0.jpg", "audio/0.wav", still=Still(anchor_s=0.5), place="video 0")
     assert [clip for clip in clips if clip.video] == [there]
     assert known["00000_Guitar"].regions == (
