@@ -17,15 +17,19 @@ import torch
 import yaml
 from conftest import REPOSITORY, make_clip
 from layouts import WRITERS
+from test_coarse_to_fine_original import SIZE, as_published
 from test_generated import moving_square
 
 from flowgrad.models.coarse_to_fine.network import CoarseToFineNetwork, Sizes
+from flowgrad.models.coarse_to_fine.original_network import OriginalNetwork
 from flowgrad.models.hear_the_flow.network import HearTheFlowNetwork
 from flowgrad.models.rcgrad.encoders import build_encoders
 from flowgrad.models.registry import MODELS
 from flowgrad.models.visual_context.network import VisualContextNetwork
 
 WIDTH = 16
+ROWS = [name for name in MODELS.built_in if MODELS[name].presets]
+"""Those that can stand in a table: the coarse stage of Coarse to Fine has no maps."""
 SCORES, MAPS, NOTHING = "scores", "maps", ""
 
 
@@ -75,6 +79,7 @@ def write_networks(folder: Path) -> dict[str, str]:
         "model_state_dict": {f"module.{key}": value for key, value in VisualContextNetwork(WIDTH).state_dict().items()}
     }
     states["coarse-to-fine"] = CoarseToFineNetwork(Sizes.of_width(WIDTH)).state_dict()
+    states["coarse-to-fine-original"] = {"state_dict": as_published(OriginalNetwork(SIZE))}
     for name, state in states.items():
         torch.save(state, folder / f"{name}.pt")
     return {name: str(folder / f"{name}.pt") for name in states}
@@ -90,7 +95,7 @@ def run(title: str, out: Path, checkpoints: dict[str, str], cores: int = 2) -> d
     work.mkdir(parents=True)
     config = {
         "dataset": {"format": format_of(title), "root": str(root)},
-        "models": list(MODELS.built_in),
+        "models": list(ROWS),
         "checkpoints": checkpoints,
         "detector": {"weights": "streets-detector.pt", "image_size": 320},
         "protocols": ["paper"],
@@ -105,20 +110,20 @@ def run(title: str, out: Path, checkpoints: dict[str, str], cores: int = 2) -> d
     assert done.returncode == 0, done.stdout
     results = work / "results"
     made = {path.name for path in results.glob("heatmaps/paper/*")} | {
-        name for name in MODELS.built_in if MODELS[name].boxes and any(results.glob("detections/paper/*.csv"))
+        name for name in ROWS if MODELS[name].boxes and any(results.glob("detections/paper/*.csv"))
     }
     table = results / "metrics/frames.csv"
     if not table.is_file():
-        return {name: MAPS if name in made else NOTHING for name in MODELS.built_in}
+        return {name: MAPS if name in made else NOTHING for name in ROWS}
     frames = pd.read_csv(table)
     scored = set(frames.loc[frames["ciou"].notna(), "model"])
-    return {name: SCORES if name in scored else NOTHING for name in MODELS.built_in}
+    return {name: SCORES if name in scored else NOTHING for name in ROWS}
 
 
 def table(found: dict[str, dict[str, str]]) -> str:
     """Return the table, in Markdown: a row a model, a column a set."""
     lines = [f"| | {' | '.join(f'`{title}`' for title in found)} |", f"|---|{'---|' * len(found)}"]
-    for name in MODELS.built_in:
+    for name in ROWS:
         lines.append(f"| `{name}` | {' | '.join(cells[name] for cells in found.values())} |")
     return "\n".join(lines)
 
