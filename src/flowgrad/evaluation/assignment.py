@@ -8,9 +8,9 @@ frame-wise       everything that any map marks, against all sources together: is
 source-wise      each source against the one map that is assigned to it: are the sources told apart
 ===============  =======================================================================================
 
-The assignment is the one with the highest sum of cIoU, no map for two sources (Kuhn 1955; Jonker and Volgenant 1987 for
-the shortest augmenting paths). Some published tables call it source-wise when a map is cropped to the half of a picture
-of two that its source is in; that is another question, and not asked here.
+The assignment is the one with the highest sum of cIoU, no map for two sources (the Hungarian method). Some published
+tables call it source-wise when a map is cropped to the half of a picture of two that its source is in; that is another
+question, and not asked here.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
 
 from flowgrad.evaluation.metrics import ciou
 
@@ -70,11 +71,9 @@ def assigned(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     scores = np.asarray(scores, np.float64)
     if scores.ndim != 2 or not np.isfinite(scores).all():
         raise ValueError(f"scores: expected finite (K, S), got {scores.shape}")
-    maps, sources = scores.shape
-    if sources <= maps:
-        return _cheapest(-scores.T)
-    found = np.full(sources, NONE, np.int64)
-    found[_cheapest(-scores)] = np.arange(maps)
+    found = np.full(scores.shape[1], NONE, np.int64)
+    maps, sources = linear_sum_assignment(scores, maximize=True)
+    found[sources] = maps
     return found
 
 
@@ -120,45 +119,3 @@ def _checked(masks: npt.NDArray[Any], sources: npt.NDArray[Any]) -> tuple[npt.ND
     if sources.ndim != 3 or sources.shape[1:] != masks.shape[1:]:
         raise ValueError(f"sources: expected (S, {masks.shape[1]}, {masks.shape[2]}), got {sources.shape}")
     return masks, sources
-
-
-def _cheapest(costs: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Return the column of each row with the least sum of costs, no column twice: the Hungarian method.
-
-    Rows join one after the other. Each takes the cheapest path of exchanges to a free column, by costs from which the
-    prices of rows and columns are taken off, so that none is negative (O(R^2 C)).
-
-    Args:
-        costs: (R, C) finite, R at most C.
-
-    Returns:
-        (R,) int64.
-    """
-    rows, columns = costs.shape
-    price_of_row, price_of_column = np.zeros(rows), np.zeros(columns)
-    owner = np.full(columns, NONE, np.int64)
-    for start in range(rows):
-        row, column = start, NONE
-        reached = np.zeros(columns, np.bool_)
-        distance = np.full(columns, np.inf)
-        before = np.full(columns, NONE, np.int64)
-        length = 0.0
-        while row != NONE:
-            through = length + costs[row] - price_of_row[row] - price_of_column
-            nearer = ~reached & (through < distance)
-            distance[nearer], before[nearer] = through[nearer], column
-            column = int(np.where(reached, np.inf, distance).argmin())
-            reached[column], length = True, float(distance[column])
-            row = int(owner[column])
-        others = owner[reached]
-        owned = others != NONE
-        price_of_row[start] += length
-        price_of_row[others[owned]] += length - distance[reached][owned]
-        price_of_column[reached] -= length - distance[reached]
-        while column != NONE:
-            previous = int(before[column])
-            owner[column] = start if previous == NONE else owner[previous]
-            column = previous
-    found = np.empty(rows, np.int64)
-    found[owner[owner != NONE]] = np.flatnonzero(owner != NONE)
-    return found
