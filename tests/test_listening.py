@@ -101,13 +101,15 @@ def test_the_mean_sound_counts_every_clip_once_whatever_its_length_and_loudness(
 def test_a_model_whose_score_does_not_fall_is_deaf():
     rng = np.random.default_rng(3)
     places, own = np.repeat(np.arange(10), 20), rng.uniform(0.3, 0.7, 200)
-    marked = np.full((200, 3), [0.2, 0.1, 0.0])
+    marked = np.full((200, 5), [0.2, 0.1, 0.0, 0.0, 0.5])
     hears = listening(own, own - rng.normal(0.2, 0.05, 200), own - rng.normal(0.3, 0.05, 200), marked, places)
     assert not hears["deaf"]
     assert hears["gain_over_mean_sound"] == pytest.approx(0.2, abs=0.02)
     assert hears["gain_over_mean_sound_low"] > 0
-    sounds = ("own", "mean_sound", "foreign_sound")
-    assert [hears[f"highlighted_{name}"] for name in sounds] == pytest.approx([0.2, 0.1, 0])
+    sounds = ("own", "mean_sound", "foreign_sound", "silence", "noise")
+    assert [hears[f"highlighted_{name}"] for name in sounds] == pytest.approx([0.2, 0.1, 0, 0, 0.5])
+    assert hears["highlighted_auc_silence"] == 1, "nothing is marked, whatever the share that is allowed"
+    assert hears["highlighted_auc_noise"] == pytest.approx(0.525), "from a half on"
     deaf = listening(own, own + rng.normal(0, 0.01, 200), own, marked, places)
     assert deaf["deaf"]
     any_sound = listening(own, own - rng.normal(0.2, 0.05, 200), own + rng.normal(0, 0.01, 200), marked, places)
@@ -164,7 +166,10 @@ def street(folder):
     with artifacts.create(folder / "apart.h5", APART) as output, artifacts.create(folder / "flow.h5", FLOW) as moving:
         for clip in CLIPS:
             frames = np.array([0, 4, 8], np.int32)
-            output.clip(clip).append(frame=frames, time_s=frames / 8, seen=np.stack([seen] * 3), heard=heard[clip])
+            group = output.clip(clip)
+            group.append(frame=frames, time_s=frames / 8, seen=np.stack([seen] * 3), heard=heard[clip])
+            group.extend("silence", np.zeros(3, np.float32))
+            group.extend("noise", np.ones(3, np.float32))
             frames = np.arange(8, dtype=np.int32)
             moving.clip(clip, source_width=224).append(frame=frames, time_s=frames / 8, magnitude=flow[clip])
     known = {
@@ -243,6 +248,9 @@ def test_what_starts_from_a_model_is_its_maps_under_another_sound_times_the_flow
         found = table.loc["flowgrad-h", f"highlighted_{column}"]
         assert found == pytest.approx(items[f"highlighted_{sound}"].mean(), rel=1e-5)
     assert (table["highlighted_mean_sound"] > table["highlighted_own"]).all(), "all three vehicles"
+    assert (table["highlighted_silence"] == 0).all()
+    assert (table["highlighted_auc_silence"] == 1).all()
+    np.testing.assert_allclose(table["highlighted_noise"], table["highlighted_mean_sound"], atol=1e-3)
 
 
 def test_what_starts_from_a_deaf_model_is_deaf(tmp_path):
@@ -305,6 +313,8 @@ def test_a_run_asks_each_model_that_listens(workflow, tmp_path):
         assert set(kept["frame"] % 4) == {0}
         assert table.loc[name, "mean_ciou_own"] == pytest.approx(summary.loc[name, "mean_ciou"], abs=0.01)
         assert table.loc[name, "highlighted_own"] == pytest.approx(kept["highlighted_own"].mean(), rel=1e-5)
+    assert table.loc["ear", "highlighted_noise"] == pytest.approx(table.loc["ear", "highlighted_own"], abs=0.02)
+    assert table.loc["ear", "highlighted_silence"] > table.loc["ear", "highlighted_noise"], "all but the vehicle"
     assert table.loc[["random-motion", "random-weights"], "deaf"].all()
     assert "random-motion (paper) is deaf" in run.output
     assert "random-weights (paper)" not in run.output, "the end of a run names rows of the table alone"

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flowgrad.evaluation.highlight import area
 from flowgrad.evaluation.metrics import success_rate
 from flowgrad.evaluation.statistics import difference
 
@@ -63,7 +64,8 @@ def listening(
         own: (N,) the cIoU of each item under its own sound.
         mean: (N,) the same under the mean sound.
         foreign: (N,) under a foreign sound; NaN where there is none.
-        highlighted: (N, 3) the share of pixels that count as predicted under each, in [0, 1]; NaN where there is none.
+        highlighted: (N, 5) the share of pixels that count as predicted under each, under silence and under noise, in
+            [0, 1]; NaN where there is none.
         places: (N,) where each was recorded.
     """
     heard = {"own": own, "mean_sound": mean, "foreign_sound": foreign}
@@ -75,7 +77,9 @@ def listening(
         found = difference(float(gain.mean()), _without_each(gain, places))
         figures |= {f"gain_over_{name}": found.value}
         figures |= {f"gain_over_{name}_low": found.low, f"gain_over_{name}_high": found.high}
-    figures |= {f"highlighted_{name}": float(highlighted[:, place].mean()) for place, name in enumerate(heard)}
+    for shares, name in zip(highlighted.T, (*heard, "silence", "noise"), strict=True):
+        figures[f"highlighted_{name}"] = float(shares.mean())
+        figures[f"highlighted_auc_{name}"] = float("nan") if np.isnan(shares).any() else area(shares)
     # a map of the difference to the mean sound has little to show under that one, so that a foreign one must ask;
     # what is not known (one place) is not deaf
     return figures | {"deaf": any(figures[f"gain_over_{name}_low"] <= 0 for name in ("mean_sound", "foreign_sound"))}

@@ -4,3 +4,5 @@ from __future__ import annotations
 
 APART = "apart"
 """Its kind."""
+NEGATIVE_SOUNDS = ("silence", "noise")
+"""What no picture sounds like: beside what was heard of a clip, what is heard of these is kept."""

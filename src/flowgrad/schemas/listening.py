@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from flowgrad.schemas.apart import NEGATIVE_SOUNDS
+
 SOUNDS = ("own", "mean", "foreign")
 """Its own sound, the mean of all sounds, that of another clip."""
+ALL_SOUNDS = (*SOUNDS, *NEGATIVE_SOUNDS)
 HEARD = {
     "model": "str",
     "protocol": "str",
@@ -15,8 +18,10 @@ HEARD = {
     "highlighted_own": "float64",
     "highlighted_mean": "float64",
     "highlighted_foreign": "float64",
+    "highlighted_silence": "float64",
+    "highlighted_noise": "float64",
 }
-"""The cIoU of an item under each sound, and the share of pixels that count as predicted."""
+"""The cIoU of an item under a sound, and the share of pixels that count as predicted."""
 LISTENING = {
     "model": "str",
     "protocol": "str",
@@ -37,9 +42,17 @@ LISTENING = {
     "highlighted_own": "float64",
     "highlighted_mean_sound": "float64",
     "highlighted_foreign_sound": "float64",
+    "highlighted_silence": "float64",
+    "highlighted_noise": "float64",
+    "highlighted_auc_own": "float64",
+    "highlighted_auc_mean_sound": "float64",
+    "highlighted_auc_foreign_sound": "float64",
+    "highlighted_auc_silence": "float64",
+    "highlighted_auc_noise": "float64",
     "deaf": "bool",
 }
-"""Gains are differences of mean cIoU; ``highlighted``: the mean share of pixels that count as predicted.
+"""Gains are differences of mean cIoU; ``highlighted``: the mean share of pixels that count as predicted,
+``highlighted_auc`` the area of :func:`flowgrad.evaluation.highlight.area`.
 
 ``deaf``: the interval of the gain over the mean sound, or over a foreign one, does not lie above 0.
 """

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -33,7 +34,7 @@ from flowgrad.models.base import (
     localized,
 )
 from flowgrad.models.inputs import resized, stored_audio, window_length, window_start
-from flowgrad.schemas.apart import APART
+from flowgrad.schemas.apart import APART, NEGATIVE_SOUNDS
 from flowgrad.schemas.background import BACKGROUND
 from flowgrad.schemas.heatmaps import HEATMAPS
 
@@ -74,7 +75,7 @@ def run(
             that cannot be had (no successor, no sound) has no row, a clip without any no group.
         apart_out: HDF5, of models that can be asked under another sound; per clip and every fourth frame ``frame``,
             ``time_s``, ``seen`` and ``heard`` (:class:`flowgrad.models.base.Apart`) in float16, the former divided by
-            the largest value of each encoder.
+            the largest value of each encoder; and per clip ``silence`` and ``noise`` (C,), what is heard of these.
         frames_in: frames artifact, for models that look at frames or listen.
         flow_in: flow artifact, for models that use flow.
         background_in: background artifact, for models that use it.
@@ -128,6 +129,7 @@ def run(
         localize = model.loaded(checkpoint, settings, runtime)
         output = stack.enter_context(artifacts.create(out, HEATMAPS, fps=FRAMES_PER_SECOND, **attributes))
         aside = stack.enter_context(_aside(apart_out, attributes)) if apart_out else None
+        negatives: dict[str, npt.NDArray[np.float32]] = {}
         for clip in sources.clips():
             numbers = sources.frames(clip, None if wanted is None else wanted.get(clip, ()))
             if not numbers:
@@ -138,14 +140,29 @@ def run(
                     maps = localized(model.name, localize, inputs, len(batch))
                 else:
                     apart = localize.apart(inputs)  # type: ignore[attr-defined]
+                    negatives = negatives or _negatives(localize.apart, inputs)  # type: ignore[attr-defined]
                     maps = localized(model.name, partial(_met, model, settings, apart), inputs, len(batch))
-                    aside(clip, batch, times, apart, sources.fingerprints(clip))
+                    aside(clip, batch, times, apart, negatives, sources.fingerprints(clip))
                 group.append(frame=np.array(batch, np.int32), time_s=times, maps=maps.astype(np.float16))
             log.info("%s: %d maps", clip, len(numbers))
 
 
 def _met(model: Model, settings: Settings, apart: Apart, _: Batch) -> Maps:
     return model.met(apart, settings)
+
+
+def _negatives(listen: Callable[[Batch], Apart], batch: Batch) -> dict[str, npt.NDArray[np.float32]]:
+    """Return what is heard of silence and of noise, (C,) each; what is seen meanwhile is of no account.
+
+    Noise is N(0, 1), as in the evaluation with negative audio (:mod:`flowgrad.evaluation.highlight`).
+    """
+    assert batch.audio is not None
+    one = Batch(**{name: value if value is None else value[:1] for name, value in vars(batch).items()})
+    shape = (1, batch.audio.shape[1])
+    noise = np.random.default_rng(0).normal(size=shape)
+    # one after the other: a model may take the statistics of a batch
+    waves = dict(zip(NEGATIVE_SOUNDS, (np.zeros(shape), noise), strict=True))
+    return {name: listen(replace(one, audio=wave.astype(np.float32))).heard[0] for name, wave in waves.items()}
 
 
 @contextlib.contextmanager
@@ -155,13 +172,20 @@ def _aside(path: Path, attributes: Mapping[str, Any]) -> Iterator[Callable[..., 
     with artifacts.create(path, APART, fps=FRAMES_PER_SECOND, **attributes) as output:
 
         def keep(
-            clip: str, numbers: list[int], times: npt.NDArray[np.float64], apart: Apart, known: dict[str, str]
+            clip: str,
+            numbers: list[int],
+            times: npt.NDArray[np.float64],
+            apart: Apart,
+            negatives: Mapping[str, npt.NDArray[np.float32]],
+            known: dict[str, str],
         ) -> None:
             rows = [row for row, number in enumerate(numbers) if number % EVERY == 0]
             if not rows:
                 return
             if clip not in groups:
                 groups[clip] = output.clip(clip, **known)
+                for name, heard in negatives.items():
+                    groups[clip].extend(name, heard)
             seen = apart.seen[rows]
             largest = np.abs(seen).max(axis=(2, 3, 4), keepdims=True)
             groups[clip].append(

@@ -22,9 +22,9 @@ from flowgrad.evaluation.listening import donors, foreign_sound, listening, mean
 from flowgrad.models.base import Apart, Model, Settings
 from flowgrad.models.rows import Row
 from flowgrad.protocols import Protocol
-from flowgrad.schemas.apart import APART
+from flowgrad.schemas.apart import APART, NEGATIVE_SOUNDS
 from flowgrad.schemas.heatmaps import HEATMAPS
-from flowgrad.schemas.listening import HEARD, LISTENING, SOUNDS
+from flowgrad.schemas.listening import ALL_SOUNDS, HEARD, LISTENING, SOUNDS
 from flowgrad.schemas.plan import PLACES
 from flowgrad.schemas.scores import SCORES
 
@@ -68,6 +68,8 @@ def run(
 ) -> None:
     """Score the maps of a row under its own sound, the mean of all sounds, and that of another clip.
 
+    And see how much it marks under silence and under noise.
+
     Args:
         row: whose maps are scored.
         start: the model that is asked: the row's own, or the one whose maps the row starts from in the end.
@@ -88,14 +90,14 @@ def run(
     with tempfile.TemporaryDirectory(prefix="flowgrad-listening-") as folder:
         for shard in shards:
             values = {}
-            for sound in SOUNDS:
+            for sound in ALL_SOUNDS:
                 maps = Path(folder, f"{sound}.h5")
                 _make(start, settings, shard.apart, sounds, sound, maps)
                 for place, step in enumerate(shard.steps):
                     given, maps = maps, Path(folder, f"{sound}-{place}.h5")
                     step(maps_in=given, out=maps)
                 values[sound] = _scored(score, row, protocol, threshold, shard, maps)
-            ciou = {sound: found[CIOU.name] for sound, found in values.items()}
+            ciou = {sound: values[sound][CIOU.name] for sound in SOUNDS}
             marked = {f"highlighted_{sound}": found[HIGHLIGHTED.name] for sound, found in values.items()}
             tables.append(pd.DataFrame(ciou | marked).reset_index())
     table = pd.concat(tables) if tables else pd.DataFrame(columns=list(HEARD))
@@ -119,6 +121,10 @@ class _Sounds:
             return self._read(clip)
         if sound == "mean":
             return np.broadcast_to(self._mean, (count, len(self._mean)))
+        if sound in NEGATIVE_SOUNDS:
+            with artifacts.open_artifact(self._home[clip], APART) as source:
+                known = source.read(clip, sound)
+            return np.broadcast_to(known, (count, len(known)))
         donor = self._donors.get(clip)
         return None if donor is None else foreign_sound(self._read(donor), count)
 
@@ -192,7 +198,7 @@ def run_table(*, plan_in: Path, scores_in: Sequence[Path], out: Path) -> None:
         if len(table):
             own, mean, foreign = (table[sound].to_numpy() for sound in SOUNDS)
             named = {"model": table["model"].iloc[0], "protocol": table["protocol"].iloc[0]}
-            marked = table[[f"highlighted_{sound}" for sound in SOUNDS]].to_numpy()
+            marked = table[[f"highlighted_{sound}" for sound in ALL_SOUNDS]].to_numpy()
             rows.append(named | listening(own, mean, foreign, marked, table["video"].map(place_of).to_numpy(str)))
     made = pd.DataFrame(rows, columns=list(LISTENING))
     artifacts.write_table(out, made.sort_values(["model", "protocol"], kind="stable"))
