@@ -48,7 +48,7 @@ def place(tmp_path_factory) -> Path:
 APPLE = ["show", "apple", "--video", "data/clips/apple.mp4"]
 MISTAKES = [
     # the command itself
-    ([], "name a command: check, table"),
+    ([], "name a command: check, weights, table"),
     ([""], "there is no command ''"),
     (["tabel"], "did you mean table?"),
     (["Show"], "did you mean show?"),
