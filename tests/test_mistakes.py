@@ -80,6 +80,10 @@ MISTAKES = [
     (["check", "--configfil", "--x"], "--configfile/-c: expected one argument"),
     (["check", "--dir"], "expected one argument"),
     (["check", "--nonsense"], "unknown option --nonsense"),
+    # weights
+    (["weights", "nofile.yaml"], "{place}/nofile.yaml cannot be read: No such file"),
+    (["weights", "my.yaml", "-d", "nowhere"], "{place}/nowhere is not a folder (nothing is there)"),
+    (["weights", "--dirctory", "."], "unknown option --dirctory; did you mean --directory?"),
     # table
     (["table", "nowhere"], "{place}/nowhere is not a folder (nothing is there); name a results folder"),
     (["table", ""], "expected a path, got ''"),

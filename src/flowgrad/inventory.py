@@ -5,6 +5,7 @@ Nothing is loaded: of a file that is here, keys and shapes are read (:mod:`flowg
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from flowgrad.models.fitting import in_configuration
 from flowgrad.models.registry import MODELS, required
 
 ABSENT, TO_TRAIN, FITS, MISFITS, FOUND = "absent", "to be trained", "fits", "does not fit", "found"
+BRIEF = 100
+"""Letters of what is said of a file that does not fit; ``flowgrad check`` says all."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,15 @@ def _checkpoint(needed: Weights, users: list[str], config: Config) -> Known:
     if path is not None:
         try:
             check_layout(path, needed.layout)
-        except LayoutError as error:
-            state, fault = MISFITS, f"{error}{in_configuration(path)}"
         except InputError as error:
-            state, fault = MISFITS, str(error)
-    fault = fault.removeprefix(f"{path}: ")
+            fits = in_configuration(path) if isinstance(error, LayoutError) else ""
+            state, fault = MISFITS, _brief(path, error) + fits
     return Known(needed.file, users, "; ".join(whence) or "not stated", needed.licence, state, path, fault)
+
+
+def _brief(path: Path, error: InputError) -> str:
+    """Return what is wrong with a file, without its name, and without the end of a long list of keys."""
+    return textwrap.shorten(str(error).removeprefix(f"{path}: "), BRIEF, placeholder=" ...")
 
 
 def _makes(name: str, needed: Weights) -> bool:
@@ -93,7 +99,7 @@ def _detector(config: Config) -> Known:
             with open_weights(path):
                 pass
         except InputError as error:
-            state, fault = MISFITS, str(error).removeprefix(f"{path}: ")
+            state, fault = MISFITS, _brief(path, error)
     whence = f"{weights.DOWNLOADS[name][0]} (a run downloads it)"
     return Known(name, users, whence, weights.LICENCES.get(name, ""), state, path, fault)
 

@@ -33,7 +33,7 @@ _RC_RELEASE = "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-s
 _RC_WEIGHTS = Weights("rcgrad", "rc_grad.pt", _RC_RELEASE, layout_of("rcgrad"), licence="MIT")
 _IC_WEIGHTS = Weights("flowgrad-ic", "flowgrad_IC.ckpt", _LFS, layout_of("flowgrad-ic"), licence="MIT")
 _EN_WEIGHTS = Weights("flowgrad-en", "flowgrad_EN.ckpt", _LFS, layout_of("flowgrad-en"), licence="MIT")
-_HTF_SOURCE = "checkpoints of github.com/denfed/heartheflow"
+_HTF_SOURCE = "files on a drive: links Flickr SoundNet and VGG Sound of the README of github.com/denfed/heartheflow"
 _HTF_WEIGHTS = Weights("hear-the-flow", "htf_flickr.pth", _HTF_SOURCE, HTF, licence="MIT")
 _VCS_SOURCE = "its released training code writes such files"
 _VCS_WEIGHTS = Weights("visual-context", "visual_context.pth", _VCS_SOURCE, VCS, published=False)
