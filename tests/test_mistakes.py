@@ -48,7 +48,7 @@ def place(tmp_path_factory) -> Path:
 APPLE = ["show", "apple", "--video", "data/clips/apple.mp4"]
 MISTAKES = [
     # the command itself
-    ([], "name a command: check, table"),
+    ([], "name a command: check, weights, table"),
     ([""], "there is no command ''"),
     (["tabel"], "did you mean table?"),
     (["Show"], "did you mean show?"),
@@ -80,6 +80,10 @@ MISTAKES = [
     (["check", "--configfil", "--x"], "--configfile/-c: expected one argument"),
     (["check", "--dir"], "expected one argument"),
     (["check", "--nonsense"], "unknown option --nonsense"),
+    # weights
+    (["weights", "nofile.yaml"], "{place}/nofile.yaml cannot be read: No such file"),
+    (["weights", "my.yaml", "-d", "nowhere"], "{place}/nowhere is not a folder (nothing is there)"),
+    (["weights", "--dirctory", "."], "unknown option --dirctory; did you mean --directory?"),
     # table
     (["table", "nowhere"], "{place}/nowhere is not a folder (nothing is there); name a results folder"),
     (["table", ""], "expected a path, got ''"),

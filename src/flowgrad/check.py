@@ -22,7 +22,8 @@ from flowgrad.evaluation.registry import METRICS, THRESHOLDS
 from flowgrad.flow.forms import kind_of
 from flowgrad.flow.registry import ESTIMATORS
 from flowgrad.models.base import Model, Weights
-from flowgrad.models.checkpoint_file import check_layout
+from flowgrad.models.checkpoint_file import LayoutError, check_layout
+from flowgrad.models.fitting import in_configuration
 from flowgrad.models.own import import_problems
 from flowgrad.models.registry import DEFAULT_MODELS, get_model, required, weights_of
 from flowgrad.origin import refusal
@@ -327,12 +328,13 @@ def _fault(needed: Weights, config: Config, findings: Findings) -> _Fault | None
     name = given or needed.file
     path = weights.find(name)
     if path is None:
-        absent = (
-            f"{key}: {name}, {weights.to_be_had(name, needed.source)}".removesuffix(", ") if given is None else None
-        )
-        return _Fault(weights.absent(key, name, needed.source, words=[TRAINED]), absent)
+        how = weights.to_be_had(name, needed.source, needed.published)
+        absent = f"{key}: {name}, {how}".removesuffix(", ") if given is None else None
+        return _Fault(weights.absent(key, name, needed.source, [TRAINED], needed.published), absent)
     try:
         check_layout(path, needed.layout)
+    except LayoutError as error:
+        return _Fault(f"{key}: {error}{in_configuration(path)}")
     except InputError as error:
         return _Fault(f"{key}: {error}")
     findings.checkpoints[needed.key] = path

@@ -26,6 +26,8 @@ DOWNLOADS = {
     ),
 }
 """Files that can be verified: name -> address, SHA-256."""
+LICENCES = {"yolov8n.pt": "AGPL-3.0"}
+"""Their licences, as far as they are stated."""
 
 
 def trained_checkpoint(method: str) -> Path:
@@ -53,23 +55,30 @@ def shipped_networks(names: Iterable[str]) -> dict[str, str]:
     return {name: file for name, file in files.items() if (SHIPPED / file).is_file()}
 
 
-def absent(key: str, name_or_path: str | Path, source: str | None = None, words: Sequence[str] = ()) -> str:
+def absent(
+    key: str, name_or_path: str | Path, source: str = "", words: Sequence[str] = (), published: bool = True
+) -> str:
     """Return the sentence that says a file is absent, where it was looked for and where to get it.
 
-    ``words`` are what could stand in place of a path.
+    ``words`` are what could stand in place of a path; the others are those of :func:`to_be_had`.
     """
     tried, folder = Path(name_or_path).absolute(), weights_folder().absolute()
     where = f"{key}: {name_or_path} not found: it is neither {tried} nor in {folder}"
     where += " (FLOWGRAD_WEIGHTS names another folder)"
-    meant, how = did_you_mean(str(name_or_path), words), to_be_had(name_or_path, source)
+    meant, how = did_you_mean(str(name_or_path), words), to_be_had(name_or_path, source, published)
     return where + (meant or (f"; {how}" if how else ""))
 
 
-def to_be_had(name_or_path: str | Path, source: str | None = None) -> str:
-    """Return where a file can be got; empty where that is not known."""
+def to_be_had(name_or_path: str | Path, source: str = "", published: bool = True) -> str:
+    """Return where a file can be got; empty where that is not known.
+
+    ``source`` is where it is published, or what makes it where it is not.
+    """
     name = Path(name_or_path).name
     if name in DOWNLOADS:
         return f"get it from {DOWNLOADS[name][0]}"
+    if not published:
+        return f"it is not published; {source}".removesuffix("; ")
     return f"it is published as {source}" if source else ""
 
 

@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from flowgrad import __version__
-from flowgrad.cli import check, folder, schema, show, shuffle_sound, synth, table
+from flowgrad.cli import check, folder, schema, show, shuffle_sound, synth, table, weights
 from flowgrad.errors import InputError
 from flowgrad.spelling import did_you_mean
 
 COMMANDS: dict[str, Any] = {
     "check": check,
+    "weights": weights,
     "table": table,
     "folder": folder,
     "show": show,

@@ -205,12 +205,16 @@ class Weights:
         file: its published name, looked for in the weights folder.
         source: where that file is published, for people.
         layout: what the file holds, checked before a run; None: that it holds tensors alone is all that is checked.
+        published: whether the file can be had; else ``source`` says what makes such a file.
+        licence: of the repository that publishes it; empty where that is not stated.
     """
 
     key: str
     file: str
     source: str = ""
     layout: CheckpointLayout | None = None
+    published: bool = True
+    licence: str = ""
 
 
 @dataclass(frozen=True)

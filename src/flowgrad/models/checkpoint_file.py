@@ -45,6 +45,10 @@ class _ShapeUnpickler(Unpickler):
         return None
 
 
+class LayoutError(InputError):
+    """A checkpoint that holds tensors alone, but not those that are wanted."""
+
+
 @dataclass(frozen=True)
 class CheckpointFile:
     """What a checkpoint holds: shapes of tensors by key, and the names of foreign objects."""
@@ -77,7 +81,7 @@ def read_checkpoint(path: Path, containers: Containers = FLAT_OR_LIGHTNING) -> C
 def check_layout(path: Path, layout: CheckpointLayout | None) -> None:
     """Check that a checkpoint holds tensors only and, where its layout is known, that it fits.
 
-    Raises ``InputError`` naming the file and listing missing, unexpected and misshapen keys.
+    Raises ``InputError`` naming the file; ``LayoutError`` that lists missing, unexpected and misshapen keys.
     """
     held = read_checkpoint(path, layout.containers if layout else FLAT_OR_LIGHTNING)
     if held.foreign:
@@ -85,4 +89,4 @@ def check_layout(path: Path, layout: CheckpointLayout | None) -> None:
         raise InputError(f"{path}: holds objects besides tensors ({names}); save its tensors alone with torch.save")
     differences = layout.compare(held.tensors) if layout else []
     if layout and differences:
-        raise InputError(f"{path}: is no {layout.name} checkpoint: {'; '.join(differences)}")
+        raise LayoutError(f"{path}: is no {layout.name} checkpoint: {'; '.join(differences)}")

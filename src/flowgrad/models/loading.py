@@ -14,7 +14,9 @@ from flowgrad.errors import InputError
 from flowgrad.flow.forms import shape_of
 from flowgrad.flow.prepared import given as prepared_flow
 from flowgrad.models.base import Batch, Localize, Maps, Model, Needs, Precision, Runtime, localized
+from flowgrad.models.checkpoint_file import LayoutError
 from flowgrad.models.device import resolve_batch_size, resolve_device
+from flowgrad.models.fitting import in_python
 from flowgrad.models.inputs import fitted_audio, resized
 from flowgrad.models.registry import get_model, weights_of
 from flowgrad.protocols import Protocol, get_protocol
@@ -165,4 +167,9 @@ def load_model(
     own = Path(checkpoint) if checkpoint is not None and model.weights else None
     parent = settings.needs().maps_of
     start = load_model(parent, checkpoint, rules, runtime.device, precision, at_once) if parent else None
-    return LocalizationModel(model, rules, model.loaded(own, settings, runtime), at_once, start)
+    try:
+        localize = model.loaded(own, settings, runtime)
+    except LayoutError as error:
+        assert own is not None, name
+        raise InputError(f"{error}{in_python(own)}") from error
+    return LocalizationModel(model, rules, localize, at_once, start)

@@ -30,17 +30,21 @@ _C2F = "flowgrad.models.coarse_to_fine.model"
 _C2F_LEARNT = "flowgrad.models.coarse_to_fine.objective:CoarseToFine"
 _LFS = "models/ of github.com/rrrajjjj/flowgrad (Git LFS)"
 _RC_RELEASE = "release v0.1.0-alpha of github.com/hohsiangwu/rethinking-visual-sound-localization"
-_RC_WEIGHTS = Weights("rcgrad", "rc_grad.pt", _RC_RELEASE, layout_of("rcgrad"))
-_IC_WEIGHTS = Weights("flowgrad-ic", "flowgrad_IC.ckpt", _LFS, layout_of("flowgrad-ic"))
-_EN_WEIGHTS = Weights("flowgrad-en", "flowgrad_EN.ckpt", _LFS, layout_of("flowgrad-en"))
-_HTF_WEIGHTS = Weights("hear-the-flow", "htf_flickr.pth", "checkpoints of github.com/denfed/heartheflow", HTF)
-_VCS_WEIGHTS = Weights("visual-context", "visual_context.pth", "not published; train it here", VCS)
-_C2F_SOURCE = "not published; made by new/ of github.com/shvdiwnkozbw/Multi-Source-Sound-Localization"
-_C2F_WEIGHTS = Weights("coarse-to-fine", "c2f_stage_2.pth", _C2F_SOURCE, C2F)
-_C2F_COARSE_WEIGHTS = Weights("coarse-to-fine-coarse", "c2f_stage_1.pth", _C2F_SOURCE, COARSE)
+_RC_WEIGHTS = Weights("rcgrad", "rc_grad.pt", _RC_RELEASE, layout_of("rcgrad"), licence="MIT")
+_IC_WEIGHTS = Weights("flowgrad-ic", "flowgrad_IC.ckpt", _LFS, layout_of("flowgrad-ic"), licence="MIT")
+_EN_WEIGHTS = Weights("flowgrad-en", "flowgrad_EN.ckpt", _LFS, layout_of("flowgrad-en"), licence="MIT")
+_HTF_SOURCE = "files on a drive: links Flickr SoundNet and VGG Sound of the README of github.com/denfed/heartheflow"
+_HTF_WEIGHTS = Weights("hear-the-flow", "htf_flickr.pth", _HTF_SOURCE, HTF, licence="MIT")
+_VCS_SOURCE = "its released training code writes such files"
+_VCS_WEIGHTS = Weights("visual-context", "visual_context.pth", _VCS_SOURCE, VCS, published=False)
+_C2F_SOURCE = "new/ of github.com/shvdiwnkozbw/Multi-Source-Sound-Localization makes such files"
+_C2F_WEIGHTS = Weights("coarse-to-fine", "c2f_stage_2.pth", _C2F_SOURCE, C2F, published=False)
+_C2F_COARSE_WEIGHTS = Weights("coarse-to-fine-coarse", "c2f_stage_1.pth", _C2F_SOURCE, COARSE, published=False)
 _C2F_SAMPLE = SampleSpec(size=256, sample_rate=22050, seconds=5, flow="none")
-_C2F_ORIGINAL_SOURCE = "not published; made by main.py of github.com/shvdiwnkozbw/Multi-Source-Sound-Localization"
-_C2F_ORIGINAL_WEIGHTS = Weights("coarse-to-fine-original", "model_joint.pth.tar", _C2F_ORIGINAL_SOURCE, C2F_ORIGINAL)
+_C2F_ORIGINAL_SOURCE = "main.py of github.com/shvdiwnkozbw/Multi-Source-Sound-Localization makes such files"
+_C2F_ORIGINAL_WEIGHTS = Weights(
+    "coarse-to-fine-original", "model_joint.pth.tar", _C2F_ORIGINAL_SOURCE, C2F_ORIGINAL, published=False
+)
 
 # fmt: off
 _BUILT_IN = (
