@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from flowgrad import __version__
-from flowgrad.cli import check, folder, schema, show, shuffle_sound, synth, table
+from flowgrad.cli import check, folder, overlay, schema, show, shuffle_sound, synth, table
 from flowgrad.errors import InputError
 from flowgrad.spelling import did_you_mean
 
@@ -24,6 +24,7 @@ COMMANDS: dict[str, Any] = {
     "table": table,
     "folder": folder,
     "show": show,
+    "overlay": overlay,
     "shuffle-sound": shuffle_sound,
     "synth": synth,
     "schema": schema,
