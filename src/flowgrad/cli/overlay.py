@@ -74,7 +74,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _output(options: argparse.Namespace) -> Path:
-    video, output = options.video, options.output
+    video: Path = options.video
+    output: Path | None = options.output
     if output is None:
         return video.with_name(f"{video.stem}.overlay{SUFFIX}")
     if output.is_dir():
@@ -188,7 +189,7 @@ def _counted(rule: Any, threshold: float, maps: Any) -> Any:
 
 
 def _at_half(maps: Any) -> Any:
-    return maps >= 0.5  # noqa: PLR2004
+    return maps >= 0.5
 
 
 def _no_boxes(picture: Any, seconds: float) -> Any:
@@ -282,7 +283,7 @@ class _Progress:
 
     def __call__(self, seconds: float) -> None:
         now = self._now()
-        if not sys.stderr.isatty() or now - self._said < 0.5:  # noqa: PLR2004
+        if not sys.stderr.isatty() or now - self._said < 0.5:
             return
         self._said = now
         share = min(1.0, seconds / self._total)

@@ -45,7 +45,7 @@ class MapTrack:
         """Return the map at a time, (S, S) float32; None where there is none."""
         after = int(np.searchsorted(self._times, seconds, side="right"))
         before = after - 1
-        if 0 <= before and after < len(self) and self._times[after] - self._times[before] <= APART_S:
+        if before >= 0 and after < len(self) and self._times[after] - self._times[before] <= APART_S:
             share = (seconds - self._times[before]) / (self._times[after] - self._times[before])
             one = self._map(before)
             return one if share == 0 else np.asarray((1 - share) * one + share * self._map(after), np.float32)

@@ -123,7 +123,7 @@ def spoken(recording: Recording, form: Voice) -> Iterator[npt.NDArray[np.float32
                 cut = round(min(-late, seconds) * form.rate)
             frame.pts = None
             for part in resampler.resample(frame):
-                yield part.to_ndarray()[:, cut:]
+                yield np.asarray(part.to_ndarray()[:, cut:], np.float32)
                 cut = max(0, cut - part.samples)
             end += seconds + (max(late, -seconds) if late < -STEP_S else 0)
         yield from _flushed(resampler)
@@ -132,7 +132,7 @@ def spoken(recording: Recording, form: Voice) -> Iterator[npt.NDArray[np.float32
 def _flushed(resampler: Any) -> Iterator[npt.NDArray[np.float32]]:
     if resampler is not None:
         for part in resampler.resample(None):
-            yield part.to_ndarray()
+            yield np.asarray(part.to_ndarray(), np.float32)
 
 
 def _silence(count: int, form: Voice) -> Iterator[npt.NDArray[np.float32]]:

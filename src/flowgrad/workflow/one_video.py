@@ -9,6 +9,7 @@ from pathlib import Path
 from flowgrad import artifacts, paths
 from flowgrad.datasets.suffixes import VIDEO_SUFFIXES, suffix
 from flowgrad.errors import MediaError
+from flowgrad.flow.forms import KINDS
 from flowgrad.schemas.status import STATUS
 from flowgrad.stages import background, decode, flow, heatmaps
 from flowgrad.workflow import files, work
@@ -67,7 +68,7 @@ def _compute(run: Run, shard: str, say: Callable[[str], None]) -> None:
     if not row.frames:
         raise MediaError(str(row.reason))
     with work.frames(run, shard) as frames:
-        for kind in run.flow_kinds:
+        for kind in (kind for kind in KINDS if kind in run.flow_kinds):
             say("optical flow")
             flow.run(
                 shard_in=run.plan.shard_file(shard),
@@ -91,12 +92,13 @@ def _compute(run: Run, shard: str, say: Callable[[str], None]) -> None:
             say(f"maps of {one.name}")
             inputs = files.heatmaps(run, one, shard)
             key = one.model.weights.key if one.model.weights else None
-            read = {f"{what}_in": Path(inputs[what]) for what in ("flow", "background", "maps") if what in inputs}
+            known = {what: Path(file) for what, file in inputs.items()}
             heatmaps.run(
                 **work.model(run, one, run.weights_sha256[key] if key else ""),
-                **read,
-                frames_in=frames if "frames" in inputs else None,
+                frames_in=frames if "frames" in known else None,
+                flow_in=known.get("flow"),
+                background_in=known.get("background"),
+                maps_in=known.get("maps"),
                 out=Path(paths.heatmaps(one.protocol, one.name, shard)),
                 threads=THREADS,
             )
-
