@@ -230,6 +230,17 @@ def test_maps_are_linear_between_frames_and_read_in_blocks(tmp_path):
         assert track.at(24.875 + 1) is None
 
 
+def test_maps_of_an_empty_street_fade(tmp_path):
+    """A map that hardly differs from place to place is noise, though its own scale makes it look like another."""
+    slope = np.linspace(0, 1, MAP_SIZE) * np.ones((MAP_SIZE, 1))
+    picture = np.full((96, 160, 3), 100, np.uint8)
+    with artifacts.open_artifact(write_maps(tmp_path / "m.h5", np.stack([slope, slope / 50])), HEATMAPS) as reader:
+        panel = Panel("a", MapTrack(reader, "c"), half)
+        strong, faint = (np.abs(panel.drawn(picture, at).astype(int) - picture).mean() for at in (0, 0.125))
+    assert strong > 30
+    assert faint < strong / 25
+
+
 def test_nothing_is_made_up_in_a_hole(tmp_path):
     maps = np.stack([np.full((4, 4), value) for value in (0.25, 0.5, 1.0)])
     file = write_maps(tmp_path / "m.h5", maps, seconds=np.array([0, 0.5, 5]))

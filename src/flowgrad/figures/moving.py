@@ -25,6 +25,8 @@ APART_S = 0.5
 """Between maps that are farther apart nothing is made up: half a second, as far as annotated frames are."""
 HOLD_S = 0.25
 """So long a map stands before the first one, after the last one, and at a hole."""
+STRONG = 90
+"""The percentile, among the ranges of a clip's maps, of one in full colours."""
 WIDEST = 1920
 """A canvas of several panels is no wider, unless the video itself is."""
 
@@ -37,6 +39,18 @@ class MapTrack:
         found = clip in reader and reader.length(clip)
         self._times = reader.read(clip, "time_s").astype(np.float64) if found else np.empty(0)
         self._start, self._block = 0, np.empty((0, 0, 0), np.float32)
+        spans = [
+            np.ptp(reader.read(clip, "maps", slice(row, row + BLOCK)).astype(np.float32), axis=(1, 2))
+            for row in range(0, len(self._times), BLOCK)
+        ]
+        self._usual = float(np.percentile(np.concatenate(spans), STRONG)) if spans else 0.0
+
+    def strength(self, found: npt.NDArray[np.float32]) -> float:
+        """Return how much a map stands out next to the clip's strongest ones, from 0 to 1.
+
+        Scaled to its own range, a map of an empty street shows noise in full colours.
+        """
+        return min(1.0, float(np.ptp(found)) / self._usual) if self._usual > 0 else 0.0
 
     def __len__(self) -> int:
         return len(self._times)
@@ -86,7 +100,12 @@ class Panel:
     def drawn(self, picture: npt.NDArray[np.uint8], seconds: float) -> npt.NDArray[np.uint8]:
         """Return a picture, (H, W, 3) uint8 RGB, with the map at a time over it."""
         found = self.maps.at(seconds) if self.maps is not None else None
-        return picture if found is None else overlay(picture, found, self.counted, self.normalised)
+        if found is None or self.maps is None:
+            return picture
+        laid, strength = overlay(picture, found, self.counted, self.normalised), self.maps.strength(found)
+        return (
+            laid if strength == 1 else np.asarray(cv2.addWeighted(laid, strength, picture, 1 - strength, 0), np.uint8)
+        )
 
 
 def canvas(picture: npt.NDArray[np.uint8], seconds: float, panels: Sequence[Panel], boxed: Drawn) -> Any:
