@@ -38,7 +38,7 @@ COUNTED = {
     "training.md": 3,
 }
 """How many blocks of a page are not run; no other page has one."""
-AFTER_THE_DEMO = {"README.md", "artifacts.md", "demo.md", "metrics.md", "python.md", "running.md"}
+AFTER_THE_DEMO = {"README.md", "artifacts.md", "demo.md", "metrics.md", "overlay.md", "python.md", "running.md"}
 """Pages whose reader has results: those of the demo, in the clone and in ``runs/mine``. The others begin with none."""
 DEMO = {
     "dataset": {"format": "streets"},

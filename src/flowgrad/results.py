@@ -26,11 +26,14 @@ from flowgrad.schemas.heatmaps import HEATMAPS
 from flowgrad.schemas.listening import LISTENING
 from flowgrad.schemas.plan import PLAN
 from flowgrad.schemas.slices import SLICES
-from flowgrad.shard import read_shard
+from flowgrad.shard import file_sha256, read_shard
 from flowgrad.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
+
+STREETS = "streets/labelled"
+"""Where a run keeps the labelled videos that it rendered itself."""
 
 
 class Results:
@@ -161,6 +164,11 @@ class Results:
         Raises:
             InputError: there is no such clip, or it has no such maps; the message says why.
         """
+        self._check_maps(model, protocol)
+        return self._read(clip, Path("heatmaps") / protocol / model, HEATMAPS, "maps", f"{protocol} {model} maps")
+
+    def _check_maps(self, model: str, protocol: str) -> None:
+        """Raise ``InputError`` where the last run has no maps of a model under a protocol."""
         spec = MODELS.get(model)
         if spec is not None and spec.gives != "maps":
             where = "; its boxes are in results/detections, drawn in results/pictures" if spec.boxes else ""
@@ -173,7 +181,31 @@ class Results:
                 f"{self.folder}: there are no {protocol} {model} maps in the last run; there are {made or 'none'}; name"
                 " what you want under models and protocols and run again"
             )
-        return self._read(clip, Path("heatmaps") / protocol / model, HEATMAPS, "maps", f"{protocol} {model} maps")
+
+    def heatmap_file(self, clip: str, model: str, protocol: str = "paper") -> Path:
+        """Return the file with the maps of a clip, which holds those of its whole shard.
+
+        Raises ``InputError`` where the last run has no such maps, or knows no such clip.
+        """
+        self._check_maps(model, protocol)
+        return self.folder / "heatmaps" / protocol / model / f"{self._shard(clip)}.h5"
+
+    @property
+    def rows(self) -> Rows | None:
+        """Return what the last run shows; None where an early version did not note it."""
+        return self._rows
+
+    def clip_of(self, video: Path) -> str:
+        """Return the name of the clip that was made from a file, whatever the file is called now.
+
+        Raises ``InputError`` where there is none.
+        """
+        digest = file_sha256(video)
+        for shard in Plan(self.folder).shards():
+            for clip in read_shard(Plan(self.folder).shard_file(shard)):
+                if self._shard_of.get(clip.name) == shard and clip.source_sha256(self.folder / STREETS) == digest:
+                    return clip.name
+        raise InputError(f"{self.folder.absolute()}: no clip was made from {video.absolute()}; name its very video")
 
     def flow(self, clip: str, form: str = "magnitude") -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
         """Return the optical flow of a clip as the last run's estimator gave it.
@@ -232,7 +264,7 @@ class Results:
         """Return the video of a clip that the run rendered itself; None for all others, whose place is not kept."""
         shard = read_shard(Plan(self.folder).shard_file(self._shard(clip)))
         planned = next(known for known in shard if known.name == clip)
-        return self.folder / "streets/labelled" / planned.video if planned.rendered else None
+        return self.folder / STREETS / planned.video if planned.rendered else None
 
     def _scored(self, path: Path) -> pd.DataFrame:
         """Return the rows of a table of scores that are of the last run's models and protocols."""

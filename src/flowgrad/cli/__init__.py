@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from flowgrad import __version__
-from flowgrad.cli import check, folder, schema, show, shuffle_sound, synth, table, weights
+from flowgrad.cli import check, folder, overlay, schema, show, shuffle_sound, synth, table, weights
 from flowgrad.errors import InputError
 from flowgrad.spelling import did_you_mean
 
@@ -25,6 +25,7 @@ COMMANDS: dict[str, Any] = {
     "table": table,
     "folder": folder,
     "show": show,
+    "overlay": overlay,
     "shuffle-sound": shuffle_sound,
     "synth": synth,
     "schema": schema,

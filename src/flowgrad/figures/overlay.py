@@ -40,8 +40,8 @@ def overlay(
     height, width = frame.shape[:2]
     heat = cv2.resize(normalise(np.asarray(localization_map)[None])[0], (width, height))
     colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
-    weight = (OPACITY * np.sqrt(heat))[..., None]
-    picture = np.ascontiguousarray((frame * (1 - weight) + colours * weight).astype(np.uint8))
+    weight = OPACITY * np.sqrt(heat)
+    picture = np.asarray(cv2.blendLinear(frame, np.ascontiguousarray(colours), 1 - weight, weight), np.uint8)
     values = heat if normalised else cv2.resize(np.asarray(localization_map, np.float32), (width, height))
     contours, _ = cv2.findContours(
         counted(values[None])[0].astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE

@@ -43,7 +43,7 @@ def run(*, frames_in: Path, flow_in: Path, out: Path, threads: int = 1) -> None:
         ) as output,
     ):
         for name in sorted(set(source.clips()) & set(flow.clips())):
-            numbers = [int(number) for number in flow.read(name, "frame") if flow.length(name)]
+            numbers = flow.read(name, "frame").tolist() if flow.length(name) else []
             if not numbers or source.attributes(name).get("anchor_s") is not None:
                 continue
             known = flow.attributes(name)

@@ -16,7 +16,7 @@ from flowgrad.datasets.unlabelled import Unannotated
 from flowgrad.datasets.videos import Videos
 from flowgrad.errors import InputError
 from flowgrad.models.base import SampleSpec, Training, Weights
-from flowgrad.models.registry import get_model, trainable
+from flowgrad.models.registry import DEFAULT_MODELS, get_model, trainable, weights_of
 from flowgrad.plan import Plan
 from flowgrad.provenance import code_digest
 from flowgrad.shard import PlannedClip, file_sha256, read_shard
@@ -117,7 +117,9 @@ def training_problems(config: Config) -> list[str]:
 
 def _trained(config: Config) -> list[str]:
     """Return the models that this run may train."""
-    named = [name for name, file in config.checkpoints.items() if file == TRAINED]
+    rows = DEFAULT_MODELS if config.models == "available" else config.models
+    needed = {weights.key for name in rows for weights in weights_of(name)}
+    named = (name for name, file in config.checkpoints.items() if file == TRAINED and name in needed)
     return sorted({*config.training.methods, *(name for name in named if name in trainable())})
 
 
