@@ -1,6 +1,6 @@
 """Do the networks learn from streets, and do they listen? (docs/training.md)
 
-python benchmarks/learning.py OUT [--unlabelled 800] [--labelled 48] [--seeds 3] [--cores 2]
+python benchmarks/learning.py OUT [--unlabelled 800] [--labelled 24] [--seeds 3] [--cores 2]
                               [--epochs 14] [--precision float32]
 
 Streets are rendered, RCGrad and FlowGrad-EN are trained on the unlabelled ones from several seeds, and the labelled
@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -23,9 +21,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import torch
-import yaml
 
 REPOSITORY = Path(__file__).parents[1]
 STREETS: dict[str, Any] = {
@@ -51,10 +49,7 @@ WIDTH = 16
 Precision = Literal["float32", "bfloat16"]
 SHARD = 100
 BRANCHES = ["flowgrad-en-picture", "flowgrad-en-flow"]
-MODELS = ["flow", "rcgrad", "flowgrad-h", "flowgrad-en", *BRANCHES, "whole-frame", "centre-box"]
-SHOWN = ["success_at_0_3", "success_at_0_5", "auc", "mean_ciou"]
-SOUNDS = ("mean_sound", "foreign_sound")
-ORDER = ["untrained", "start", "trained", *(f"trained, {sound}" for sound in SOUNDS)]
+SHOWN = ["success at 0.3", "success at 0.5", "AUC", "mean cIoU"]
 
 
 def one_thread() -> None:
@@ -173,27 +168,33 @@ def real_start(seed: int, samples: list[Path], out: Path) -> Path:
     return path
 
 
-def table(work: Path, root: Path, checkpoints: dict[str, Path], cores: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Run the workflow as a person does and return its table, and what models show under other sounds."""
-    work.mkdir(parents=True, exist_ok=True)
-    config = {
-        "dataset": {"format": "urbansas", "root": str(root)},
-        "models": MODELS,
-        "protocols": ["paper", "robust"],
-        "checkpoints": {name: str(path) for name, path in checkpoints.items()},
-        "frames": "annotated",
-        "listening": True,
-        "slices": "none",
-        "pictures": 0,
-        "clips_per_job": 24,
-    }
-    (work / "config.yaml").write_text(yaml.safe_dump(config))
-    command: list[str | Path] = [sys.executable, "-m", "snakemake"]
-    command += ["--snakefile", REPOSITORY / "Snakefile", "--directory", work]
-    command += ["--configfile", work / "config.yaml", "--cores", str(cores), "--quiet", "all", "--", "all"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    metrics = work / "results/metrics"
-    return pd.read_csv(metrics / "summary.csv"), pd.read_csv(metrics / "listening.csv")
+def figures(seed: int, out: Path, samples: list[Path], clips: int) -> list[dict[str, Any]]:
+    """Return what the networks of a seed come to on unseen streets: a row a network, kind of map and sound."""
+    from networks import Unseen, apart, heard_as
+
+    from flowgrad.models.rcgrad.model import joined
+    from flowgrad.models.rcgrad.presets import RCGrad
+
+    unseen = Unseen(out / "streets/labelled", clips)
+    done = {name: out / f"seed-{seed}/{name}/{name}.ckpt" for name in ("rcgrad", "flowgrad-en")}
+    files = {("rcgrad", "untrained"): untrained("rcgrad", seed, out), ("rcgrad", "trained"): done["rcgrad"]}
+    for row in ("flowgrad-en", *BRANCHES):
+        files[row, "untrained"] = untrained("flowgrad-en", seed, out)
+        files[row, "start"] = real_start(seed, samples, out)
+        files[row, "trained"] = done["flowgrad-en"]
+    found = []
+    for (row, networks), file in files.items():
+        seen, own, mean = apart(row, file, unseen)
+        for cam, sound in product(("raw", "difference"), ("own", "mean", "foreign")):
+            # only a training knows the mean of the sounds
+            if networks != "trained" and (cam, sound) != ("raw", "own"):
+                continue
+            heard = heard_as(sound, own)
+            given = np.concatenate((heard, mean), axis=1) if cam == "difference" else heard
+            scores = unseen.figures(joined(seen, given, RCGrad(cam=cam)))  # type: ignore[arg-type]
+            found.append({"row": row, "networks": networks, "map": cam, "sound": sound, "seed": seed} | scores)
+    print(f"seed {seed}: {len(unseen.truth)} scored frames", flush=True)
+    return found
 
 
 def trainings(
@@ -223,7 +224,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--unlabelled", type=int, default=800)
-    parser.add_argument("--labelled", type=int, default=48)
+    parser.add_argument("--labelled", type=int, default=24)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
@@ -240,7 +241,7 @@ def main() -> None:
     from flowgrad.datasets.registry import open_dataset
     from flowgrad.plan import Plan
 
-    streets, labelled = out / "streets", out / "streets/labelled"
+    streets = out / "streets"
     timed("streets", lambda: render(streets, options.labelled, options.unlabelled, options.cores))
     plan = Plan(out / "samples")
     plan.update(open_dataset("videos", streets / "unlabelled"), SHARD)
@@ -251,43 +252,24 @@ def main() -> None:
         planned = sorted(plan.present())
         timed("training", lambda: trainings(pool, samples, planned, seeds, options.epochs, options.precision, out))
 
-    rows: list[dict[str, Any]] = []
-
-    def note(networks: str, seed: int, checkpoints: dict[str, Path]) -> None:
-        named = {"networks": networks, "seed": seed}
-        summary, listening = table(out / "run", labelled, checkpoints, options.cores)
-        rows.extend(named | row for row in summary[["model", "protocol", "frames", *SHOWN]].to_dict("records"))
-        if networks != "trained":
-            return
-        # under another sound there are two of the figures
-        for row, sound in product(listening.to_dict("records"), SOUNDS):
-            figures = {figure: row[f"{figure}_{sound}"] for figure in ("success_at_0_5", "mean_ciou")}
-            kept = {key: row[key] for key in ("model", "protocol", "frames", "deaf")}
-            rows.append(named | {"networks": f"trained, {sound}"} | kept | figures)
-
-    tables = time.perf_counter()
-    for seed in seeds:
-        new = {name: untrained(name, seed, out) for name in ("rcgrad", "flowgrad-en")}
-        done = {name: out / f"seed-{seed}/{name}/{name}.ckpt" for name in new}
-        note("untrained", seed, new)
-        note("start", seed, {"rcgrad": done["rcgrad"], "flowgrad-en": real_start(seed, samples, out)})
-        note("trained", seed, done)
-        for name in new:
-            log = pd.read_csv(out / f"seed-{seed}/{name}/log.csv")
-            best = log.loc[log["held_out_loss"].idxmin()]
-            print(
-                f"seed {seed}, {name}: held-out loss {best['held_out_loss']:.3f} in epoch {best['epoch']:.0f}"
-                f" of {len(log)}, chance {best['held_out_chance']:.3f}",
-                flush=True,
-            )
+        tables = time.perf_counter()
+        made_of = [pool.submit(figures, seed, out, samples, options.labelled) for seed in seeds]
+        every = pd.DataFrame([row for future in made_of for row in future.result()])
     print(f"tables: {time.perf_counter() - tables:.0f} s, in all {time.perf_counter() - began:.0f} s", flush=True)
-    every = pd.DataFrame(rows)
+    for seed, name in product(seeds, ("rcgrad", "flowgrad-en")):
+        log = pd.read_csv(out / f"seed-{seed}/{name}/log.csv")
+        best = log.loc[log["held_out_loss"].idxmin()]
+        print(
+            f"seed {seed}, {name}: held-out loss {best['held_out_loss']:.3f} in epoch {best['epoch']:.0f}"
+            f" of {len(log)}, chance {best['held_out_chance']:.3f}"
+        )
     every.to_csv(out / "every.csv", index=False, float_format="%.6g")
-    groups = every.groupby(["protocol", "model", "networks"])
-    print(groups[SHOWN].agg(["mean", "std"]).reindex(ORDER, level="networks").round(3).to_string())
-    for figure in ("success_at_0_5", "mean_ciou"):
-        found = every.pivot_table(index=["protocol", "model", "networks"], columns="seed", values=figure)
-        print(f"{figure}\n{found.reindex(ORDER, level='networks').round(3).to_string()}")
+    groups = every.groupby(["row", "networks", "map", "sound"], sort=False)
+    print(groups[SHOWN].agg(["mean", "std"]).round(3).to_string())
+    by = ["row", "networks", "map", "sound"]
+    for figure in ("success at 0.5", "AUC"):
+        found = every.pivot_table(index=by, columns="seed", values=figure, sort=False)
+        print(f"{figure}\n{found.round(3).to_string()}")
 
 
 if __name__ == "__main__":

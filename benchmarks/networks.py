@@ -161,12 +161,12 @@ def schedule(config: Config) -> Schedule:
 class Unseen:
     """Scored frames of labelled streets: what models see of them, and the truth."""
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, clips: int | None = None):
         dataset = open_dataset("urbansas", root)
         notes = dataset.annotations()
         frames, audio, flow, truth, sizes = [], [], [], [], []
         farneback = Farneback()
-        for clip in dataset.clips():
+        for clip in dataset.clips()[:clips]:
             assert clip.video is not None
             read = flowgrad.read_clip(root / clip.video, sample_rate=SAMPLE_RATE)
             count, height, width, _ = read.frames.shape
