@@ -108,7 +108,11 @@ def run(title: str, out: Path, checkpoints: dict[str, str], cores: int = 2) -> d
     command += ["--configfile", work / "config.yaml", "--cores", str(cores), "--", "all"]
     done = subprocess.run(command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    results = work / "results"
+    return cells(work / "results")
+
+
+def cells(results: Path) -> dict[str, str]:
+    """Return what a run of every model has of each."""
     made = {path.name for path in results.glob("heatmaps/paper/*")} | {
         name for name in ROWS if MODELS[name].boxes and any(results.glob("detections/paper/*.csv"))
     }
@@ -121,11 +125,19 @@ def run(title: str, out: Path, checkpoints: dict[str, str], cores: int = 2) -> d
 
 
 def table(found: dict[str, dict[str, str]]) -> str:
-    """Return the table, in Markdown: a row a model, a column a set."""
-    lines = [f"| | {' | '.join(f'`{title}`' for title in found)} |", f"|---|{'---|' * len(found)}"]
+    """Return the table, in Markdown: a row a set, a column for models that run on the same sets; then these."""
+    groups: dict[tuple[str, ...], list[str]] = {}
     for name in ROWS:
-        lines.append(f"| `{name}` | {' | '.join(cells[name] for cells in found.values())} |")
-    return "\n".join(lines)
+        groups.setdefault(tuple(cells[name] for cells in found.values()), []).append(name)
+    letters = [chr(ord("A") + number) for number in range(len(groups))]
+    lines = [f"| | {' | '.join(letters)} |", f"|---|{'---|' * len(groups)}"]
+    for number, title in enumerate(found):
+        lines.append(f"| `{title}` | {' | '.join(cells[number] for cells in groups)} |")
+    rows = (
+        f"- {letter}: {', '.join(f'`{name}`' for name in names)}"
+        for letter, names in zip(letters, groups.values(), strict=True)
+    )
+    return "\n".join([*lines, "", *rows])
 
 
 def main() -> None:

@@ -336,7 +336,10 @@ def test_from_results_nothing_is_computed(tmp_path, workflow, capsys):
     root = tmp_path / "videos"
     root.mkdir()
     make_clip(root / "a.mp4", seconds=1)
-    config = settings(root, dataset={"format": "videos", "root": str(root)}, models=["flow"], protocols=["robust"])
+    config = settings(
+        root, dataset={"format": "videos", "root": str(root)}, models=["flow", "yolo-topline"], protocols=["robust"]
+    )
+    config["detector"] = {"weights": "streets-detector.pt"}
     done = workflow(config | {"frames": "all"}, "all")
     assert done.status == 0, done.output
     results = done.folder / "results"
@@ -346,6 +349,9 @@ def test_from_results_nothing_is_computed(tmp_path, workflow, capsys):
     assert "flow: the first of flow" in capsys.readouterr().err
     assert len(times(tmp_path / "other.overlay.mp4")) == 24
     assert before == {path: path.stat().st_mtime_ns for path in results.rglob("*")}
+    both = ["--models", "flow", "yolo-topline", "-o", str(tmp_path / "two.mp4")]
+    assert main(["overlay", str(tmp_path / "other.mp4"), *both, "--results", str(results)]) == 0
+    assert next(media.pictures(media.inspect(tmp_path / "two.mp4"))).size[0] == 320
     make_clip(tmp_path / "b.mp4", seconds=1, seed=3)
     for more, words in (
         (["b.mp4"], "no clip was made from"),

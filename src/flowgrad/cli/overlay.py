@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
             raise MediaError("no video track")
         with ExitStack() as stack:
             if options.results is not None:
-                panels, boxed = _from_results(options, stack)
+                panels, boxed = _from_results(options, recording, stack)
             else:
                 panels, boxed = _computed(options, recording, stack)
             _write(recording, panels, boxed, output)
@@ -137,7 +137,7 @@ def _computed(options: argparse.Namespace, recording: Recording, stack: ExitStac
     return panels, _no_boxes
 
 
-def _from_results(options: argparse.Namespace, stack: ExitStack) -> tuple[list[Panel], Drawn]:
+def _from_results(options: argparse.Namespace, recording: Recording, stack: ExitStack) -> tuple[list[Panel], Drawn]:
     """Find the maps of the video in results."""
     from flowgrad.figures.moving import Panel
     from flowgrad.models.registry import MODELS
@@ -163,7 +163,7 @@ def _from_results(options: argparse.Namespace, stack: ExitStack) -> tuple[list[P
         else:
             file = results.heatmap_file(clip, name, options.protocol)
             panels.append(_panel(stack, file, clip, name, options.protocol))
-    return panels, _boxes_of(results, clip, options.protocol)
+    return panels, _boxes_of(results, clip, options.protocol, recording)
 
 
 def _panel(stack: ExitStack, file: Path, clip: str, name: str, protocol: str) -> Panel:
@@ -196,19 +196,19 @@ def _no_boxes(picture: Any, seconds: float) -> Any:
     return picture
 
 
-def _boxes_of(results: Results, clip: str, protocol: str) -> Drawn:
+def _boxes_of(results: Results, clip: str, protocol: str, recording: Recording) -> Drawn:
     """Return what draws the detections of a clip, those of the 8 fps frame that is on display."""
     if results.rows is None or not results.rows.detections:
         return _no_boxes
 
     from flowgrad.constants import FRAMES_PER_SECOND
     from flowgrad.figures.boxes import with_boxes
+    from flowgrad.media import pictures
     from flowgrad.stages.pictures import BRIGHT, DIM
 
     table = results.detections(clip, protocol)
     by_frame = {int(number): list(rows.itertuples(index=False)) for number, rows in table.groupby("frame")}
-    known = results.clips.set_index("video").loc[clip]
-    size = int(known["width"]), int(known["height"])
+    size = next(pictures(recording)).size
 
     def drawn(picture: Any, seconds: float) -> Any:
         for moving, colour in ((0, DIM), (1, BRIGHT)):
