@@ -93,6 +93,8 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     streets = STREETS | {"unlabelled": options.streets}
     write_labels(out / "labels.csv", streets, names)
+    coarse = ["coarse-to-fine-coarse"] if "coarse-to-fine" in options.models else []
+    methods = [*coarse, *options.models]
     config = {
         "dataset": {"format": "streets"},
         "streets": streets,
@@ -100,8 +102,8 @@ def main() -> None:
         "protocols": ["paper"],
         "checkpoints": dict.fromkeys(options.models, "trained"),
         "training": {
-            "methods": options.models,
-            "init": dict.fromkeys(options.models, "random"),
+            "methods": methods,
+            "init": {method: "random" for method in methods if method != "coarse-to-fine"},
             "labels": "labels.csv",
             "width": 16,
             "batch_size": 24,
@@ -117,11 +119,12 @@ def main() -> None:
     command += ["--directory", out, "--configfile", out / "config.yaml", "--cores", str(options.cores), "--", "train"]
     subprocess.run(command, check=True)
     _, aside = split(names, 0.1, 1)
-    for method in options.models:
+    for method in methods:
         log = pd.read_csv(out / f"results/training/{method}/log.csv")
         steps = len(log) * ((options.streets - len(aside)) // 24)
         first, last, best = log.iloc[0], log.iloc[-1], log.loc[log["held_out_loss"].idxmin()]
-        sound, place = distance(method, out / "results", aside)
+        # the coarse stage makes no maps
+        sound, place = (float("nan"),) * 2 if method in coarse else distance(method, out / "results", aside)
         print(
             f"{method}: {steps} steps, loss {first['train_loss']:.3f} to {last['train_loss']:.3f}, held out"
             f" {first['held_out_loss']:.3f} to {best['held_out_loss']:.3f} (chance {best['held_out_chance']:.3f});"

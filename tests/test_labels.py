@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from test_rules_of_training import many_clips
 
+from flowgrad.config import parse
 from flowgrad.errors import InputError
 from flowgrad.training.labels import read_labels
 from flowgrad.training.samples import SampleSet
+from flowgrad.workflow.training import training_problems
 
 TABLE = "clip,kind,horn,car\nc00,audio,0.25,1\nc00,frame,0,0.5\nc01,audio,1,0\n"
 
@@ -44,3 +46,26 @@ def test_what_is_wrong_is_named(change, words, tmp_path):
     with pytest.raises(InputError) as caught:
         read_labels(path, 2)
     assert str(caught.value) == f"{path}: {words}"
+
+
+@pytest.mark.parametrize("init", ["random", "imagenet"])
+def test_a_second_stage_cannot_start_from_nothing(init, tmp_path):
+    """It would be trained for hours, and its file refused."""
+    (tmp_path / "labels.csv").write_text("clip,kind,a,b,c,d,e,f,g\nc,audio,1,0,0,0,0,0,0\nc,frame,1,0,0,0,0,0,0\n")
+    training = {
+        "methods": ["coarse-to-fine"],
+        "labels": str(tmp_path / "labels.csv"),
+        "init": {"coarse-to-fine": init},
+        "batch_size": 2,
+    }
+    config = parse({"dataset": {"format": "streets"}, "training": training, "streets": {"unlabelled": 20}})
+    assert training_problems(config) == [
+        f"training.init.coarse-to-fine: expected a checkpoint of its first stage, got {init}; leave the key out, or"
+        " name coarse-to-fine-coarse"
+    ]
+    good = parse({"dataset": {"format": "streets"}, "training": training | {"init": {}}, "streets": {"unlabelled": 20}})
+    assert training_problems(good) == []
+    without = parse({"dataset": {"format": "streets"}, "training": {"methods": ["coarse-to-fine"]}})
+    assert training_problems(without) == [
+        "training.labels: coarse-to-fine learns from pseudo labels of 7 classes; give a table"
+    ]

@@ -251,12 +251,15 @@ class Training:
         objective: from a :class:`flowgrad.training.objective.Start` to an ``Objective`` of that module.
         init: where it starts unless the configuration says otherwise: ``imagenet``, ``random``, or another model.
         sample: what it learns from.
+        second: whether it goes on from a training of its first stage, so that it cannot start from ``imagenet`` or
+            ``random``.
         classes: of pseudo labels that it learns from besides (:mod:`flowgrad.training.labels`); 0 where it needs none.
     """
 
     objective: Code
     init: str = "random"
     sample: SampleSpec = SampleSpec()
+    second: bool = False
     classes: int = 0
 
 

@@ -72,7 +72,7 @@ _BUILT_IN = (
           training=Training(f"{_C2F_LEARNT}.started", "random", _C2F_SAMPLE, classes=7)),
     Model("coarse-to-fine", f"{_C2F}:InPipeline", C2F_PRESETS, weights=_C2F_WEIGHTS,
           threshold="relative", default=False, joined=f"{_C2F}:joined",
-          training=Training(f"{_C2F_LEARNT}.started", "coarse-to-fine-coarse", _C2F_SAMPLE, classes=7)),
+          training=Training(f"{_C2F_LEARNT}.started", "coarse-to-fine-coarse", _C2F_SAMPLE, second=True, classes=7)),
     Model("coarse-to-fine-original", "flowgrad.models.coarse_to_fine.original:InPipeline", C2F_ORIGINAL_PRESETS,
           weights=_C2F_ORIGINAL_WEIGHTS, threshold="tenth", default=False),
     Model("motion", f"{_MOTION}:load_motion", presets.ROBUST_MOTION),

@@ -101,7 +101,7 @@ def training_problems(config: Config) -> list[str]:
     """Return why nothing can be learnt from the clips that are named, one sentence each."""
     dataset = training_dataset(config)
     found = [problem.replace("dataset.root", "training.root") for problem in dataset.problems()]
-    found += _label_problems(config)
+    found += _method_problems(config)
     if found:
         return found
     names = [clip.name for clip in dataset.clips()]
@@ -123,11 +123,16 @@ def _trained(config: Config) -> list[str]:
     return sorted({*config.training.methods, *(name for name in named if name in trainable())})
 
 
-def _label_problems(config: Config) -> list[str]:
-    """Return why the pseudo labels that models learn from cannot be had, one sentence each."""
-    table, found = config.training.labels, []
+def _method_problems(config: Config) -> list[str]:
+    """Return why models cannot start, or the pseudo labels that they learn from cannot be had, one sentence each."""
+    table, found = config.training.labels, list[str]()
     for method in _trained(config):
-        classes = declared(method).classes
+        classes, init = declared(method).classes, config.training.init_of(method)
+        if declared(method).second and init in ("imagenet", "random"):
+            found.append(
+                f"training.init.{method}: expected a checkpoint of its first stage, got {init}; leave the key out, or"
+                f" name {declared(method).init}"
+            )
         if classes and table is None:
             found.append(f"training.labels: {method} learns from pseudo labels of {classes} classes; give a table")
         elif classes and table is not None:
