@@ -683,3 +683,14 @@ def test_both_sounds_of_a_duet_are_heard(tmp_path):
         np.testing.assert_array_equal(sound, expected)
     layouts.sound(root / "audio/gEvCUcZ6w88_000030.wav", 7)
     assert heard(VggsoundDuet(root), "mixed")[1] != before
+
+
+def test_a_duet_has_the_sum_of_two_sounds_whatever_else_is_there(tmp_path):
+    """Also where the folder has videos, whose own sound is that of one."""
+    layouts.write_vggsound_duet(tmp_path, 1)
+    (tmp_path / "video").mkdir()
+    for path in (tmp_path / "frames").iterdir():
+        (tmp_path / f"video/{path.stem}.mp4").write_bytes(b"")
+    clips = open_dataset("vggsound-duet", tmp_path).clips()
+    assert clips
+    assert all(clip.still is not None and clip.still.mixed for clip in clips)

@@ -220,20 +220,20 @@ def test_starts(tmp_path):
 
     state = resnet18().state_dict()
     torch.save(state, tmp_path / "resnet18.pth")
-    made = CoarseToFine.started(Start("imagenet", tmp_path / "resnet18.pth", 64))
+    made = CoarseToFine.coarse(Start("imagenet", tmp_path / "resnet18.pth", 64))
     torch.testing.assert_close(made.vision.layer4[1].conv2.weight, state["layer4.1.conv2.weight"])
     assert made.stage == 1
     assert made.new_branches() == [made.audio]
     with pytest.raises(
         InputError, match=r"training.init.coarse-to-fine: .*conv1.weight is missing, or not of training.width 16"
     ):
-        CoarseToFine.started(Start("imagenet", tmp_path / "resnet18.pth", 16))
+        CoarseToFine.coarse(Start("imagenet", tmp_path / "resnet18.pth", 16))
     torch.save({"conv1.weight": state["conv1.weight"]}, tmp_path / "part.pth")
     with pytest.raises(InputError, match=r"part.pth: is no ResNet-18: bn1"):
-        CoarseToFine.started(Start("imagenet", tmp_path / "part.pth", 64))
+        CoarseToFine.coarse(Start("imagenet", tmp_path / "part.pth", 64))
     with pytest.raises(InputError, match=r"part.pth: is no coarse-to-fine stage 1 checkpoint"):
         CoarseToFine.started(Start("coarse-to-fine", tmp_path / "part.pth", 64))
-    random = CoarseToFine.started(Start("random", None, WIDTH))
+    random = CoarseToFine.coarse(Start("random", None, WIDTH))
     assert random.new_branches() == [random.vision, random.audio]
 
 

@@ -153,6 +153,15 @@ def test_the_own_sound_is_no_distractor():
     assert trimap_loss(cosines, "released") > 200
 
 
+def test_a_frame_that_fits_everywhere_has_a_loss():
+    """Nothing is around what sounds; the share of it is small, and no division by nothing."""
+    cosines = torch.full((3, 3, 2, 2), 0.99, requires_grad=True)
+    loss = trimap_loss(cosines)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(cosines.grad).all()
+
+
 def test_divergence_of_equal_maps_is_nothing():
     maps = torch.randn(3, 4, 4)
     order = torch.arange(6).repeat(3, 1)

@@ -132,7 +132,7 @@ def _fault(value: Any, classes: dict[int, str]) -> tuple[str, str] | None:
         return "object", "is no object"
     if not isinstance(value.get("image_id"), int) or value["image_id"] < 0:
         return "image", "has no number of a frame under 'image_id'"
-    if value.get("category_id") not in classes:
+    if not isinstance(value.get("category_id"), int) or value["category_id"] not in classes:
         return (
             "class",
             f"has the unknown class {value.get('category_id')!r}: 'categories' has {min(classes, default=0)} to"

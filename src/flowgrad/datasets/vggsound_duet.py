@@ -30,6 +30,8 @@ LIST = "vggsound_duet_test"
 class VggsoundDuet(Vggss):
     """The pairs of a list."""
 
+    video_at_s = None
+    """A video has its own sound, and the sum of two is what is heard."""
     lists = (f"{LIST}.csv",)
     layout = f"{LIST}.csv, vggss.json, frames/ and audio/"
 

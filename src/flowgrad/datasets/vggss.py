@@ -41,7 +41,7 @@ class Vggss(Stills):
     )
     layout = "vggss.json, frames/ and audio/"
     agree = 1
-    video_at_s = LENGTH / 2000
+    video_at_s: ClassVar[float | None] = LENGTH / 2000
 
     @staticmethod
     def canonical(name: str) -> str:

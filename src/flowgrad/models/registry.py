@@ -69,7 +69,7 @@ _BUILT_IN = (
           training=Training("flowgrad.models.visual_context.objective:VisualContext.started", "random",
                             SampleSpec(sample_rate=24000, seconds=3, flow="none"))),
     Model("coarse-to-fine-coarse", presets={}, weights=_C2F_COARSE_WEIGHTS, default=False,
-          training=Training(f"{_C2F_LEARNT}.started", "random", _C2F_SAMPLE, classes=7)),
+          training=Training(f"{_C2F_LEARNT}.coarse", "random", _C2F_SAMPLE, classes=7)),
     Model("coarse-to-fine", f"{_C2F}:InPipeline", C2F_PRESETS, weights=_C2F_WEIGHTS,
           threshold="relative", default=False, joined=f"{_C2F}:joined",
           training=Training(f"{_C2F_LEARNT}.started", "coarse-to-fine-coarse", _C2F_SAMPLE, second=True, classes=7)),

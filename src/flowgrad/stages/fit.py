@@ -16,6 +16,7 @@ import torch
 
 from flowgrad import artifacts
 from flowgrad.code import Code, implementation
+from flowgrad.errors import InputError
 from flowgrad.figures.curves import curves
 from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.layout import CheckpointLayout
@@ -83,6 +84,9 @@ def run(
     samples = SampleSet(samples_in, used["video"], dict(zip(used["video"], used["place"], strict=True)), labels)
     torch.manual_seed(schedule.seed)
     learnt: Objective = implementation("training", objective)(start)
+    for key, asked in (("mosaics", schedule.mosaics > 0), ("compare", start.compare != "means")):
+        if asked and key not in learnt.takes:
+            raise InputError(f"training.{key}: {learnt.name} does not know it; leave it out, or train it alone")
 
     def say(words: str) -> None:
         log.info("%s", words)

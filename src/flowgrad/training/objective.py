@@ -65,6 +65,8 @@ class Objective(nn.Module, ABC):
     """What a model learns. Its parameters and buffers have the names of the published checkpoint."""
 
     name: str
+    takes: frozenset[str] = frozenset()
+    """Which of ``mosaics`` and ``compare`` of the settings it knows; others are refused."""
 
     def new_branches(self) -> list[nn.Module]:
         """Return the parts whose BatchNorm statistics are of nothing, or of something else than what they see."""

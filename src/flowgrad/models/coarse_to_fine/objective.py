@@ -87,6 +87,7 @@ class CoarseToFine(CoarseToFineNetwork, Objective):
     """
 
     name = "coarse-to-fine"
+    takes = frozenset({"mosaics"})
 
     def __init__(self, size: Sizes, stage: int, new: tuple[str, ...] = ()):
         super().__init__(size)
@@ -97,7 +98,15 @@ class CoarseToFine(CoarseToFineNetwork, Objective):
 
     @classmethod
     def started(cls, start: Start) -> CoarseToFine:
-        """Return the objective at its start: stage 2 from a checkpoint of its own, else stage 1.
+        """Return stage 2 at its start: from a checkpoint of either stage.
+
+        Raises ``InputError`` where there is none, or naming the file where it does not fit.
+        """
+        return cls._from_own(start, 2)
+
+    @classmethod
+    def coarse(cls, start: Start) -> CoarseToFine:
+        """Return stage 1 at its start: at random, from ImageNet, or from a checkpoint of its own.
 
         Raises ``InputError`` naming the file where it does not fit.
         """
@@ -109,12 +118,18 @@ class CoarseToFine(CoarseToFineNetwork, Objective):
             vision: nn.Module = objective.vision  # type: ignore[assignment]
             vision.load_state_dict(imagenet_encoder(start.file, start.width, key))
             return objective
+        return cls._from_own(start, 1)
+
+    @classmethod
+    def _from_own(cls, start: Start, stage: int) -> CoarseToFine:
+        if start.file is None or start.kind == "imagenet":
+            raise InputError(f"training.init.{cls.name}: expected a checkpoint of its first stage, got {start.kind}")
         try:
             whole = "project_a.0.weight" in read_state(start.file)
             state = load_state(start.file, LAYOUT if whole else COARSE)
             size = sizes(shapes(state))
             _check_width(size.width, start.width)
-            objective = cls(size, 2)
+            objective = cls(size, stage)
             objective.load_state_dict(objective.state_dict() | state)
             return objective
         except InputError as error:

@@ -77,7 +77,7 @@ class HearTheFlow(HearTheFlowNetwork, Objective):
 
     def new_branches(self) -> list[nn.Module]:
         """Return what has seen nothing yet."""
-        return [self.audnet, self.flownet]
+        return [self.audnet, self.flownet, *([] if self._frozen else [self.imgnet])]
 
     def embeddings(self, samples: Samples) -> dict[str, Tensor]:
         """Return the features of the places that the flow attends to (N, C, 7, 7), and of the audio (N, C)."""
@@ -136,7 +136,8 @@ def trimap_loss(cosines: Tensor, diagonal: Diagonal = "masked") -> Tensor:
     else:
         others = torch.where(itself, RELEASED_DIAGONAL * fits, fits)
     places = cosines.diagonal().movedim(-1, 0)
-    around = 1 - torch.sigmoid((places - SILENT) / SOFTNESS)
+    # 1 - sigmoid(x), which is never 0
+    around = torch.sigmoid((SILENT - places) / SOFTNESS)
     surroundings = (around * places).sum(dim=(1, 2)) / around.sum(dim=(1, 2))
     logits = torch.cat((own, others, surroundings[:, None]), dim=1) / TEMPERATURE
     return F.cross_entropy(logits, torch.zeros(len(fits), dtype=torch.long, device=fits.device))

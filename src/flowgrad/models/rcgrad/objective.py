@@ -38,6 +38,7 @@ class RCGrad(Objective):
     """
 
     name = "rcgrad"
+    takes = frozenset({"mosaics", "compare"})
     pairs: ClassVar[tuple[tuple[str, str], ...]] = (("image_encoder", "audio_encoder"),)
     """The encoders that are compared."""
     changed: ClassVar[tuple[str, ...]] = ()

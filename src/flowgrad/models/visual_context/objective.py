@@ -31,6 +31,8 @@ class VisualContext(VisualContextNetwork, Objective):
     """Frame against sound, and nodes of the frame against each other."""
 
     name = "visual-context"
+    knows_frames = False
+    """Whether its image encoder has seen frames before."""
 
     @classmethod
     def started(cls, start: Start) -> VisualContext:
@@ -39,13 +41,14 @@ class VisualContext(VisualContextNetwork, Objective):
         Raises ``InputError`` naming the file where it does not fit.
         """
         learnt = cls(start.width)
+        learnt.knows_frames = start.file is not None
         if start.file is not None:
             learnt.imgnet.load_state_dict(imagenet_encoder(start.file, start.width, f"training.init.{cls.name}"))
         return learnt
 
     def new_branches(self) -> list[nn.Module]:
         """Return what has seen nothing yet."""
-        return [self.imgnet, self.audnet]
+        return [self.audnet] if self.knows_frames else [self.imgnet, self.audnet]
 
     def embeddings(self, samples: Samples) -> dict[str, Tensor]:
         """Return what the network makes of the samples, by the names of ``Embedded``."""
