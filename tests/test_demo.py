@@ -79,7 +79,7 @@ def test_a_killed_training_goes_on(small_demo):
     assert "rcgrad: goes on from" in output
     for method in ("rcgrad", "flowgrad-ic", "flowgrad-en"):
         found = sorted(path.name for path in (small_demo / "results/training" / method).iterdir())
-        assert found == sorted([f"{method}.ckpt", "log.csv", "loss.png"])
+        assert found == sorted([f"{method}.ckpt", "clips.csv", "log.csv", "loss.png"])
         log = pd.read_csv(small_demo / f"results/training/{method}/log.csv")
         assert list(log["epoch"]) == [1, 2, 3]
         # two held-out clips, a window each: of two places one is right

@@ -17,6 +17,7 @@ from flowgrad.models.rcgrad.cam import localization_map
 from flowgrad.models.rcgrad.encoders import FlowInput, build_encoders, load_encoders
 from flowgrad.models.rcgrad.layout import layout_of
 from flowgrad.models.rcgrad.objective import FlowGradEN, FlowGradIC, RCGrad
+from flowgrad.models.registry import trainable
 from flowgrad.models.window import SAMPLE_RATE
 from flowgrad.training.objective import BEST_SHARE, InfoNCE, Samples, Start, quarters, tiled
 from flowgrad.training.packing import LARGEST, pack
@@ -312,7 +313,8 @@ def test_a_packed_checkpoint_is_small_and_gives_the_same_maps(method, tmp_path):
 
 def test_a_word_stands_for_all_checkpoints():
     base = {"dataset": {"format": "streets"}}
-    trained = dict.fromkeys(("rcgrad", "flowgrad-ic", "flowgrad-en"), "trained")
+    trained = dict.fromkeys(trainable(), "trained")
+    assert {"rcgrad", "flowgrad-ic", "flowgrad-en", "hear-the-flow", "visual-context", "coarse-to-fine"} <= set(trained)
     assert parse({**base, "checkpoints": "trained"}).checkpoints == trained
     shipped = {path.stem.removeprefix("streets-"): path.name for path in SHIPPED.glob("streets-*.pt")}
     shipped.pop("detector")

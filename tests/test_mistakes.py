@@ -96,6 +96,7 @@ MISTAKES = [
     (["folder", "nowhere"], "{place}/nowhere is not a folder"),
     (["folder", "data", "--format", "video"], "did you mean videos?"),
     # show
+    (["overlay"], "required: VIDEO"),
     (["show"], "required: CLIP; for example: flowgrad show CLIP"),
     (["show", ""], "no clip ''"),
     (["show", "aple"], "did you mean 'apple'?"),

@@ -52,7 +52,12 @@ def known_weights(config: Config) -> list[Known]:
     needed: dict[str, Weights] = {}
     users: dict[str, list[str]] = {}
     for name in MODELS:
-        for model in required([name]):
+        try:
+            models = required([name])
+        except InputError:
+            # a plugin's that starts from one that there is not: a check says so
+            continue
+        for model in models:
             if model.weights is not None:
                 needed.setdefault(model.weights.key, model.weights)
                 users.setdefault(model.weights.key, []).append(name)

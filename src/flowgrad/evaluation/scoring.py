@@ -41,6 +41,6 @@ def score(
     values = normalise(maps) if rules.normalise_maps else np.asarray(maps)
     if np.shape(ground_truth) != np.shape(maps):
         raise ValueError(
-            f"maps and ground_truth: expected one shape, got {np.shape(maps)} and {np.shape(ground_truth)}"
+            f"maps and ground_truth: expected one shape (N, H, W), got {np.shape(maps)} and {np.shape(ground_truth)}"
         )
     return ciou(THRESHOLDS[name].apply(values, rules.map_threshold, ground_truth), ground_truth)
