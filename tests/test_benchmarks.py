@@ -600,7 +600,7 @@ def test_what_is_wrong_in_the_boxes_of_music_is_said_with_its_place(tmp_path, ch
 def test_published_videos_of_duets(published):
     root = published("roudimit+MUSIC_dataset/MUSIC_duet_videos.json")
     assert MusicVideos(root).problems() == [
-        f"{root}: holds no video of MUSIC_duet_videos.json: --IXKwloYLE, -7WIMBTTvZs, -HLTNgdajqw, ..."
+        f"{root}: videos holds no video of MUSIC_duet_videos.json: --IXKwloYLE, -7WIMBTTvZs, -HLTNgdajqw, ..."
     ]
     (root / "videos").mkdir()
     (root / "videos/8DHG_hVSw1o.mp4").touch()
@@ -694,3 +694,14 @@ def test_a_duet_has_the_sum_of_two_sounds_whatever_else_is_there(tmp_path):
     clips = open_dataset("vggsound-duet", tmp_path).clips()
     assert clips
     assert all(clip.still is not None and clip.still.mixed for clip in clips)
+
+
+def test_two_videos_of_one_id_are_named(tmp_path):
+    """Which of them is the clip nobody can say."""
+    layouts.write_music_videos(tmp_path, 1)
+    first = sorted((tmp_path / "videos").iterdir())[0]
+    (tmp_path / "videos/again").mkdir()
+    (tmp_path / "videos/again" / first.name).write_bytes(first.read_bytes())
+    (problem,) = open_dataset("music-videos", tmp_path).problems()
+    assert f"2 videos are called {first.stem!r}" in problem
+    assert problem.endswith("keep one of them")

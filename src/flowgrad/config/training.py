@@ -26,7 +26,7 @@ class TrainingConfig(Strict):
         None, description="folder of videos to learn from; default: the dataset's clips without annotations"
     )
     labels: GivenPath | None = Field(
-        None, description="table of the classes that a tagger hears and sees in clips; coarse-to-fine learns from it"
+        None, description="table of the classes that a tagger hears and sees in clips, for models that learn from these"
     )
     methods: list[MethodName] = Field(
         default_factory=trained_by_default,

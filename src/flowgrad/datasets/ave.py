@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from flowgrad.datasets.base import Annotations, Clip, SoundEvent
-from flowgrad.datasets.folder import Listing, folder_problem, left_out, listing, named
+from flowgrad.datasets.base import Annotations, SoundEvent
+from flowgrad.datasets.folder import named
 from flowgrad.datasets.split_list import PLACES, find_list
 from flowgrad.datasets.stills import Faults
 from flowgrad.datasets.suffixes import without_suffix
+from flowgrad.datasets.video_list import VideoList
 from flowgrad.errors import InputError
 from flowgrad.spelling import did_you_mean
 
@@ -45,63 +46,36 @@ class Row:
     event: SoundEvent | None
 
 
-class Ave:
+class Ave(VideoList):
     """AVE, or the part of it that a list names."""
 
-    labelled = False
-
-    def __init__(self, root: Path, split: str | None = None):
-        self.root = root
-        self.split = split
-
-    def problems(self) -> list[str]:
-        """See :class:`flowgrad.datasets.base.Dataset`."""
-        purpose = f"the folder that holds {FILE} and {VIDEOS}/"
-        problem = folder_problem(self.root, purpose)
-        if problem:
-            return [problem]
-        try:
-            names = self._names
-        except InputError as error:
-            return [str(error)]
-        if not any(name in self._videos for name in names):
-            words = f"{self.root.absolute()}: {VIDEOS} holds no video of {self._table.name}: {named(names)}"
-            return ["; ".join([words, *left_out(self.root, self._listing)])]
-        return [
-            f"{self.root}: {len(paths)} videos are called {name!r} ({' and '.join(paths)}); keep one of them"
-            for name, paths in self._videos.items()
-            if len(paths) > 1 and name in set(names)
-        ]
+    layout = f"{FILE} and {VIDEOS}/"
+    folder = VIDEOS
 
     def notes(self) -> list[str]:
         """See :class:`flowgrad.datasets.base.Dataset`."""
-        notes = left_out(self.root, self._listing)
-        absent = [name for name in self._names if name not in self._videos]
-        if absent:
-            notes.append(f"{len(absent)} of {len(self._names)} clips have no video in {VIDEOS}: {named(absent)}")
+        notes = super().notes()
         empty = [row.video for row in self._rows if row.event and row.event.start == row.event.end]
         if empty:
             notes.append(f"{len(empty)} of {len(self._rows)} sound events last no time: {named(empty)}")
         return notes
 
-    def clips(self) -> list[Clip]:
-        """See :class:`flowgrad.datasets.base.Dataset`."""
-        return [Clip(name, next(iter(self._videos.get(name, ())), None)) for name in self._names]
-
     def annotations(self) -> dict[str, Annotations]:
         """Return the sound events of every clip; the format has no boxes."""
-        events: dict[str, list[SoundEvent]] = {name: [] for name in self._names}
+        events: dict[str, list[SoundEvent]] = {name: [] for name in self.names}
         for row in self._rows:
             if row.event is not None:
                 events[row.video].append(row.event)
         return {name: Annotations(events=tuple(known)) for name, known in events.items() if known}
 
     @cached_property
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
+        """Return the videos of the table, sorted."""
         return sorted({row.video for row in self._rows})
 
     @cached_property
-    def _table(self) -> Path:
+    def table(self) -> Path:
+        """Return the table of all events, or the list that ``split`` names."""
         if self.split is not None:
             return find_list(self.root, self.split, LISTS)
         return self._annotation_file
@@ -117,27 +91,15 @@ class Ave:
 
     @cached_property
     def _rows(self) -> list[Row]:
-        rows = _read(self._table)
+        rows = _read(self.table)
         bare = {row.video for row in rows if row.event is None}
         if not bare:
             return rows
         # a list of ids alone: the table of all has their events
         known = [row for row in _read(self._annotation_file) if row.video in bare]
         if not known:
-            raise InputError(f"{self._table}: none of its {len(bare)} ids is in {self._annotation_file}")
+            raise InputError(f"{self.table}: none of its {len(bare)} ids is in {self._annotation_file}")
         return [row for row in rows if row.event is not None or row.video not in {one.video for one in known}] + known
-
-    @cached_property
-    def _listing(self) -> Listing:
-        folder = self.root / VIDEOS
-        return listing(folder if folder.is_dir() else self.root)
-
-    @cached_property
-    def _videos(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for path in self._listing.videos:
-            found.setdefault(path.stem, []).append(str(path.relative_to(self.root)))
-        return found
 
 
 def _read(path: Path) -> list[Row]:

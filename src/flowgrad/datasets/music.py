@@ -30,11 +30,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from flowgrad.datasets.base import Annotations, Clip, Region
-from flowgrad.datasets.folder import Listing, folder_problem, left_out, listing, named
+from flowgrad.datasets.base import Region
 from flowgrad.datasets.json_file import is_number, read_json
 from flowgrad.datasets.split_list import PLACES, read_labels
 from flowgrad.datasets.stills import Entry, Faults, Item, Stills
+from flowgrad.datasets.video_list import VideoList
 from flowgrad.errors import InputError
 
 SOLO, DUET = "music_solo.json", "music_duet.json"
@@ -132,45 +132,15 @@ def _fault(value: Any, keys: tuple[tuple[str, str], ...]) -> tuple[str, str] | N
     return None
 
 
-class MusicVideos:
+class MusicVideos(VideoList):
     """The videos of one table of MUSIC."""
 
-    labelled = False
-
-    def __init__(self, root: Path, split: str | None = None):
-        self.root = root
-        self.split = split
-
-    def problems(self) -> list[str]:
-        """See :class:`flowgrad.datasets.base.Dataset`."""
-        problem = folder_problem(self.root, f"the folder that holds {TABLES[0]} and videos/")
-        if problem:
-            return [problem]
-        try:
-            names = self._names
-        except InputError as error:
-            return [str(error)]
-        if not any(name in self._videos for name in names):
-            words = f"{self.root.absolute()}: holds no video of {self._table.name}: {named(names)}"
-            return ["; ".join([words, *left_out(self.root, self._listing)])]
-        return []
-
-    def notes(self) -> list[str]:
-        """See :class:`flowgrad.datasets.base.Dataset`."""
-        absent = [name for name in self._names if name not in self._videos]
-        words = f"{len(absent)} of {len(self._names)} clips have no video: {named(absent)}"
-        return left_out(self.root, self._listing) + ([words] if absent else [])
-
-    def clips(self) -> list[Clip]:
-        """See :class:`flowgrad.datasets.base.Dataset`."""
-        return [Clip(name, self._videos.get(name)) for name in self._names]
-
-    def annotations(self) -> dict[str, Annotations]:
-        """Return nothing: nobody annotated the videos."""
-        return {}
+    layout = f"{TABLES[0]} and videos/"
+    folder = "videos"
 
     @cached_property
-    def _table(self) -> Path:
+    def table(self) -> Path:
+        """Return the one table that is there, or that ``split`` names."""
         wanted = [name for name in TABLES if self.split in (None, name, Path(name).stem)]
         if not wanted:
             raise InputError(f"split: {self.split!r} is no table of MUSIC; name one of {', '.join(TABLES)}")
@@ -184,8 +154,9 @@ class MusicVideos:
         raise InputError(f"{' or '.join(wanted)} is not in {where}; it belongs to the dataset")
 
     @cached_property
-    def _names(self) -> list[str]:
-        path = self._table
+    def names(self) -> list[str]:
+        """Return the videos of the table, sorted."""
+        path = self.table
         videos = read_json(path, dict, "object with the key 'videos'").get("videos")
         if not isinstance(videos, dict) or not all(isinstance(some, list) for some in videos.values()):
             raise InputError(f"{path}: has no object of lists of ids under 'videos'")
@@ -197,12 +168,3 @@ class MusicVideos:
         if twice:
             raise InputError(f"{path}: names {twice[0]!r} twice; keep one of them")
         return sorted(names)
-
-    @cached_property
-    def _listing(self) -> Listing:
-        folder = self.root / "videos"
-        return listing(folder if folder.is_dir() else self.root)
-
-    @cached_property
-    def _videos(self) -> dict[str, str]:
-        return {path.stem: str(path.relative_to(self.root)) for path in reversed(self._listing.videos)}

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from flowgrad.evaluation.highlight import area
 from flowgrad.evaluation.metrics import success_rate
 from flowgrad.evaluation.statistics import difference
+from flowgrad.schemas.apart import NEGATIVE_SOUNDS
 
 
 def mean_sound(heard: Iterable[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
@@ -77,7 +78,7 @@ def listening(
         found = difference(float(gain.mean()), _without_each(gain, places))
         figures |= {f"gain_over_{name}": found.value}
         figures |= {f"gain_over_{name}_low": found.low, f"gain_over_{name}_high": found.high}
-    for shares, name in zip(highlighted.T, (*heard, "silence", "noise"), strict=True):
+    for shares, name in zip(highlighted.T, (*heard, *NEGATIVE_SOUNDS), strict=True):
         figures[f"highlighted_{name}"] = float(shares.mean())
         figures[f"highlighted_auc_{name}"] = float("nan") if np.isnan(shares).any() else area(shares)
     # a map of the difference to the mean sound has little to show under that one, so that a foreign one must ask;

@@ -75,7 +75,7 @@ def sound(
     placed = _Placed(rates)
     with open_media(recording.path) as container:
         stream = container.streams[track.index]
-        for frame in _decoded(track, container, stream, report):
+        for frame in decoded(track, container, stream, report):
             at = None if frame.pts is None else float(frame.pts * stream.time_base - recording.zero)
             yield from placed.add(_samples(frame), int(frame.sample_rate), at)
         yield from placed.rest()
@@ -90,7 +90,8 @@ def sound(
         report.notes.append("the sound is digital silence")
 
 
-def _decoded(track: Track, container: Any, stream: Any, report: SoundReport) -> Iterator[Any]:
+def decoded(track: Track, container: Any, stream: Any, report: SoundReport) -> Iterator[Any]:
+    """Yield decoded frames of a sound track; a damaged packet is counted and does not end it."""
     import av
 
     heard = False

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from flowgrad.media.audio import STEP_S, SoundReport, with_sound
-from flowgrad.media.audio import _decoded as decoded_sound
+from flowgrad.media.audio import decoded as decoded_sound
 from flowgrad.media.container import open_media, prepare
 from flowgrad.media.orientation import orientation_of
 from flowgrad.media.recording import Recording, with_pictures
-from flowgrad.media.video import DecodeReport, _decoded, _in_order, _last_length, _of_one_size, _Shown
+from flowgrad.media.video import DecodeReport, Pending, decoded, in_order, last_length, of_one_size
 
 RATES = (48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 """Sample rates that AAC has, Hz; sound of another rate gets the first."""
@@ -53,8 +53,8 @@ def film(recording: Recording, report: DecodeReport | None = None) -> Iterator[S
         prepare(stream, "AUTO")
         held: tuple[Any, Fraction] | None = None
         length = Fraction(0)
-        decoded = _decoded(recording, container, stream, report)
-        for frame, at in _in_order(_of_one_size(decoded, report), recording, report):
+        frames = decoded(recording, container, stream, report)
+        for frame, at in in_order(of_one_size(frames, report), recording, report):
             if held is not None:
                 length = at - held[1]
                 yield Shown(*held, length)
@@ -62,7 +62,7 @@ def film(recording: Recording, report: DecodeReport | None = None) -> Iterator[S
                 length = frame.duration * stream.time_base
             held = frame, at
         if held is not None:
-            yield Shown(*held, _last_length(recording, _Shown(*held, length), stream))
+            yield Shown(*held, last_length(recording, Pending(*held, length), stream))
 
 
 def picture_rate(recording: Recording) -> Fraction:

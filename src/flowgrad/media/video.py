@@ -91,7 +91,7 @@ class DecodeReport:
 
 
 @dataclass
-class _Shown:
+class Pending:
     """The picture on display, since when, and how long it lasts as far as is known."""
 
     frame: Any
@@ -112,8 +112,8 @@ def pictures(recording: Recording, report: DecodeReport | None = None) -> Iterat
         prepare(stream, "AUTO")
         number, shown, length = 0, None, Fraction(0)
         standing: list[tuple[float, float]] = []
-        for frame, at in _in_order(
-            _of_one_size(_decoded(recording, container, stream, report), report), recording, report
+        for frame, at in in_order(
+            of_one_size(decoded(recording, container, stream, report), report), recording, report
         ):
             if shown is None:
                 _note_late_start(report, at)
@@ -130,10 +130,10 @@ def pictures(recording: Recording, report: DecodeReport | None = None) -> Iterat
                 length = frame.duration * stream.time_base
             report.sources += 1
             report.damaged_pictures += bool(frame.is_corrupt)
-            shown = _Shown(frame, at, length)
+            shown = Pending(frame, at, length)
         if shown is None:
             raise MediaError("no picture could be decoded" if report.lost_before else "zero frames")
-        length = _last_length(recording, shown, stream)
+        length = last_length(recording, shown, stream)
         if length > LONG_S:
             standing.append((float(length), float(shown.at)))
         report.end = shown.at + length
@@ -144,8 +144,8 @@ def pictures(recording: Recording, report: DecodeReport | None = None) -> Iterat
         _judge(recording, report, standing)
 
 
-def _in_order(
-    decoded: Iterator[tuple[Any, Fraction | None]], recording: Recording, report: DecodeReport
+def in_order(
+    frames: Iterator[tuple[Any, Fraction | None]], recording: Recording, report: DecodeReport
 ) -> Iterator[tuple[Any, Fraction]]:
     """Yield decoded frames and when they come on display, which ascends; those that never do are left out and counted.
 
@@ -154,7 +154,7 @@ def _in_order(
     before: Fraction | None = None
     held: tuple[Any, Fraction] | None = None
     step = Fraction(0)
-    for frame, stamp in decoded:
+    for frame, stamp in frames:
         if held is None:
             held = frame, stamp - recording.zero if stamp is not None else Fraction(0)
             continue
@@ -177,12 +177,12 @@ def _length(frame: Any, otherwise: Fraction) -> Fraction:
     return frame.duration * frame.time_base if frame.duration and frame.time_base else otherwise
 
 
-def _of_one_size(
-    decoded: Iterator[tuple[Any, Fraction | None]], report: DecodeReport
+def of_one_size(
+    frames: Iterator[tuple[Any, Fraction | None]], report: DecodeReport
 ) -> Iterator[tuple[Any, Fraction | None]]:
     """Yield the frames in the size of the first: recordings of another size may be joined to it."""
     size = latest = None
-    for frame, stamp in decoded:
+    for frame, stamp in frames:
         found = frame.width, frame.height
         size = size or found
         report.resized += latest is not None and found != latest
@@ -194,7 +194,7 @@ def _of_one_size(
         yield frame, stamp
 
 
-def _last_length(recording: Recording, shown: _Shown, stream: Any) -> Fraction:
+def last_length(recording: Recording, shown: Pending, stream: Any) -> Fraction:
     """Return how long the last picture lasts: as declared, but no longer than the file makes plausible."""
     length = shown.length
     if not length:
@@ -237,7 +237,7 @@ def _judge(recording: Recording, report: DecodeReport, standing: list[tuple[floa
         report.notes.append(f"one picture only: {why}")
 
 
-def _decoded(
+def decoded(
     recording: Recording, container: Any, stream: Any, report: DecodeReport
 ) -> Iterator[tuple[Any, Fraction | None]]:
     """Yield decoded frames and their corrected stamps, seconds; a damaged packet does not end the video."""

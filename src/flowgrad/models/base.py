@@ -233,6 +233,14 @@ class SampleSpec:
     seconds: float = 5.0
     flow: Literal["none", "magnitude", "signed"] = "magnitude"
 
+    @classmethod
+    def of(cls, preset: Settings, flow: Literal["none", "magnitude", "signed"]) -> SampleSpec:
+        """Return what a model learns from that sees a frame and hears under a preset: the same as it is asked with."""
+        needs = preset.needs()
+        assert needs.frames is not None
+        assert needs.audio is not None
+        return cls(needs.frames.size, needs.audio.sample_rate, needs.audio.seconds, flow)
+
     @property
     def name(self) -> str:
         """Return the name of its folder: models that learn from the same share the files.

@@ -40,7 +40,11 @@ _VCS_WEIGHTS = Weights("visual-context", "visual_context.pth", _VCS_SOURCE, VCS,
 _C2F_SOURCE = "new/ of github.com/shvdiwnkozbw/Multi-Source-Sound-Localization makes such files"
 _C2F_WEIGHTS = Weights("coarse-to-fine", "c2f_stage_2.pth", _C2F_SOURCE, C2F, published=False)
 _C2F_COARSE_WEIGHTS = Weights("coarse-to-fine-coarse", "c2f_stage_1.pth", _C2F_SOURCE, COARSE, published=False)
-_C2F_SAMPLE = SampleSpec(size=256, sample_rate=22050, seconds=5, flow="none")
+_HTF_SAMPLE, _VCS_SAMPLE = (
+    SampleSpec.of(HTF_PRESETS["paper"], flow="signed"),
+    SampleSpec.of(VCS_PRESETS["paper"], flow="none"),
+)
+_C2F_SAMPLE = SampleSpec.of(C2F_PRESETS["paper"], flow="none")
 _C2F_ORIGINAL_SOURCE = "main.py of github.com/shvdiwnkozbw/Multi-Source-Sound-Localization makes such files"
 _C2F_ORIGINAL_WEIGHTS = Weights(
     "coarse-to-fine-original", "model_joint.pth.tar", _C2F_ORIGINAL_SOURCE, C2F_ORIGINAL, published=False
@@ -63,11 +67,11 @@ _BUILT_IN = (
     Model("hear-the-flow", f"{_HTF}:InPipeline", HTF_PRESETS, weights=_HTF_WEIGHTS,
           threshold="median", default=False, joined=f"{_HTF}:joined",
           training=Training("flowgrad.models.hear_the_flow.objective:HearTheFlow.started", "imagenet",
-                            SampleSpec(sample_rate=22050, seconds=3, flow="signed"))),
+                            _HTF_SAMPLE)),
     Model("visual-context", f"{_VCS}:VisualContext", VCS_PRESETS, weights=_VCS_WEIGHTS,
           threshold="at-least-median", default=False, joined=f"{_VCS}:joined",
           training=Training("flowgrad.models.visual_context.objective:VisualContext.started", "random",
-                            SampleSpec(sample_rate=24000, seconds=3, flow="none"))),
+                            _VCS_SAMPLE)),
     Model("coarse-to-fine-coarse", presets={}, weights=_C2F_COARSE_WEIGHTS, default=False,
           training=Training(f"{_C2F_LEARNT}.coarse", "random", _C2F_SAMPLE, classes=7)),
     Model("coarse-to-fine", f"{_C2F}:InPipeline", C2F_PRESETS, weights=_C2F_WEIGHTS,

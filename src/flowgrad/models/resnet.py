@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, conv1x1
 
 from flowgrad.errors import InputError
 from flowgrad.models.checkpoints import read_state
+from flowgrad.models.inputs import IMAGENET_DEVIATION, IMAGENET_MEAN
 from flowgrad.models.layout import GROWTH, PUBLISHED_WIDTH
 
 
@@ -43,6 +46,14 @@ class Encoder(nn.Module):
         x = F.max_pool2d(x, 3, stride=2, padding=1)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return x
+
+
+def standardised(
+    frames: Tensor, mean: Sequence[float] = IMAGENET_MEAN, deviation: Sequence[float] = IMAGENET_DEVIATION
+) -> Tensor:
+    """Return frames (N, 3, H, W) in 0..1 with mean and deviation of each colour taken out, channels last in memory."""
+    of, by = (frames.new_tensor(values).view(1, 3, 1, 1) for values in (mean, deviation))
+    return ((frames - of) / by).contiguous(memory_format=torch.channels_last)
 
 
 def imagenet_encoder(path: Path, width: int, key: str) -> dict[str, Tensor]:

@@ -140,7 +140,7 @@ def run(
                     maps = localized(model.name, localize, inputs, len(batch))
                 else:
                     apart = localize.apart(inputs)  # type: ignore[attr-defined]
-                    negatives = negatives or _negatives(localize.apart, inputs)  # type: ignore[attr-defined]
+                    negatives = negatives or _negatives(localize.apart, inputs, needs.audio)  # type: ignore[attr-defined]
                     maps = localized(model.name, partial(_met, model, settings, apart), inputs, len(batch))
                     aside(clip, batch, times, apart, negatives, sources.fingerprints(clip))
                 group.append(frame=np.array(batch, np.int32), time_s=times, maps=maps.astype(np.float16))
@@ -151,18 +151,22 @@ def _met(model: Model, settings: Settings, apart: Apart, _: Batch) -> Maps:
     return model.met(apart, settings)
 
 
-def _negatives(listen: Callable[[Batch], Apart], batch: Batch) -> dict[str, npt.NDArray[np.float32]]:
+def _negatives(
+    listen: Callable[[Batch], Apart], batch: Batch, spec: AudioSpec | None
+) -> dict[str, npt.NDArray[np.float32]]:
     """Return what is heard of silence and of noise, (C,) each; what is seen meanwhile is of no account.
 
     Noise is N(0, 1), as in the evaluation with negative audio (:mod:`flowgrad.evaluation.highlight`).
     """
     assert batch.audio is not None
+    assert spec is not None
     one = Batch(**{name: value if value is None else value[:1] for name, value in vars(batch).items()})
     shape = (1, batch.audio.shape[1])
     noise = np.random.default_rng(0).normal(size=shape)
     # one after the other: a model may take the statistics of a batch
     waves = dict(zip(NEGATIVE_SOUNDS, (np.zeros(shape), noise), strict=True))
-    return {name: listen(replace(one, audio=wave.astype(np.float32))).heard[0] for name, wave in waves.items()}
+    kept = {name: stored_audio(wave.astype(np.float32), spec.bits) for name, wave in waves.items()}
+    return {name: listen(replace(one, audio=wave)).heard[0] for name, wave in kept.items()}
 
 
 @contextlib.contextmanager

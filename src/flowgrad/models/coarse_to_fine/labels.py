@@ -19,8 +19,7 @@ from flowgrad.errors import InputError, first_line
 
 Floats = npt.NDArray[np.float32]
 Kind = Literal["audio", "frame"]
-KINDS: tuple[Kind, ...] = ("audio", "frame")
-"""What is labelled, as in column ``kind`` of a table, and in ``Samples.labels``."""
+"""What is labelled: one of :data:`flowgrad.training.labels.KINDS`."""
 CLASS_NAMES = ("human", "ambiguous", "animal", "things", "music", "nature", "environment")
 """Human sounds, source-ambiguous sounds, animal, sounds of things, music, natural sounds, channel and environment."""
 TAGS: dict[Kind, int] = {"audio": 527, "frame": 1000}

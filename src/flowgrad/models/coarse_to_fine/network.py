@@ -8,17 +8,9 @@ from torch import Tensor, nn
 
 from flowgrad.models.coarse_to_fine.layout import ENCODERS, Sizes
 from flowgrad.models.layout import PUBLISHED_WIDTH
-from flowgrad.models.resnet import Encoder
+from flowgrad.models.resnet import Encoder, standardised
 
-PIXEL_MEAN, PIXEL_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""ImageNet's, of red, green and blue in 0..1."""
 TINY = 1e-10
-
-
-def standardised(frames: Tensor) -> Tensor:
-    """Return frames (N, 3, H, W) in 0..1 with ImageNet's mean and deviation taken out, channels last in memory."""
-    mean, deviation = (frames.new_tensor(values).view(1, 3, 1, 1) for values in (PIXEL_MEAN, PIXEL_DEVIATION))
-    return ((frames - mean) / deviation).contiguous(memory_format=torch.channels_last)
 
 
 class CoarseToFineNetwork(nn.Module):

@@ -21,11 +21,11 @@ from torch import Tensor, nn
 
 from flowgrad.errors import InputError
 from flowgrad.models.checkpoints import load_state, read_state, shapes
-from flowgrad.models.coarse_to_fine.labels import KINDS
 from flowgrad.models.coarse_to_fine.layout import COARSE, LAYOUT, Sizes, sizes
 from flowgrad.models.coarse_to_fine.network import CoarseToFineNetwork
 from flowgrad.models.coarse_to_fine.spectrogram import log_mel
 from flowgrad.models.resnet import imagenet_encoder
+from flowgrad.training.labels import KINDS
 from flowgrad.training.objective import Objective, Samples, Start, quarters, tiled
 
 PRESENT = 0.3

@@ -93,7 +93,7 @@ class CoarseToFineOriginal:
     def by_class(self, frames: npt.NDArray[np.uint8], audio: npt.NDArray[Any]) -> tuple[Floats, Floats]:
         """Return a map of each class (N, K, 16, 16) in 0..1, and how probably it is heard (N, K), float32.
 
-        The order of the classes is :data:`flowgrad.models.coarse_to_fine.labels.CLASS_NAMES`. Takes and raises what
+        Of seven classes the order is :data:`flowgrad.models.coarse_to_fine.labels.CLASS_NAMES`. Takes and raises what
         the call does.
         """
         maps, probabilities, _ = self._made(frames, audio)

@@ -13,10 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from flowgrad.models.coarse_to_fine.network import standardised
 from flowgrad.models.coarse_to_fine.original_layout import EXPANSION, GROWTHS, LAST, Sizes
 from flowgrad.models.layout import GROWTH
-from flowgrad.models.resnet import Encoder
+from flowgrad.models.resnet import Encoder, standardised
 
 HALVED = (1, 3, 5)
 """The stages of the tagger after which neighbouring bands of frequency are pooled."""

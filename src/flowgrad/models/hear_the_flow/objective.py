@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from flowgrad.models.hear_the_flow.inputs import FLOW_SCALE, audio_input
 from flowgrad.models.hear_the_flow.network import HearTheFlowNetwork
 from flowgrad.models.hear_the_flow.presets import SAMPLE_RATE
-from flowgrad.models.inputs import IMAGENET_DEVIATION, IMAGENET_MEAN
-from flowgrad.models.resnet import imagenet_encoder
+from flowgrad.models.resnet import imagenet_encoder, standardised
 from flowgrad.models.spectrogram import log_spectrogram
 from flowgrad.training.objective import Objective, Samples, Start
 
@@ -82,10 +81,9 @@ class HearTheFlow(HearTheFlowNetwork, Objective):
     def embeddings(self, samples: Samples) -> dict[str, Tensor]:
         """Return the features of the places that the flow attends to (N, C, 7, 7), and of the audio (N, C)."""
         assert samples.flow is not None
-        mean, deviation = (samples.frame.new_tensor(of).view(1, 3, 1, 1) for of in (IMAGENET_MEAN, IMAGENET_DEVIATION))
         heard = log_spectrogram(audio_input(samples.audio.cpu().numpy()), SAMPLE_RATE)[:, None]
         spectrograms = torch.from_numpy(np.ascontiguousarray(heard)).to(samples.frame)
-        visual, audio = self.embed((samples.frame - mean) / deviation, spectrograms, samples.flow / FLOW_SCALE)
+        visual, audio = self.embed(standardised(samples.frame), spectrograms, samples.flow / FLOW_SCALE)
         return {"visual": visual, "audio": audio}
 
     def loss(self, found: Mapping[str, Tensor]) -> Tensor:

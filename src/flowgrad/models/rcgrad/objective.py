@@ -23,7 +23,7 @@ from flowgrad.flow.magnitude import INPUT_OFFSET, INPUT_SCALE
 from flowgrad.models.inputs import PIXEL_DEVIATION, PIXEL_MEAN
 from flowgrad.models.rcgrad.encoders import FlowInput, Sounds, build_encoders, load_encoders
 from flowgrad.models.rcgrad.layout import sees_flow
-from flowgrad.models.resnet import imagenet_encoder
+from flowgrad.models.resnet import imagenet_encoder, standardised
 from flowgrad.training.objective import Compare, InfoNCE, Objective, Samples, Start, quarters, tiled
 
 
@@ -121,7 +121,7 @@ class RCGrad(Objective):
         }
 
     def _seen(self, samples: Samples) -> Tensor:
-        return _standardised(samples.frame)
+        return standardised(samples.frame, PIXEL_MEAN, PIXEL_DEVIATION)
 
     def _moved(self, samples: Samples) -> Tensor:
         assert samples.flow is not None
@@ -172,7 +172,7 @@ class FlowGradIC(_Lightning):
         return encoders
 
     def _seen(self, samples: Samples) -> Tensor:
-        return torch.cat((_standardised(samples.frame), self._moved(samples)), dim=1)
+        return torch.cat((standardised(samples.frame, PIXEL_MEAN, PIXEL_DEVIATION), self._moved(samples)), dim=1)
 
 
 class FlowGradEN(_Lightning):
@@ -200,11 +200,6 @@ class FlowGradEN(_Lightning):
         """Return the embeddings by the name of their encoder, those of the flow too."""
         moved = self._encoded("flow_encoder", self._moved(samples), samples.mosaics)
         return super().embeddings(samples) | {"flow_encoder": moved}
-
-
-def _standardised(frame: Tensor) -> Tensor:
-    mean, deviation = (frame.new_tensor(values).view(1, 3, 1, 1) for values in (PIXEL_MEAN, PIXEL_DEVIATION))
-    return (frame - mean) / deviation
 
 
 def _published(flow: Tensor) -> Tensor:

@@ -16,8 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from flowgrad.models.inputs import IMAGENET_DEVIATION, IMAGENET_MEAN
-from flowgrad.models.resnet import imagenet_encoder
+from flowgrad.models.resnet import imagenet_encoder, standardised
 from flowgrad.models.spectrogram import log_spectrogram
 from flowgrad.models.visual_context.network import VisualContextNetwork
 from flowgrad.models.visual_context.presets import SAMPLE_RATE
@@ -52,10 +51,9 @@ class VisualContext(VisualContextNetwork, Objective):
 
     def embeddings(self, samples: Samples) -> dict[str, Tensor]:
         """Return what the network makes of the samples, by the names of ``Embedded``."""
-        mean, deviation = (samples.frame.new_tensor(of).view(1, 3, 1, 1) for of in (IMAGENET_MEAN, IMAGENET_DEVIATION))
         heard = log_spectrogram(samples.audio.clamp(-1, 1).cpu().numpy(), SAMPLE_RATE)[:, None]
         spectrograms = torch.from_numpy(np.ascontiguousarray(heard)).to(samples.frame)
-        return self.embed((samples.frame - mean) / deviation, spectrograms)._asdict()
+        return self.embed(standardised(samples.frame), spectrograms)._asdict()
 
     def loss(self, found: Mapping[str, Tensor]) -> Tensor:
         """Return the sum of the three losses."""
