@@ -608,7 +608,7 @@ def test_published_videos_of_duets(published):
     assert dataset.problems() == []
     assert len(dataset.clips()) == 149
     [note] = dataset.notes()
-    assert note.startswith("148 of 149 clips have no video: ")
+    assert note.startswith("148 of 149 clips have no video in videos: ")
     [problem] = MusicVideos(root, "MUSIC_trio").problems()
     assert problem.startswith("split: 'MUSIC_trio' is no table of MUSIC; name one of MUSIC_duet_videos.json")
 
