@@ -172,7 +172,7 @@ def figures(seed: int, out: Path, samples: list[Path], clips: int) -> list[dict[
     """Return what the networks of a seed come to on unseen streets: a row a network, kind of map and sound."""
     from networks import Unseen, apart, heard_as
 
-    from flowgrad.models.rcgrad.model import joined
+    from flowgrad.models.rcgrad.cam import joined
     from flowgrad.models.rcgrad.presets import RCGrad
 
     unseen = Unseen(out / "streets/labelled", clips)

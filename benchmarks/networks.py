@@ -40,9 +40,8 @@ from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.checkpoints import load_state
 from flowgrad.models.controls import centre_box, whole_frame
 from flowgrad.models.inputs import resized
-from flowgrad.models.rcgrad.cam import Cam
+from flowgrad.models.rcgrad.cam import Cam, joined
 from flowgrad.models.rcgrad.encoders import build_encoders
-from flowgrad.models.rcgrad.model import joined
 from flowgrad.models.rcgrad.presets import RCGrad as RCGradSettings
 from flowgrad.models.registry import get_model
 from flowgrad.models.window import SAMPLE_RATE, SECONDS

@@ -24,7 +24,8 @@ from flowgrad.registry import Registry
 _HYBRID, _CONTROLS = "flowgrad.models.hybrid", "flowgrad.models.controls"
 _MOTION = "flowgrad.models.motion"
 _RCGRAD, _LEARNT = "flowgrad.models.rcgrad.model", "flowgrad.models.rcgrad.objective"
-_JOINED, _HTF = f"{_RCGRAD}:joined", "flowgrad.models.hear_the_flow.model"
+# where no network is: who asks for maps under another sound loads none
+_JOINED, _HTF = "flowgrad.models.rcgrad.cam:joined", "flowgrad.models.hear_the_flow.model"
 _VCS = "flowgrad.models.visual_context.model"
 _C2F = "flowgrad.models.coarse_to_fine.model"
 _C2F_LEARNT = "flowgrad.models.coarse_to_fine.objective:CoarseToFine"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -90,9 +91,9 @@ def run(
     with tempfile.TemporaryDirectory(prefix="flowgrad-listening-") as folder:
         for shard in shards:
             values = {}
-            for sound in ALL_SOUNDS:
-                maps = Path(folder, f"{sound}.h5")
-                _make(start, settings, shard.apart, sounds, sound, maps)
+            made = {sound: Path(folder, f"{sound}.h5") for sound in ALL_SOUNDS}
+            _make(start, settings, shard.apart, sounds, made)
+            for sound, maps in made.items():
                 for place, step in enumerate(shard.steps):
                     given, maps = maps, Path(folder, f"{sound}-{place}.h5")
                     step(maps_in=given, out=maps)
@@ -137,27 +138,26 @@ class _Sounds:
             return source.read(clip, "heard")
 
 
-def _make(model: Model, settings: Settings, apart_in: Path, sounds: _Sounds, sound: str, out: Path) -> None:
-    """Make the maps of a shard under a sound."""
-    with (
-        artifacts.open_artifact(apart_in, APART) as source,
-        artifacts.create(out, HEATMAPS, fps=FRAMES_PER_SECOND) as output,
-    ):
+def _make(model: Model, settings: Settings, apart_in: Path, sounds: _Sounds, out: Mapping[str, Path]) -> None:
+    """Make the maps of a shard under each sound; what was seen is read once."""
+    with ExitStack() as stack:
+        source = stack.enter_context(artifacts.open_artifact(apart_in, APART))
+        outputs = {
+            sound: stack.enter_context(artifacts.create(path, HEATMAPS, fps=FRAMES_PER_SECOND))
+            for sound, path in out.items()
+        }
         for clip in filter(sounds.__contains__, source.clips()):
-            numbers = source.read(clip, "frame")
-            heard = sounds.heard(clip, sound, len(numbers))
-            if heard is None:
-                continue
-            group = output.clip(clip)
+            numbers, times = source.read(clip, "frame"), source.read(clip, "time_s")
+            known = {sound: sounds.heard(clip, sound, len(numbers)) for sound in outputs}
+            heard = {sound: embeddings for sound, embeddings in known.items() if embeddings is not None}
+            groups = {sound: outputs[sound].clip(clip) for sound in heard}
             for start in range(0, len(numbers), AT_ONCE):
                 rows = slice(start, start + AT_ONCE)
                 seen = source.read(clip, "seen", rows).astype(np.float32)
-                apart = Apart(seen, np.ascontiguousarray(heard[rows], np.float32))
-                group.append(
-                    frame=numbers[rows],
-                    time_s=source.read(clip, "time_s", rows),
-                    maps=model.met(apart, settings).astype(np.float16),
-                )
+                for sound, embeddings in heard.items():
+                    apart = Apart(seen, np.ascontiguousarray(embeddings[rows], np.float32))
+                    maps = model.met(apart, settings).astype(np.float16)
+                    groups[sound].append(frame=numbers[rows], time_s=times[rows], maps=maps)
 
 
 def _scored(

@@ -15,13 +15,19 @@ above 0. Its root is taken, because few places are much higher than all others.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from flowgrad.constants import MAP_SIZE
+from flowgrad.models.base import Maps
+
+if TYPE_CHECKING:
+    from flowgrad.models.rcgrad import presets
 
 EPSILON = 1e-7
 ROUNDING = 1e-5
@@ -70,3 +76,15 @@ def clean(maps: Tensor) -> Tensor:
     pixels = maps.flatten(1)
     median = pixels.kthvalue(pixels.shape[1] // 2 + 1, dim=1).values
     return torch.where(maps < median[:, None, None], 0, maps)
+
+
+def joined(seen: npt.NDArray[np.float32], heard: npt.NDArray[np.float32], settings: presets.RCGrad) -> Maps:
+    """Return the maps (N, 224, 224) float32 in [0, 1] of activations (N, E, C, h, w) under embeddings (N, C).
+
+    Of ``difference`` the embeddings are (N, 2 C): of the sound, and of the mean of all. Maps of several encoders are
+    multiplied (FlowGrad-EN).
+    """
+    with torch.inference_mode():
+        embedding = torch.from_numpy(heard)
+        maps = [localization_map(one, embedding, settings.cam) for one in torch.from_numpy(seen).unbind(dim=1)]
+        return np.asarray(clean(torch.stack(maps).prod(dim=0)).numpy())

@@ -15,7 +15,7 @@ from torch.nn import ModuleDict
 from flowgrad.flow.magnitude import network_input
 from flowgrad.models.base import Apart, Batch, Localize, Maps, Runtime
 from flowgrad.models.inputs import standardised
-from flowgrad.models.rcgrad.cam import clean, localization_map
+from flowgrad.models.rcgrad.cam import joined
 from flowgrad.models.rcgrad.encoders import (
     FlowInput,
     Sounds,
@@ -157,18 +157,6 @@ class FlowGradENFlow(FlowGradEN):
 
     def _seen(self, image: Tensor, flow: Tensor | None) -> list[Tensor]:
         return [self._encoders["flow_encoder"](self._flow(flow))]
-
-
-def joined(seen: npt.NDArray[np.float32], heard: npt.NDArray[np.float32], settings: presets.RCGrad) -> Maps:
-    """Return the maps (N, 224, 224) float32 in [0, 1] of activations (N, E, C, h, w) under embeddings (N, C).
-
-    Of ``difference`` the embeddings are (N, 2 C): of the sound, and of the mean of all. Maps of several encoders are
-    multiplied (FlowGrad-EN).
-    """
-    with torch.inference_mode():
-        embedding = torch.from_numpy(heard)
-        maps = [localization_map(one, embedding, settings.cam) for one in torch.from_numpy(seen).unbind(dim=1)]
-        return np.asarray(clean(torch.stack(maps).prod(dim=0)).numpy())
 
 
 def random_weights(checkpoint: Path | None, settings: presets.RCGrad, runtime: Runtime) -> Localize:
