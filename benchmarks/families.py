@@ -1,10 +1,10 @@
 """Do the other systems train, and do their maps change with the sound? (docs/training.md)
 
-python benchmarks/families.py OUT [--streets 160] [--epochs 60] [--cores 2]
+python benchmarks/families.py OUT [--streets 160] [--epochs 60] [--batch-size 24] [--cores 2]
 
-Hear The Flow, visual context and Coarse to Fine are trained from rendered streets by the workflow, from nothing, at a
-quarter of their width. The tagger that Coarse to Fine learns from is the generator, which knows what drives where. Then
-each makes maps of streets that are held out, under their own sound and under that of another street.
+Hear The Flow, visual context and Coarse to Fine (both versions) are trained from rendered streets by the workflow, from
+nothing, at a quarter of their width. The tagger that Coarse to Fine learns from is the generator, which knows what
+drives where. Then each makes maps of streets that are held out, under their own sound and under that of another street.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ STREETS: dict[str, Any] = {
     "other_sounds": 0.1,
     "wind": 0.2,
 }
+FAMILIES = ["hear-the-flow", "visual-context", "coarse-to-fine", "coarse-to-fine-original"]
 CLASSES = 7
 """Of Coarse to Fine; streets fill the first four."""
 
@@ -61,7 +62,9 @@ def distance(method: str, results: Path, clips: list[str]) -> tuple[float, float
     """Return the mean distance between maps (each 0..1) under own and foreign sound, and between maps of two frames."""
     from flowgrad import load_model
     from flowgrad.evaluation.scaling import normalise
+    from flowgrad.flow.prepared import per_second
     from flowgrad.models.registry import get_model
+    from flowgrad.protocols import PAPER
     from flowgrad.training.samples import SampleSet
 
     training = get_model(method).training
@@ -70,7 +73,10 @@ def distance(method: str, results: Path, clips: list[str]) -> tuple[float, float
     found = [samples.read(clip, samples.length(clip) // 2) for clip in samples.clips]
     model = load_model(method, results / f"training/{method}/{method}.ckpt", device="cpu")
     frames = np.stack([one.frame for one in found])
-    flow = None if found[0].flow is None else np.stack([one.flow for one in found if one.flow is not None])
+    needed = get_model(method).needs(PAPER).flow
+    flow = None if needed is None else np.stack([one.flow for one in found if one.flow is not None])
+    if flow is not None and needed is not None and needed.per_second:
+        flow = per_second(flow)
     heard = np.stack([one.audio for one in found])
     rate = training.sample.sample_rate
     own = normalise(model(frames, heard, rate, flow))
@@ -83,17 +89,19 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--streets", type=int, default=160)
     parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--batch-size", type=int, default=24)
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--models", nargs="+", default=["hear-the-flow", "visual-context", "coarse-to-fine"])
+    parser.add_argument("--models", nargs="+", default=FAMILIES)
     options = parser.parse_args()
     from flowgrad.synthetic.dataset import clip_names
     from flowgrad.training.samples import split
+    from flowgrad.workflow.training import declared
 
     out, names = options.out.resolve(), clip_names("unlabelled", options.streets)
     out.mkdir(parents=True, exist_ok=True)
     streets = STREETS | {"unlabelled": options.streets}
     write_labels(out / "labels.csv", streets, names)
-    coarse = ["coarse-to-fine-coarse"] if "coarse-to-fine" in options.models else []
+    coarse = [declared(name).init for name in options.models if declared(name).second]
     methods = [*coarse, *options.models]
     config = {
         "dataset": {"format": "streets"},
@@ -103,10 +111,14 @@ def main() -> None:
         "checkpoints": dict.fromkeys(options.models, "trained"),
         "training": {
             "methods": methods,
-            "init": {method: "random" for method in methods if method != "coarse-to-fine"},
+            "init": {method: "random" for method in methods if not declared(method).second},
             "labels": "labels.csv",
             "width": 16,
-            "batch_size": 24,
+            # published recipes are for ten thousand videos and tens of epochs
+            "optimizer": "adam",
+            "learning_rate": 1e-3,
+            "weight_decay": 0.0,
+            "batch_size": options.batch_size,
             "epochs": options.epochs,
             "early_stopping_patience": options.epochs,
             "augment": True,
@@ -121,7 +133,7 @@ def main() -> None:
     _, aside = split(names, 0.1, 1)
     for method in methods:
         log = pd.read_csv(out / f"results/training/{method}/log.csv")
-        steps = len(log) * ((options.streets - len(aside)) // 24)
+        steps = len(log) * ((options.streets - len(aside)) // options.batch_size)
         first, last, best = log.iloc[0], log.iloc[-1], log.loc[log["held_out_loss"].idxmin()]
         # the coarse stage makes no maps
         sound, place = (float("nan"),) * 2 if method in coarse else distance(method, out / "results", aside)

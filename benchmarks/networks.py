@@ -15,6 +15,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
@@ -39,7 +40,6 @@ from flowgrad.models.base import Batch, SampleSpec
 from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.checkpoints import load_state
 from flowgrad.models.controls import centre_box, whole_frame
-from flowgrad.models.inputs import resized
 from flowgrad.models.rcgrad.cam import Cam, joined
 from flowgrad.models.rcgrad.encoders import build_encoders
 from flowgrad.models.rcgrad.presets import RCGrad as RCGradSettings
@@ -47,15 +47,16 @@ from flowgrad.models.registry import get_model
 from flowgrad.models.window import SAMPLE_RATE, SECONDS
 from flowgrad.plan import Plan
 from flowgrad.protocols import BUILT_IN
+from flowgrad.resizing import resized
 from flowgrad.stages import fit, samples
 from flowgrad.synthetic.dataset import write_dataset
 from flowgrad.training.checkpointing import save
-from flowgrad.training.loop import Schedule, concluded
+from flowgrad.training.loop import concluded
 from flowgrad.training.objective import Start
 from flowgrad.training.packing import pack
 from flowgrad.training.samples import SampleSet
 from flowgrad.weights import SHIPPED
-from flowgrad.workflow.training import NOT_SCHEDULE
+from flowgrad.workflow.training import schedule_of
 
 SETTINGS = SHIPPED / "streets-networks.yaml"
 SHARD = 100
@@ -118,13 +119,13 @@ def train(method: str, config: Config, samples_in: list[Path], out: Path) -> Non
     first = method == "rcgrad"
     start = Start("random" if first else "rcgrad", None if first else trained("rcgrad", out), training.width)
     fit.run(
-        identity=training.model_dump(mode="json"),
+        identity=training.model_dump(mode="json") | asdict(training.recipe_of(method)),
         objective=declared.training.objective,
         layout=declared.weights.layout,
         samples_in=samples_in,
         clips_in=place / "clips.csv",
-        start=Start(start.kind, start.file, start.width, training.compare),
-        schedule=schedule(config),
+        start=Start(start.kind, start.file, start.width, training.compare, training.preset),
+        schedule=schedule_of(training, method),
         device="cpu",
         threads=1,
         checkpoint_out=checkpoint,
@@ -142,16 +143,14 @@ def best_so_far(method: str, config: Config, out: Path) -> Path | None:
     declared = get_model(method).training
     assert declared is not None
     epoch = torch.load(running[-1], map_location="cpu", weights_only=True)
-    learnt = implementation("training", declared.objective)(Start("random", None, config.training.width))
+    learnt = implementation("training", declared.objective)(
+        Start("random", None, config.training.width, preset=config.training.preset)
+    )
     learnt_from = SampleSet(sorted((out / "samples").glob("*.h5")))
-    state = concluded(learnt, epoch["state_dict"], learnt_from, schedule(config))
+    state = concluded(learnt, epoch["state_dict"], learnt_from, schedule_of(config.training, method))
     save(learnt.content(state, epoch["epoch"] + 1), done.with_suffix(".so-far"))
     print(f"{method}: epoch {epoch['epoch'] + 1}", flush=True)
     return done.with_suffix(".so-far")
-
-
-def schedule(config: Config) -> Schedule:
-    return Schedule(**config.training.model_dump(exclude={*NOT_SCHEDULE, "width", "compare"}))
 
 
 # What it is worth

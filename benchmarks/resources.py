@@ -9,33 +9,11 @@ of Python; the engine, which runs beside the job, is in neither figure.
 from __future__ import annotations
 
 import argparse
-import re
-from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-DONE = re.compile(r"status=ok seconds=\S+ processor_seconds=(\S+) memory_mb=(\d+)")
-
-
-@dataclass(frozen=True)
-class Job:
-    step: str
-    processor_seconds: float
-    memory_mb: int
-
-
-def finished_jobs(logs: Path) -> list[Job]:
-    """Read the last line of every job's log; networks are told apart, protocols and shards are not."""
-    jobs = []
-    for path in sorted(logs.rglob("*.log")):
-        found = DONE.search(path.read_text(encoding="utf-8"))
-        if found:
-            parts = path.relative_to(logs).with_suffix("").parts
-            step = f"{parts[0]} {parts[2]}" if parts[0] == "heatmaps" else parts[0]
-            jobs.append(Job(step, float(found[1]), int(found[2])))
-    return jobs
+from flowgrad.costs import by_step, disk, finished_jobs
 
 
 def main() -> None:
@@ -45,23 +23,17 @@ def main() -> None:
     options = parser.parse_args()
     results = options.work / "results"
     clips = int((pd.read_csv(results / "clips.csv")["frames"] > 0).sum())
-    steps: dict[str, list[Job]] = defaultdict(list)
-    for job in finished_jobs(results / "logs"):
-        steps[job.step].append(job)
     print(f"{clips} clips; hours are of one core, for {options.clips} clips\n")
     print(f"{'step':24s} {'jobs':>5s} {'s a clip':>9s} {'hours':>7s} {'most MB':>8s}")
     total = 0.0
-    for step, jobs in steps.items():
+    for step, jobs in by_step(finished_jobs(results / "logs")).items():
         a_clip = sum(job.processor_seconds for job in jobs) / clips
         total += a_clip
         most = max(job.memory_mb for job in jobs)
         print(f"{step:24s} {len(jobs):5d} {a_clip:9.2f} {a_clip * options.clips / 3600:7.2f} {most:8d}")
     print(f"{'all':24s} {'':5s} {total:9.2f} {total * options.clips / 3600:7.2f}\n")
-    for folder in sorted(path for path in results.iterdir() if path.is_dir()):
-        size = sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
-        print(
-            f"{folder.name + '/':24s} {size / clips / 1e6:9.2f} MB a clip, {size / clips * options.clips / 1e9:7.1f} GB"
-        )
+    for folder, size in disk(results).items():
+        print(f"{folder + '/':24s} {size / clips / 1e6:9.2f} MB a clip, {size / clips * options.clips / 1e9:7.1f} GB")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ with job(snakemake) as run:
         row = files.row_of(run, model, protocol)
         inputs = files.heatmaps(run, row, shard)
         heatmaps.run(
-            **work.model(run, row, depends.get("weights", "")),
+            **work.model(run, row, depends),
             flow_in=Path(inputs["flow"]) if "flow" in inputs else None,
             background_in=Path(inputs["background"]) if "background" in inputs else None,
             maps_in=Path(inputs["maps"]) if "maps" in inputs else None,

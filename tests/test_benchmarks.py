@@ -78,6 +78,35 @@ def test_every_small_set_can_be_used(tmp_path, name):
         assert known
 
 
+TABLES = [
+    ("vggss", "vggss.json", "vggss.json", ""),
+    ("audioset-instruments", "normav.json", "normav.json", ""),
+    ("music", "music_solo.json", "music_solo.json or music_duet.json", ""),
+    ("music-videos", "MUSIC_duet_videos.json", "MUSIC_duet_videos.json or MUSIC_solo_videos.json", ""),
+    ("ave", "Annotations.txt", "Annotations.txt", " and data"),
+    ("is3", "metadata/synthetic3240_bbox.json", "synthetic3240_bbox.json", ""),
+    ("vpo", "metadata/vpo_ms_bbox.json", "vpo_ms_bbox.json or vpo_ss_bbox.json or ms3_box.json", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "table", "named", "more"), TABLES, ids=[name for name, *_ in TABLES])
+def test_a_table_lies_in_the_root_or_in_a_known_folder(tmp_path, name, table, named, more):
+    """In any of them the dataset is the same; where it is in none, one sentence says where it was looked for."""
+    root = made(tmp_path, name)
+    (root / "music_duet.json").unlink(missing_ok=True)
+    clips = open_dataset(name, root).clips()
+    content = (root / table).read_bytes()
+    (root / table).unlink()
+    for place in (".", "metadata", "lists", *more.split()[1:]):
+        path = root / place / Path(table).name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        assert open_dataset(name, root).clips() == clips
+        path.unlink()
+    words = f"{named} is not in {root} and its metadata and lists{more}; it belongs to the dataset"
+    assert open_dataset(name, root).problems() == [words]
+
+
 # IS3 and VPO
 
 
@@ -94,7 +123,9 @@ def test_published_is3(published):
     assert set(pairs.values()) == {2}
     assert len({one.label for one in known.values()}) == 111
     here = "cat_alarmclock_1828_cat"
-    there = Clip(here, f"images/{here}.jpg", f"audio_wav/{here}.wav", still=Still(), place="cat_alarmclock_1828")
+    assert pairs == Counter(clip.shown for clip in clips), "a place is a picture"
+    both = {"place": "cat_alarmclock_1828", "picture": "cat_alarmclock_1828"}
+    there = Clip(here, f"images/{here}.jpg", f"audio_wav/{here}.wav", still=Still(), **both)
     assert [clip for clip in clips if clip.video] == [there]
     assert known[here].label == "cat"
     assert dataset.notes() == [
@@ -121,10 +152,10 @@ def test_boxes_of_is3_cover_the_published_pixels(reference, published):
 
 
 @pytest.mark.parametrize(
-    ("table", "pairs", "pictures", "empty"),
-    [("vpo_ms_bbox", 2157, 1432, 2), ("ms3_box", 320, 64, 29)],
+    ("table", "pairs", "places", "pictures", "empty"),
+    [("vpo_ms_bbox", 2157, 1432, 1432, 2), ("ms3_box", 320, 64, 320, 29)],
 )
-def test_published_tables_of_vpo(published, table, pairs, pictures, empty):
+def test_published_tables_of_vpo(published, table, pairs, places, pictures, empty):
     root = published(f"kaistmm+SSLalignment/{table}.json")
     first = json.loads((root / f"{table}.json").read_text())[1]
     layouts.picture(root / "/".join(Path(first["image"]).parts[-3 if table == "ms3_box" else -2 :]))
@@ -133,7 +164,8 @@ def test_published_tables_of_vpo(published, table, pairs, pictures, empty):
     assert dataset.problems() == []
     clips, known = dataset.clips(), dataset.annotations()
     assert len(clips) == len(known) == pairs
-    assert len({clip.place for clip in clips}) == pictures
+    assert len({clip.place for clip in clips}) == places
+    assert len({clip.shown for clip in clips}) == pictures
     assert sum(not one.regions for one in known.values()) == empty
     assert sum(clip.video is not None for clip in clips) == 1
     assert sum(clip.sound is not None for clip in clips) == (5 if table == "ms3_box" else 1)
@@ -479,7 +511,9 @@ def test_published_boxes_of_audioset_instruments(published):
     assert len({clip.name.partition("_")[0] for clip in clips}) == 4503
     assert len({clip.place for clip in clips}) == 566
     assert len({one.label for one in known.values()}) == 14, "of 15 categories one has no box"
-    there = Clip("00000_Guitar", "frames/0.jpg", "audio/0.wav", still=Still(anchor_s=0.5), place="video 0")
+    assert len({clip.shown for clip in clips}) == 4503
+    of = {"place": "video 0", "picture": "0"}
+    there = Clip("00000_Guitar", "frames/0.jpg", "audio/0.wav", still=Still(anchor_s=0.5), **of)
     assert [clip for clip in clips if clip.video] == [there]
     assert known["00000_Guitar"].regions == (
         Region(0.171875, 0.5680555555555555, 0.171875 + 0.66171875, 0.5680555555555555 + 0.39444444444444443),
@@ -541,7 +575,8 @@ def test_frames_of_music(tmp_path):
     dataset = Music(root, "music_duet_test")
     assert dataset.problems() == []
     file = "HnUOaSfTA6c_000_00000"
-    files = {"video": f"frames/{file}.jpg", "sound": "audio/HnUOaSfTA6c.wav", "still": Still(), "place": "HnUOaSfTA6c"}
+    files = {"video": f"frames/{file}.jpg", "sound": "audio/HnUOaSfTA6c.wav", "still": Still()}
+    files |= {"place": "HnUOaSfTA6c", "picture": file}
     assert dataset.clips() == [Clip(f"{file}_acoustic_guitar", **files), Clip(f"{file}_cello", **files)]
     known = dataset.annotations()
     assert known[f"{file}_acoustic_guitar"] == Annotations(
@@ -568,6 +603,7 @@ def test_published_list_of_solos(reference, tmp_path):
     clips = dataset.clips()
     assert len(clips) == 2124
     assert len({clip.place for clip in clips}) == 20
+    assert len({clip.shown for clip in clips}) == 2124
     assert [clip.sound for clip in clips if clip.video] == ["audio/-_-TDDxoaAc.wav"]
     entries[3]["class"] = "celo"
     (tmp_path / "music_solo.json").write_text(json.dumps(entries))
@@ -629,10 +665,10 @@ def test_published_duets_of_vggsound(published):
     assert set(Counter(clip.place for clip in clips).values()) == {2}
     pair = f"{first}+{second}"
     both = [clip for clip in clips if clip.place == pair]
-    still = Still(mixed=f"audio/{second}.wav")
+    of = {"still": Still(mixed=f"audio/{second}.wav"), "place": pair, "picture": pair}
     assert both == [
-        Clip(f"{pair}_1", f"frames/{first}.jpg", f"audio/{first}.wav", still=still, place=pair),
-        Clip(f"{pair}_2", f"frames/{second}.jpg", f"audio/{first}.wav", still=still, place=pair),
+        Clip(f"{pair}_1", f"frames/{first}.jpg", f"audio/{first}.wav", **of),
+        Clip(f"{pair}_2", f"frames/{second}.jpg", f"audio/{first}.wav", **of),
     ]
     assert [known[clip.name].label for clip in both] == ["elk bugling", "people coughing"]
     assert sum(clip.sound is not None for clip in clips) == 2, "a mixture needs both of its sounds"

@@ -150,6 +150,8 @@ def test_code_behind_a_stage_is_all_of_it_and_no_more():
     assert "flowgrad.flow.farneback" not in flow, "the estimator is named by the run"
     assert "flowgrad.flow.farneback" not in decode
     assert not any(name.startswith("flowgrad.models") for name in decode)
+    for stage in ("flow", "detect", "background"):
+        assert "flowgrad.models.inputs" not in modules_behind(f"flowgrad.stages.{stage}"), "it prepares audio, too"
     assert all("registry" not in name for name in modules_behind("flowgrad.stages.heatmaps"))
     assert "flowgrad.models.rcgrad.model" not in modules_behind("flowgrad.stages.heatmaps")
     assert "flowgrad.flow.farneback" not in modules_behind("flowgrad.stages.heatmaps")

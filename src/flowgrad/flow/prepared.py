@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.flow.camera import without_camera
 from flowgrad.flow.forms import Scale
 from flowgrad.flow.windows import pairs_around
@@ -80,10 +81,19 @@ def averaged(
     )
 
 
+def per_second(flow: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return flow of any shape, in pixels per 1/8 s, as pixels per second, float32: exact, for 8 is a power of two.
+
+    >>> per_second(np.float16([-0.1, 9000])) / 8 == np.float16([-0.1, 9000])
+    array([ True,  True])
+    """
+    return np.asarray(flow, np.float32) * np.float32(FRAMES_PER_SECOND)
+
+
 def given(
     flow: npt.NDArray[Any], numbers: Sequence[int], wanted: Sequence[int], spec: FlowSpec, width: int
 ) -> npt.NDArray[Any]:
-    """Return the flow of the wanted frames as a model asks for it, one a frame.
+    """Return the flow of the wanted frames as a model asks for it, one a frame: per 1/8 s, or per second.
 
     Args:
         flow: (N, S, S) or (N, 2, S, S) of the pairs that begin at ``numbers``, in pixels of the source per 1/8 s.
@@ -92,10 +102,13 @@ def given(
         spec: what the model asks for.
         width: of the source, pixels.
     """
-    if spec == type(spec)(spec.form):
+    if spec == type(spec)(spec.form, per_second=spec.per_second):
         row = {number: place for place, number in enumerate(numbers)}
-        return flow[[row[number] for number in wanted]]
+        found = flow[[row[number] for number in wanted]]
+        return per_second(found) if spec.per_second else found
     magnitude = averaged(magnitudes(flow, spec.camera), numbers, wanted, spec.seconds)
+    if spec.per_second:
+        magnitude = per_second(magnitude)
     if spec.unit == "map":
         magnitude *= magnitude.shape[-1] / width
     return smoothed(compressed(magnitude, spec.scale), spec.smoothing)

@@ -16,6 +16,9 @@ from flowgrad.constants import FRAMES_PER_SECOND, MAP_SIZE, FrameStorage
 from flowgrad.errors import InputError
 from flowgrad.flow.forms import Scale
 from flowgrad.flow.windows import LONGEST_S, REACH, pairs_around
+from flowgrad.models.arithmetic import Engine as Engine
+from flowgrad.models.arithmetic import Precision as Precision
+from flowgrad.models.arithmetic import Runtime as Runtime
 
 if TYPE_CHECKING:
     from flowgrad.models.layout import CheckpointLayout
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
 
 Maps = npt.NDArray[np.float32]
 Rectangle = tuple[float, float, float, float]
-Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class FlowSpec:
         unit: pixels of the source, or of the map.
         scale: as it is, its square root, or clipped at the frame's 95th percentile.
         smoothing: deviation of a Gaussian, pixels of the map.
+        per_second: pixels per second, float32, so that none is lost; else those that pass in 1/8 s, as they are kept.
     """
 
     form: str = "magnitude"
@@ -68,6 +71,7 @@ class FlowSpec:
     unit: Literal["source", "map"] = "source"
     scale: Scale = "linear"
     smoothing: float = 0.0
+    per_second: bool = False
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` where these do not go together."""
@@ -166,11 +170,20 @@ class Apart:
 
 
 @dataclass(frozen=True)
-class Runtime:
-    """Where and how a network computes."""
+class Parts:
+    """Maps of what a model tells apart in N items: classes of sound, or the nodes of a picture's graph.
 
-    device: str = "cpu"
-    precision: Precision = "float32"
+    Attributes:
+        maps: (N, K, h, w) float32, on the grid of the network.
+        scores: (N, K) float32: how probably a class is heard, or the cosine of a node's features and the sound's.
+        counted: (N, K) bool: which of them are taken to speak of what is heard.
+        names: of the K parts.
+    """
+
+    maps: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    counted: npt.NDArray[np.bool_]
+    names: tuple[str, ...]
 
 
 PRESETS = ("paper", "released", "robust")
@@ -187,13 +200,36 @@ def localized(name: str, localize: Localize, batch: Batch, count: int) -> Maps:
 
     Raises ``InputError`` where a model gives another shape, or values that are no numbers or too large to be kept.
     """
-    maps = np.asarray(localize(batch), np.float32)
+    return whole(name, localize(batch), count)
+
+
+def whole(name: str, made: Maps, count: int) -> Maps:
+    """Return the maps that a model made of ``count`` items; raises as :func:`localized` does."""
+    maps = np.asarray(made, np.float32)
     if maps.shape != (count, MAP_SIZE, MAP_SIZE):
         raise InputError(f"model {name}: expected maps {(count, MAP_SIZE, MAP_SIZE)}, it gives {maps.shape}")
     # what is not finite is not within the bound
     if not (np.abs(maps) <= LARGEST).all():
         raise InputError(f"model {name}: expected finite maps within {LARGEST:.0f}, it gives NaN, or larger ones")
     return maps
+
+
+def told_apart(name: str, parts: Parts, count: int) -> Parts:
+    """Return the parts of a batch of ``count`` items.
+
+    Raises ``InputError`` where a model gives other shapes, or maps that are no numbers or too large to be kept.
+    """
+    expected = (count, len(parts.names))
+    if parts.maps.ndim != 4 or not expected == parts.maps.shape[:2] == parts.scores.shape == parts.counted.shape:
+        raise InputError(
+            f"model {name}: parts: expected maps {(*expected, 'h', 'w')}, scores and counted {expected}, it gives"
+            f" {parts.maps.shape}, {parts.scores.shape} and {parts.counted.shape}"
+        )
+    if not (np.abs(parts.maps) <= LARGEST).all():
+        raise InputError(
+            f"model {name}: parts: expected finite maps within {LARGEST:.0f}, it gives NaN, or larger ones"
+        )
+    return parts
 
 
 @dataclass(frozen=True)
@@ -207,6 +243,8 @@ class Weights:
         layout: what the file holds, checked before a run; None: that it holds tensors alone is all that is checked.
         published: whether the file can be had; else ``source`` says what makes such a file.
         licence: of the repository that publishes it; empty where that is not stated.
+        trained_on: the data set that the published file learnt from; empty where that is not stated.
+        others: files of the same key that are published beside it. One is taken where ``checkpoints`` names it.
     """
 
     key: str
@@ -215,6 +253,17 @@ class Weights:
     layout: CheckpointLayout | None = None
     published: bool = True
     licence: str = ""
+    trained_on: str = ""
+    others: tuple[Weights, ...] = ()
+
+    def source_of(self, file: str | Path) -> str:
+        """Return where a file is published: one of the others by its name, else the first."""
+        return next((other.source for other in self.others if other.file == Path(file).name), self.source)
+
+
+TrainingPreset = Literal["paper", "released"]
+"""A training as the paper has it, or with the faults of its released code that are arithmetic."""
+SampleFlow = Literal["none", "magnitude", "signed", "signed_jpeg"]
 
 
 @dataclass(frozen=True)
@@ -225,16 +274,19 @@ class SampleSpec:
         size: the frame is stretched to ``size`` x ``size``.
         sample_rate: of the audio, Hz.
         seconds: of the audio; a sample needs so much of it about its frame.
-        flow: its magnitude, its two signed components, or none; always 224x224, in native pixels per 1/8 s.
+        flow: its magnitude, its two signed components, or none, as in the form of that name
+            (:mod:`flowgrad.flow.forms`); always 224x224, in native pixels per 1/8 s.
+        lag: the frame lies so many seconds after the middle of the audio; less than half of ``seconds``.
     """
 
     size: int = MAP_SIZE
     sample_rate: int = 16000
     seconds: float = 5.0
-    flow: Literal["none", "magnitude", "signed"] = "magnitude"
+    flow: SampleFlow = "magnitude"
+    lag: float = 0.0
 
     @classmethod
-    def of(cls, preset: Settings, flow: Literal["none", "magnitude", "signed"]) -> SampleSpec:
+    def of(cls, preset: Settings, flow: SampleFlow) -> SampleSpec:
         """Return what a model learns from that sees a frame and hears under a preset: the same as it is asked with."""
         needs = preset.needs()
         assert needs.frames is not None
@@ -248,7 +300,35 @@ class SampleSpec:
         >>> SampleSpec().name
         '224px-16000hz-5s-magnitude'
         """
-        return f"{self.size}px-{self.sample_rate}hz-{self.seconds:g}s-{self.flow}"
+        late = f"-{self.lag:g}s-late" if self.lag else ""
+        return f"{self.size}px-{self.sample_rate}hz-{self.seconds:g}s-{self.flow}{late}"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model's weights are moved, as its paper or its released code has it. The defaults are RCGrad's.
+
+    A key of the same name under ``training`` of the configuration goes before.
+
+    Attributes:
+        optimizer: ``adam``, or ``sgd``.
+        learning_rate: at the start.
+        weight_decay: of all weights, added to their gradient.
+        momentum: of ``sgd``.
+        batch_size: samples that are contrasted with each other.
+        epochs: at most so many.
+        lr_patience: epochs without a better held-out loss, then a tenth of the rate; None: the rate stays.
+        early_stopping_patience: epochs without a better held-out loss, then the end; None: all epochs are gone through.
+    """
+
+    optimizer: Literal["adam", "sgd"] = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    batch_size: int = 256
+    epochs: int = 100
+    lr_patience: int | None = 5
+    early_stopping_patience: int | None = 10
 
 
 @dataclass(frozen=True)
@@ -259,9 +339,11 @@ class Training:
         objective: from a :class:`flowgrad.training.objective.Start` to an ``Objective`` of that module.
         init: where it starts unless the configuration says otherwise: ``imagenet``, ``random``, or another model.
         sample: what it learns from.
+        released_sample: what it learns from under preset ``released``, where that is something else.
         second: whether it goes on from a training of its first stage, so that it cannot start from ``imagenet`` or
             ``random``.
         classes: of pseudo labels that it learns from besides (:mod:`flowgrad.training.labels`); 0 where it needs none.
+        recipe: how its weights are moved.
     """
 
     objective: Code
@@ -269,6 +351,12 @@ class Training:
     sample: SampleSpec = SampleSpec()
     second: bool = False
     classes: int = 0
+    recipe: Recipe = Recipe()
+    released_sample: SampleSpec | None = None
+
+    def sample_of(self, preset: TrainingPreset) -> SampleSpec:
+        """Return what it learns from under a preset."""
+        return self.released_sample or self.sample if preset == "released" else self.sample
 
 
 @dataclass(frozen=True)
@@ -287,6 +375,8 @@ class Model:
         training: how the target ``train`` makes its checkpoint; None where it cannot.
         joined: ``(seen, heard, settings) -> maps``, where what it sees and what it hears meet at the end; what it loads
             has a method ``apart(batch) -> Apart`` then. So it can be asked what it would show under another sound.
+        parts: whether it tells parts of an item apart: what it loads has a method ``parted(batch) -> (Maps, Parts)``
+            then. They are kept beside its maps, and scored as several sources (``metrics/sources.csv``).
     """
 
     name: str
@@ -298,6 +388,7 @@ class Model:
     default: bool = True
     training: Training | None = None
     joined: Code | None = None
+    parts: bool = False
 
     def has(self, protocol: Protocol) -> bool:
         """Return whether there is a row of this model under a protocol."""

@@ -1,4 +1,4 @@
-"""Preparing what models see: frames at their size, windows of audio at their rate and length."""
+"""Preparing what models see: frames as numbers about zero, windows of audio at their rate and length."""
 
 from __future__ import annotations
 
@@ -6,35 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
-
-from flowgrad.constants import MAP_SIZE
 
 PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)
 PIXEL_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 """Of CLIP, which RCGrad takes."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-
-
-def resized(frame: npt.NDArray[np.uint8], size: int = MAP_SIZE) -> npt.NDArray[np.uint8]:
-    """Stretch an (H, W, 3) uint8 RGB frame to (size, size, 3) with PIL's bicubic filter, as RCGrad does."""
-    return np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BICUBIC))
-
-
-def standardised(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Return frames (N, S, S, 3) uint8 as (N, 3, S, S) float32 with CLIP's mean and deviation taken out."""
-    return _without(frames, PIXEL_MEAN, PIXEL_DEVIATION)
-
-
-def imagenet_standardised(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Return frames (N, S, S, 3) uint8 as (N, 3, S, S) float32 with ImageNet's mean and deviation taken out."""
-    return _without(frames, IMAGENET_MEAN, IMAGENET_DEVIATION)
-
-
-def _without(frames: npt.NDArray[np.uint8], of: tuple[float, ...], by: tuple[float, ...]) -> npt.NDArray[np.float32]:
-    mean, deviation = np.array(of, np.float32), np.array(by, np.float32)
-    return np.ascontiguousarray(((frames.astype(np.float32) / 255 - mean) / deviation).transpose(0, 3, 1, 2))
 
 
 def window_length(seconds: float, sample_rate: int) -> int:

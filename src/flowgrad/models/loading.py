@@ -13,13 +13,15 @@ from flowgrad.constants import FRAMES_PER_SECOND, MAP_SIZE
 from flowgrad.errors import InputError
 from flowgrad.flow.forms import shape_of
 from flowgrad.flow.prepared import given as prepared_flow
-from flowgrad.models.base import Batch, Localize, Maps, Model, Needs, Precision, Runtime, localized
+from flowgrad.models.base import Batch, Localize, Maps, Model, Needs, Runtime, localized
 from flowgrad.models.checkpoint_file import LayoutError
-from flowgrad.models.device import resolve_batch_size, resolve_device
+from flowgrad.models.device import resolve_batch_size
 from flowgrad.models.fitting import in_python
-from flowgrad.models.inputs import fitted_audio, resized
+from flowgrad.models.inputs import fitted_audio
 from flowgrad.models.registry import get_model, weights_of
+from flowgrad.models.runtime import AnyEngine, AnyPrecision, resolve
 from flowgrad.protocols import Protocol, get_protocol
+from flowgrad.resizing import resized
 
 WITHOUT_NETWORK = 64
 """Maps of a model without frames are made so many at once, to bound memory."""
@@ -100,9 +102,9 @@ def _prepared(
             if frames is None:
                 raise ValueError(f"frames: {name} needs them, too: their width says what a pixel of flow is")
             width = np.shape(frames)[2]
-        # who calls has averaged over time already, if they want it
-        every = range(len(flow))
-        flow = prepared_flow(flow, every, every, replace(needs.flow, seconds=1 / FRAMES_PER_SECOND), width)
+        # who calls has averaged over time already, if they want it, and gives it per second where that is asked
+        as_given, every = replace(needs.flow, seconds=1 / FRAMES_PER_SECOND, per_second=False), range(len(flow))
+        flow = prepared_flow(flow, every, every, as_given, width)
     if needs.background:
         background = _expected("background", name, background, (MAP_SIZE, MAP_SIZE))
     return Batch(
@@ -125,8 +127,9 @@ def load_model(
     checkpoint: str | Path | None = None,
     protocol: str | Protocol = "paper",
     device: str = "auto",
-    precision: Precision = "float32",
+    precision: AnyPrecision = "float32",
     batch_size: int | Literal["auto"] = "auto",
+    engine: AnyEngine = "auto",
 ) -> LocalizationModel:
     """Load a model that turns frames, audio and flow into localization maps.
 
@@ -136,18 +139,21 @@ def load_model(
         checkpoint: file in the published layout; RCGrad's for ``flowgrad-h``; none for ``flow``.
         protocol: ``paper``, ``released`` or a :class:`flowgrad.protocols.Protocol`.
         device: ``auto``, ``cpu`` or ``cuda``.
-        precision: arithmetic of the encoders.
+        precision: arithmetic of the encoders: ``float32``, ``bfloat16``, ``int8``, or ``auto``.
         batch_size: frames that pass through the encoders at once; ``auto``: 16 on a CPU, by free memory on a GPU.
+        engine: ``auto`` (OpenVINO on a CPU where it is installed, else torch), ``openvino`` or ``torch``.
 
     Returns:
         A callable ``model(frames, audio, sample_rate, flow, background) -> maps``. Frames are (N, H, W, 3) uint8 RGB
-        at any size, audio is (N, S) float32 around each frame at ``sample_rate`` Hz. Flow is in native pixels:
-        magnitudes (N, 224, 224), or for a model that needs the direction (N, 2, 224, 224), x then y. Background is
+        at any size, audio is (N, S) float32 around each frame at ``sample_rate`` Hz. Flow is in native pixels per
+        1/8 s: magnitudes (N, 224, 224), or for a model that needs the direction (N, 2, 224, 224), x then y. Signed flow
+        for ``hear-the-flow`` under ``paper`` is per second (:func:`flowgrad.flow.prepared.per_second`). Background is
         (N, 224, 224) uint8, grey levels (:func:`flowgrad.flow.background.difference`). Maps are (N, 224, 224) float32.
         What a model does not need may be None.
 
     Raises:
-        InputError: model or protocol is unknown, makes no maps, or its checkpoint is absent or does not fit.
+        InputError: model or protocol is unknown, makes no maps, its checkpoint is absent or does not fit, or there is
+            no such device, engine or precision here.
     """
     model, rules = get_model(name), get_protocol(protocol)
     if model.gives == "boxes":
@@ -162,11 +168,11 @@ def load_model(
         raise InputError(f"{name} needs a checkpoint ({weights[0].file})")
     runtime, at_once = Runtime(), WITHOUT_NETWORK
     if weights:
-        runtime = Runtime(resolve_device(device), precision)
+        runtime = resolve(device, precision, engine)
         at_once = resolve_batch_size(batch_size, runtime.device)
     own = Path(checkpoint) if checkpoint is not None and model.weights else None
     parent = settings.needs().maps_of
-    start = load_model(parent, checkpoint, rules, runtime.device, precision, at_once) if parent else None
+    start = load_model(parent, checkpoint, rules, device, precision, at_once, engine) if parent else None
     try:
         localize = model.loaded(own, settings, runtime)
     except LayoutError as error:

@@ -8,12 +8,36 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, conv1x1
 
 from flowgrad.errors import InputError
 from flowgrad.models.checkpoints import read_state
 from flowgrad.models.inputs import IMAGENET_DEVIATION, IMAGENET_MEAN
 from flowgrad.models.layout import GROWTH, PUBLISHED_WIDTH
+
+
+class Block(nn.Module):
+    """Two convolutions and the way around them, which is one of 1x1 where the shape changes (He et al., CVPR 2016).
+
+    Its keys are those of every ResNet-18 that torchvision or its like has written.
+    """
+
+    def __init__(self, before: int, after: int, stride: int = 1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(after)
+        self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(after)
+        self.downsample: nn.Sequential | None = None
+        if before != after:
+            self.downsample = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, after, H / stride, W / stride) of (N, before, H, W)."""
+        around = x if self.downsample is None else self.downsample(x)
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        x = self.bn2(self.conv2(x))
+        x += around
+        return F.relu(x, inplace=True)
 
 
 class Encoder(nn.Module):
@@ -42,10 +66,22 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the last stage's activations (N, 8 width, h, w), all >= 0, of an input (N, channels, H, W)."""
+        found: Tensor = self.layer4(self.below(x))
+        return found
+
+    def below(self, x: Tensor) -> Tensor:
+        """Return the activations of the last stage but one, (N, 4 width, h, w), of an input (N, channels, H, W)."""
         x = F.relu(self.bn1(getattr(self, self._first)(x)))
         x = F.max_pool2d(x, 3, stride=2, padding=1)
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        x = self.layer3(self.layer2(self.layer1(x)))
         return x
+
+
+def pictures(
+    frames: Tensor, mean: Sequence[float] = IMAGENET_MEAN, deviation: Sequence[float] = IMAGENET_DEVIATION
+) -> Tensor:
+    """Return frames (N, H, W, 3) uint8 as (N, 3, H, W) float32 with mean and deviation of each colour taken out."""
+    return standardised(frames.permute(0, 3, 1, 2).float() / 255, mean, deviation)
 
 
 def standardised(
@@ -76,7 +112,4 @@ def imagenet_encoder(path: Path, width: int, key: str) -> dict[str, Tensor]:
 
 
 def _stage(before: int, after: int, stride: int) -> nn.Sequential:
-    shortcut = None
-    if before != after:
-        shortcut = nn.Sequential(conv1x1(before, after, stride), nn.BatchNorm2d(after))
-    return nn.Sequential(BasicBlock(before, after, stride, shortcut), BasicBlock(after, after))
+    return nn.Sequential(Block(before, after, stride), Block(after, after))

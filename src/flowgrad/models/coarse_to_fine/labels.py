@@ -22,6 +22,17 @@ Kind = Literal["audio", "frame"]
 """What is labelled: one of :data:`flowgrad.training.labels.KINDS`."""
 CLASS_NAMES = ("human", "ambiguous", "animal", "things", "music", "nature", "environment")
 """Human sounds, source-ambiguous sounds, animal, sounds of things, music, natural sounds, channel and environment."""
+
+
+def class_names(count: int) -> tuple[str, ...]:
+    """Return the names of the classes of a network: those of the seven, else numbers.
+
+    >>> class_names(2)
+    ('class 1', 'class 2')
+    """
+    return CLASS_NAMES if count == len(CLASS_NAMES) else tuple(f"class {number + 1}" for number in range(count))
+
+
 TAGS: dict[Kind, int] = {"audio": 527, "frame": 1000}
 KEPT = 10
 """The tags of a picture that count: the likeliest."""

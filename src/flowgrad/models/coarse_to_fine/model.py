@@ -10,14 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from flowgrad.constants import MAP_SIZE
-from flowgrad.models.base import Apart, Batch, Maps, Runtime, Settings
+from flowgrad.models.base import Apart, Batch, Maps, Parts, Runtime, Settings
+from flowgrad.models.calibration import moments
 from flowgrad.models.checkpoints import load_state, shapes
 from flowgrad.models.coarse_to_fine import presets
+from flowgrad.models.coarse_to_fine.labels import class_names
 from flowgrad.models.coarse_to_fine.layout import LAYOUT, sizes
 from flowgrad.models.coarse_to_fine.network import CoarseToFineNetwork
 from flowgrad.models.coarse_to_fine.spectrogram import log_mel, peak_one
+from flowgrad.models.engine import compute
+from flowgrad.models.runtime import AnyEngine, AnyPrecision, resolve
 
 SAMPLES = presets.SECONDS * presets.SAMPLE_RATE
 Floats = npt.NDArray[np.float32]
@@ -42,7 +47,7 @@ class InPipeline:
 
     def __init__(self, checkpoint: Path, settings: presets.CoarseToFine, runtime: Runtime):
         self._settings = settings
-        self._model = CoarseToFine(checkpoint, runtime.device, runtime.precision, peak=settings.audio_peak)
+        self._model = CoarseToFine(checkpoint, runtime=runtime, peak=settings.audio_peak)
 
     def __call__(self, batch: Batch) -> Maps:
         """Localize the sound in each frame of a batch."""
@@ -54,9 +59,23 @@ class InPipeline:
 
         The embeddings of all classes stand in one row (N, K E). They may be scaled, and averaged over sounds.
         """
+        return self._apart(self._embedded(batch))
+
+    def parted(self, batch: Batch) -> tuple[Maps, Parts]:
+        """Return the maps, and those of each class with its probability; a class counts where it has a share."""
+        found = self._embedded(batch)
+        apart = self._apart(found)
+        counted = shares(found.probabilities, self._settings.class_probability) > 0
+        by_class = class_cosines(found.places, found.classes)
+        names = class_names(by_class.shape[1])
+        return joined(apart.seen, apart.heard), Parts(by_class, found.probabilities, counted, names)
+
+    def _embedded(self, batch: Batch) -> Embedded:
         assert batch.frames is not None
         assert batch.audio is not None
-        found = self._model.embedded(batch.frames, batch.audio)
+        return self._model.embedded(batch.frames, batch.audio)
+
+    def _apart(self, found: Embedded) -> Apart:
         weighted = shares(found.probabilities, self._settings.class_probability)[:, :, None] * found.classes
         return Apart(found.places[:, None], weighted.reshape(len(weighted), -1))
 
@@ -105,26 +124,30 @@ class CoarseToFine:
         precision: of the encoders' arithmetic; maps are float32 always.
         batch_size: frames that pass through the encoders at once.
         peak: ``one`` divides each window of audio by its largest sample, as the released code does at test.
+        engine: ``auto``, ``openvino`` or ``torch`` (:func:`flowgrad.models.runtime.resolve`).
+        runtime: in place of ``device``, ``precision`` and ``engine``.
 
     Raises:
-        InputError: the checkpoint is absent or does not fit; the keys are listed.
+        InputError: the checkpoint is absent or does not fit, the keys are listed; or the engine cannot be had.
     """
 
     def __init__(
         self,
         checkpoint: Path,
         device: str = "cpu",
-        precision: Literal["float32", "bfloat16"] = "float32",
+        precision: AnyPrecision = "float32",
         batch_size: int = 16,
         peak: Literal["kept", "one"] = "kept",
+        engine: AnyEngine = "auto",
+        runtime: Runtime | None = None,
     ):
         state = load_state(Path(checkpoint), LAYOUT)
         self.batch_size, self.peak = batch_size, peak
-        self.device = torch.device(device)
-        self._dtype = torch.bfloat16 if precision == "bfloat16" else None
-        self._network = CoarseToFineNetwork(sizes(shapes(state)))
-        self._network.load_state_dict(state, strict=True)
-        self._network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = CoarseToFineNetwork(sizes(shapes(state)))
+        network.load_state_dict(state, strict=True)
+        self._compute = compute(
+            network, runtime or resolve(device, precision, engine), self._with_spectrograms, examples
+        )
 
     def __call__(
         self, frames: npt.NDArray[np.uint8], audio: npt.NDArray[Any], size: int = MAP_SIZE, least: float = 0.3
@@ -160,24 +183,18 @@ class CoarseToFine:
 
     def embedded(self, frames: npt.NDArray[np.uint8], audio: npt.NDArray[Any]) -> Embedded:
         """Return what the maps are made of. Takes and raises what the call does."""
-        return Embedded(*in_batches(self._batch, frames, audio, self.batch_size))
+        return Embedded(*in_batches(self._compute, frames, audio, self.batch_size))
 
-    def _batch(self, frames: npt.NDArray[np.uint8], audio: npt.NDArray[Any]) -> tuple[Floats, ...]:
-        network = self._network
-        pictures = torch.from_numpy(np.array(frames)).to(self.device).permute(0, 3, 1, 2).float() / 255
-        sounds = torch.from_numpy(np.array(audio, np.float32)).to(self.device)
-        sounds = peak_one(sounds) if self.peak == "one" else sounds
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, dtype=self._dtype, enabled=self._dtype is not None),
-        ):
-            heard = network.heard(log_mel(sounds))
-            found = (
-                network.places(network.seen(pictures)),
-                network.by_class(heard, network.class_a, network.project_a),
-                network.classes_of(heard, network.class_a).float().sigmoid(),
-            )
-        return tuple(np.asarray(part.cpu().numpy()) for part in found)
+    def _with_spectrograms(self, frames: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
+        return frames, log_mel(peak_one(audio) if self.peak == "one" else audio)
+
+
+def examples() -> tuple[npt.NDArray[Any], ...]:
+    """Return a few frames (N, 256, 256, 3) uint8 and their sounds (N, 110250)."""
+    shown = moments(presets.PRESETS["paper"].needs())
+    assert shown.frames is not None
+    assert shown.audio is not None
+    return shown.frames, shown.audio
 
 
 def in_batches(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from flowgrad.models.coarse_to_fine.layout import ENCODERS, Sizes
 from flowgrad.models.layout import PUBLISHED_WIDTH
-from flowgrad.models.resnet import Encoder, standardised
+from flowgrad.models.resnet import Encoder, pictures, standardised
 
 TINY = 1e-10
 
@@ -48,18 +48,31 @@ class CoarseToFineNetwork(nn.Module):
         features: Tensor = self.audio(spectrograms.unsqueeze(1))  # type: ignore[operator]
         return features
 
+    def forward(self, frames: Tensor, spectrograms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what maps are made of, float32.
+
+        Args:
+            frames: (N, H, W, 3) uint8.
+            spectrograms: (N, T, 64).
+
+        Returns:
+            What places are compared by (N, E, h, w), what is heard of each class (N, K, E), and the classes'
+            probabilities (N, K).
+        """
+        heard = self.heard(spectrograms)
+        return (
+            self.places(self.vision(pictures(frames))),  # type: ignore[operator]
+            self.by_class(heard, self.class_a, self.project_a),
+            self.classes_of(heard, self.class_a).float().sigmoid(),
+        )
+
     def belong(self, heard: Tensor, seen: Tensor) -> Tensor:
         """Return how well every sound (rows) and every frame (columns) belong together, from mean features (N, F).
 
         Returns:
             (N, N, 2) logits: they do not, and they do.
         """
-        first: nn.Linear = self.avc[0]  # type: ignore[assignment]
-        of_sound, of_frame = first.weight.chunk(2, dim=1)
-        # the first layer of a pair is the sum of what it makes of either
-        pairs = F.linear(heard, of_sound, first.bias)[:, None] + F.linear(seen, of_frame)[None]
-        logits: Tensor = self.avc[1:](pairs)
-        return logits
+        return of_pairs(self.avc, heard, seen)
 
     def classes_of(self, features: Tensor, head: nn.Conv2d) -> Tensor:
         """Return the logits (N, K) of the classes of features (N, F, h, w), or of their mean (N, F)."""
@@ -80,4 +93,20 @@ class CoarseToFineNetwork(nn.Module):
     def places(self, features: Tensor) -> Tensor:
         """Return what places of a frame are compared by, (N, E, h, w) of length 1, of features (N, F, h, w)."""
         found: Tensor = self.project_v(features.flatten(2))
-        return F.normalize(found.float(), dim=1).reshape(len(found), -1, *features.shape[2:])
+        return F.normalize(found.float(), dim=1).reshape(features.shape[0], -1, *features.shape[2:])
+
+
+def of_pairs(head: nn.Sequential, heard: Tensor, seen: Tensor) -> Tensor:
+    """Return what a head says of every sound (rows) and every frame (columns), (N, M, C).
+
+    Args:
+        head: of a sound's features and a frame's, one after the other; its first layer is linear.
+        heard: (N, F).
+        seen: (M, F).
+    """
+    first: nn.Linear = head[0]  # type: ignore[assignment]
+    of_sound, of_frame = first.weight.chunk(2, dim=1)
+    # the first layer of a pair is the sum of what it makes of either
+    pairs = F.linear(heard, of_sound, first.bias)[:, None] + F.linear(seen, of_frame)[None]
+    logits: Tensor = head[1:](pairs)
+    return logits

@@ -41,15 +41,17 @@ def classification(logits: Tensor, labels: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits.float(), labels.float())
 
 
-def correspondence(logits: Tensor) -> Tensor:
+def correspondence(logits: Tensor, counts: Tensor | None = None) -> Tensor:
     """Return the cross-entropy of all pairs of sound and picture; those that belong together count half in all.
 
     Args:
         logits: (N, N, 2) that sound (rows) and picture (columns) do not, and do, belong together: the diagonal does.
+        counts: (N,) bool, whose sounds count; None for all.
     """
     own = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
     loss = F.cross_entropy(logits.float().flatten(0, 1), own.long().flatten(), reduction="none").reshape(own.shape)
-    return (_mean(loss, own) + _mean(loss, ~own)) / 2
+    rows = torch.ones_like(own) if counts is None else counts[:, None].expand_as(own)
+    return (mean_of(loss, own & rows) + mean_of(loss, ~own & rows)) / 2
 
 
 def alignment(heard: Tensor, seen: Tensor, in_sound: Tensor, in_picture: Tensor) -> Tensor:
@@ -69,10 +71,10 @@ def alignment(heard: Tensor, seen: Tensor, in_sound: Tensor, in_picture: Tensor)
     counts = (in_sound.flatten()[:, None] > PRESENT) & (in_picture.flatten()[None] > PRESENT)
     own = torch.eye(len(first), dtype=torch.bool, device=first.device)
     pushed = F.relu(MARGIN - distance.sqrt()).square()
-    return _mean(distance, counts & own) + _mean(pushed, counts & ~own)
+    return mean_of(distance, counts & own) + mean_of(pushed, counts & ~own)
 
 
-def _mean(values: Tensor, where: Tensor) -> Tensor:
+def mean_of(values: Tensor, where: Tensor) -> Tensor:
     """Return the mean of the values at some places; 0 where there are none."""
     return (values * where).sum() / where.sum().clamp(min=1)
 
@@ -128,7 +130,7 @@ class CoarseToFine(CoarseToFineNetwork, Objective):
             whole = "project_a.0.weight" in read_state(start.file)
             state = load_state(start.file, LAYOUT if whole else COARSE)
             size = sizes(shapes(state))
-            _check_width(size.width, start.width)
+            check_width(size.width, start.width)
             objective = cls(size, stage)
             objective.load_state_dict(objective.state_dict() | state)
             return objective
@@ -144,7 +146,7 @@ class CoarseToFine(CoarseToFineNetwork, Objective):
 
         In stage 2 also what is heard and seen of each class (N, 7, E). Raises ``InputError`` where there are no labels.
         """
-        labels = _labels(samples)
+        labels = labels_of(samples, self.name)
         seen = self.seen(tiled(samples.frame) if samples.mosaics else samples.frame)
         seen = quarters(seen) if samples.mosaics else seen
         heard = self.heard(log_mel(samples.audio))
@@ -184,15 +186,15 @@ class CoarseToFine(CoarseToFineNetwork, Objective):
         return {key: value for key, value in state.items() if self.stage == 2 or not key.startswith("project_")}
 
 
-def _check_width(found: int, wanted: int) -> None:
+def check_width(found: int, wanted: int) -> None:
+    """Raise ``InputError`` where a start has another width than the training."""
     if found != wanted:
         raise InputError(f"has width {found}, and training.width is {wanted}; use another start, or random")
 
 
-def _labels(samples: Samples) -> Mapping[str, Tensor]:
+def labels_of(samples: Samples, name: str) -> Mapping[str, Tensor]:
+    """Return the labels of samples, by kind; raises ``InputError`` naming the model where a kind is missing."""
     missing = [kind for kind in KINDS if kind not in samples.labels]
     if missing:
-        raise InputError(
-            f"{CoarseToFine.name} learns from labels, and the samples have none of {' and '.join(missing)}"
-        )
+        raise InputError(f"{name} learns from labels, and the samples have none of {' and '.join(missing)}")
     return samples.labels

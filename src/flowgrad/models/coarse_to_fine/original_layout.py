@@ -18,7 +18,9 @@ PLACES = (0, 2, 4, 5, 7, 8, 10, 11)
 EXPANSION = 6
 """How many times as many channels an inverted residual has inside."""
 LAST = "layer4."
-"""The stage that the frame's encoder has of ``discrim.spa_conv``."""
+"""The last stage of a ResNet-18: of regions and classes ``visual.layer4``, of places ``discrim.spa_conv``."""
+FINE = "discrim.transform_"
+"""What the second stage of a training adds: where sounds and places are compared."""
 
 
 class Sizes(NamedTuple):
@@ -29,6 +31,15 @@ class Sizes(NamedTuple):
     embedding: int = 128
     classes: int = 7
 
+    @classmethod
+    def of_width(cls, width: int) -> Sizes:
+        """Return the sizes of a network of some width, in the published proportions.
+
+        >>> Sizes.of_width(64) == Sizes()
+        True
+        """
+        return cls(width, 2 * width, 2 * width)
+
 
 def sizes(found: Layout) -> Sizes:
     """Return the sizes of the network that a file has; the published ones where it does not say.
@@ -36,19 +47,20 @@ def sizes(found: Layout) -> Sizes:
     >>> sizes({"visual.layer1.0.conv1.weight": (8, 8, 3, 3), "audio.outputlayer.weight": (15, 256)})
     Sizes(width=8, hidden=128, embedding=128, classes=15)
     """
-    keys = {
-        "width": "visual.layer1.0.conv1.weight",
-        "hidden": "audio.gru.rnn.weight_hh_l0",
-        "embedding": "discrim.transform_a.0.weight",
-        "classes": "audio.outputlayer.weight",
-    }
-    # the three gates of the recurrence stand in one weight
-    place = {"hidden": 1}
+    # with the place in a shape: the three gates of the recurrence stand in one weight
+    keys = (
+        ("width", "visual.layer1.0.conv1.weight", 0),
+        ("hidden", "audio.gru.rnn.weight_hh_l0", 1),
+        # both heads are as wide; after the first stage there is only the former
+        ("embedding", "discrim.discrim.0.weight", 0),
+        ("embedding", "discrim.transform_a.0.weight", 0),
+        ("classes", "audio.outputlayer.weight", 0),
+    )
     said = {}
-    for name, key in keys.items():
+    for name, key, place in keys:
         shape = found.get(key, ())
-        if len(shape) > place.get(name, 0) and shape[place.get(name, 0)] > 0:
-            said[name] = shape[place.get(name, 0)]
+        if len(shape) > place and shape[place] > 0:
+            said[name] = shape[place]
     return Sizes()._replace(**said)
 
 
@@ -103,19 +115,44 @@ def needed(found: Layout) -> Layout:
     return layout | _under("discrim", _under("spa_conv", _stage(encoder)) | compared)
 
 
+def heads(found: Layout) -> Layout:
+    """Return the keys and shapes that training alone needs: classes of frames and regions, and pairs."""
+    size = sizes(found)
+    features = GROWTH[-1] * size.width
+    layout = _under("visual.layer4", _stage(resnet18("conv1", 3, size.width)))
+    layout |= _under("visual", {"fc.weight": (size.classes, features), "fc.bias": (size.classes,)})
+    return layout | _under("discrim", _pairs(features, size.embedding))
+
+
+def _pairs(features: int, embedding: int) -> Layout:
+    layout: Layout = {"discrim.0.weight": (embedding, 2 * features), "discrim.0.bias": (embedding,)}
+    return layout | {"discrim.2.weight": (2, embedding), "discrim.2.bias": (2,)}
+
+
+def coarse(found: Layout) -> Layout:
+    """Return the keys and shapes of the network after the first stage of our training."""
+    return {key: shape for key, shape in trained(found).items() if not key.startswith(FINE)}
+
+
+def trained(found: Layout) -> Layout:
+    """Return the keys and shapes that the second stage of a training goes on from, and leaves."""
+    return needed(found) | heads(found)
+
+
 def unused(found: Layout) -> Layout:
     """Return what files of the released code hold besides."""
     size = sizes(found)
     features = GROWTH[-1] * size.width
     encoder = resnet18("conv1", 3, size.width)
-    layout = _under("prior_v", encoder | {"fc.weight": (1000, features), "fc.bias": (1000,)})
+    layout = heads(found) | _under("prior_v", encoder | {"fc.weight": (1000, features), "fc.bias": (1000,)})
     layout |= _under("prior_a", _tagger(size.width, size.hidden, 527))
-    layout |= _under("visual", {"fc.weight": (size.classes, features), "fc.bias": (size.classes,)})
-    layout |= _under("visual.layer4", _stage(encoder)) | _under("visual.layer5", _stage(encoder))
-    pairs: Layout = {"discrim.0.weight": (size.embedding, 2 * features), "discrim.0.bias": (size.embedding,)}
-    pairs |= {"discrim.2.weight": (2, size.embedding), "discrim.2.bias": (2,)}
-    compared = _under("spa_conv", _stage(encoder)) | _compared(features, size.embedding) | pairs
-    return layout | _under("discrim", pairs) | _under("avalign.model", compared)
+    layout |= _under("visual.layer5", _stage(encoder))
+    compared = _under("spa_conv", _stage(encoder)) | _compared(features, size.embedding)
+    return layout | _under("avalign.model", compared | _pairs(features, size.embedding))
 
 
 LAYOUT = CheckpointLayout("coarse-to-fine-original", needed, unused)
+TRAINED = CheckpointLayout("coarse-to-fine-original", trained, unused)
+"""With the heads that a training goes on from."""
+COARSE = CheckpointLayout("coarse-to-fine-original stage 1", coarse)
+"""After the first stage of our training, which makes no maps. (Files of the released code hold all after either.)"""

@@ -1,11 +1,7 @@
-"""The network of the original Coarse to Fine, as far as maps need it, with the key names of its checkpoints.
-
-Only the last stage of the frame's encoder has another name here (:func:`by_module`).
-"""
+"""The network of the original Coarse to Fine, as far as maps need it, with the key names of its checkpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -13,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from flowgrad.models.coarse_to_fine.original_layout import EXPANSION, GROWTHS, LAST, Sizes
+from flowgrad.models.coarse_to_fine.original_layout import EXPANSION, GROWTHS, Sizes
 from flowgrad.models.layout import GROWTH
 from flowgrad.models.resnet import Encoder, standardised
 
@@ -109,9 +105,13 @@ class OriginalNetwork(nn.Module):
         size = size or Sizes()
         features = GROWTH[-1] * size.width
         self.visual = Encoder(3, dense=True, width=size.width)
+        # what places are compared by has a last stage of its own
+        compared = self.visual.layer4
+        del self.visual.layer4
         self.audio = Tagger(size.width, size.hidden, size.classes)
         self.discrim = nn.ModuleDict(
             {
+                "spa_conv": compared,
                 "temp_conv": nn.Sequential(
                     nn.Conv2d(features, features, (3, 1), dilation=(2, 1), padding=(2, 0), bias=False),
                     nn.BatchNorm2d(features),
@@ -132,28 +132,43 @@ class OriginalNetwork(nn.Module):
 
     def places(self, frames: Tensor) -> Tensor:
         """Return what places are compared by, (N, E, H / 16, W / 16), of frames (N, 3, H, W) in 0..1."""
-        features = self.visual(standardised(frames))
+        features = self.discrim["spa_conv"](self.visual.below(standardised(frames)))
         found: Tensor = self.discrim["transform_v"](features.permute(0, 2, 3, 1).flatten(0, 2))
-        return found.reshape(len(features), *features.shape[2:], -1).permute(0, 3, 1, 2)
+        return found.reshape(features.shape[0], *features.shape[2:], -1).permute(0, 3, 1, 2)
+
+    def forward(self, frames: Tensor) -> tuple[Tensor]:
+        """Return what :meth:`places` does, float32, of frames (N, H, W, 3) uint8."""
+        return (self.places(frames.permute(0, 3, 1, 2).float() / 255).float(),)
 
     def heard(self, spectrograms: Tensor) -> Heard:
-        """Return what is heard of each class in spectrograms (N, T, 64).
+        """Return what is heard of each class in spectrograms (N, T, 64)."""
+        features = self.audio.features(spectrograms[:, None])
+        probabilities, cells = self.cells(features)
+        return Heard(self.by_class(features, cells), probabilities, cells.mean(dim=(2, 3)))
 
-        A class is heard in the cells of time and frequency where its gradient map is above 0.1; the others are
-        silenced.
+    def cells(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the probabilities (N, K) of what is heard, and in which cells of time and frequency, (N, K, T, 2).
+
+        A class is heard (1) in the cells where its gradient map is above 0.1, and in no other (0). Takes part in no
+        gradient, and does not need that any are recorded.
         """
-        features = self.audio.features(spectrograms[:, None]).detach().requires_grad_()
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
+            # what inference mode has made cannot be asked for a gradient; its copy can
+            features = features.detach().clone().requires_grad_()
             probabilities = self.audio.tags(features)
             gradients = [
                 torch.autograd.grad(of_class.sum(), features, retain_graph=True)[0] for of_class in probabilities.T
             ]
-        features = features.detach()
         weights = torch.stack(gradients, dim=1).sum(dim=(3, 4))
-        cells = (torch.einsum("nkc,nctf->nktf", weights, features) > ACTIVE).to(features.dtype)
+        features = features.detach()
+        cells = torch.einsum("nkc,nctf->nktf", weights, features) > ACTIVE
+        return probabilities.detach(), cells.to(features.dtype)
+
+    def by_class(self, features: Tensor, cells: Tensor) -> Tensor:
+        """Return what sounds are compared by, (N, K, E), of features (N, C, T, 2): other cells than a class's are 0."""
         kept = (features[:, None] * cells[:, :, None]).flatten(0, 1)
         found: Tensor = self.discrim["transform_a"](self.discrim["temp_conv"](kept).amax(dim=(2, 3)))
-        return Heard(found.reshape(*probabilities.shape, -1), probabilities.detach(), cells.mean(dim=(2, 3)))
+        return found.reshape(*cells.shape[:2], -1)
 
 
 def _transform(features: int, embedding: int) -> nn.Sequential:
@@ -171,8 +186,3 @@ def fit(places: Tensor, classes: Tensor) -> Tensor:
     apart = (classes[:, :, :, None] - places.flatten(2)[:, None]).square().mean(dim=2)
     found = F.softmax(-SHARPNESS * apart, dim=2)
     return (found / found.amax(dim=2, keepdim=True)).reshape(count, -1, height, width)
-
-
-def by_module(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors of a checkpoint by the names of :class:`OriginalNetwork`."""
-    return {key.replace("discrim.spa_conv.", f"visual.{LAST}"): value for key, value in state.items()}

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from flowgrad.constants import MAP_SIZE
 from flowgrad.evaluation.scaling import normalise
-from flowgrad.models.base import Apart, Batch, Maps, Runtime, Settings
+from flowgrad.models.base import Apart, AudioSpec, Batch, FlowSpec, FrameSpec, Maps, Needs, Runtime, Settings
+from flowgrad.models.calibration import moments
 from flowgrad.models.checkpoints import load_state, shapes
+from flowgrad.models.engine import compute
 from flowgrad.models.hear_the_flow.inputs import audio_input, flow_input
 from flowgrad.models.hear_the_flow.layout import LAYOUT, sizes
 from flowgrad.models.hear_the_flow.network import HearTheFlowNetwork
-from flowgrad.models.inputs import imagenet_standardised
+from flowgrad.models.runtime import AnyEngine, AnyPrecision, resolve
 from flowgrad.models.spectrogram import SAMPLE_RATE, log_spectrogram
 
 SECONDS = 3
@@ -30,7 +31,9 @@ class InPipeline:
     """Hear The Flow as the pipeline calls it; see :class:`HearTheFlow`."""
 
     def __init__(self, checkpoint: Path, settings: Settings, runtime: Runtime):
-        self._model = HearTheFlow(checkpoint, runtime.device, runtime.precision)
+        flow = settings.needs().flow
+        assert flow is not None
+        self._model = HearTheFlow(checkpoint, runtime=runtime, per_second=flow.per_second)
 
     def __call__(self, batch: Batch) -> Maps:
         """Localize the sound in each frame of a batch."""
@@ -70,33 +73,38 @@ def enlarged(cosines: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 class HearTheFlow:
     """Maps of where the audio comes from: the cosine between its embedding and the frame that the flow attends to.
 
-    The presets differ only in the flow that they give: ``paper`` the signed one (``flow.components.map_components``),
-    ``released`` what the released code kept of it (``flow.components.jpeg_components``).
+    The presets differ only in the flow that they give: ``paper`` the signed one (``flow.components.map_components``)
+    in pixels per second (``flow.prepared.per_second``), ``released`` what the released code kept of it per 1/8 s
+    (``flow.components.jpeg_components``).
 
     Args:
         checkpoint: file in the published layout (``.pth`` or Lightning's ``.ckpt``).
         device: ``cpu``, ``cuda`` or a torch device string.
         precision: of the encoders' arithmetic; maps are float32 always.
         batch_size: frames that pass through the encoders at once.
+        per_second: flow is given in pixels per second, instead of those that pass in 1/8 s.
+        engine: ``auto``, ``openvino`` or ``torch`` (:func:`flowgrad.models.runtime.resolve`).
+        runtime: in place of ``device``, ``precision`` and ``engine``.
 
     Raises:
-        InputError: the checkpoint is absent or does not fit; the keys are listed.
+        InputError: the checkpoint is absent or does not fit, the keys are listed; or the engine cannot be had.
     """
 
     def __init__(
         self,
         checkpoint: Path,
         device: str = "cpu",
-        precision: Literal["float32", "bfloat16"] = "float32",
+        precision: AnyPrecision = "float32",
         batch_size: int = 16,
+        per_second: bool = False,
+        engine: AnyEngine = "auto",
+        runtime: Runtime | None = None,
     ):
         state = load_state(Path(checkpoint), LAYOUT)
-        self.batch_size = batch_size
-        self.device = torch.device(device)
-        self._dtype = torch.bfloat16 if precision == "bfloat16" else None
+        self.batch_size, self.per_second = batch_size, per_second
         self._network = HearTheFlowNetwork(*sizes(shapes(state)))
         self._network.load_state_dict(state, strict=True)
-        self._network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._compute = compute(self._network, runtime or resolve(device, precision, engine), examples=self._examples)
 
     def __call__(
         self, frames: npt.NDArray[np.uint8], audio: npt.NDArray[Any], flow: npt.NDArray[Any]
@@ -106,7 +114,7 @@ class HearTheFlow:
         Args:
             frames: (N, 224, 224, 3) uint8 RGB.
             audio: (N, 66150) in -1..1: 3 s at 22,050 Hz around each frame.
-            flow: (N, 2, 224, 224) to the next frame, right and down, in native pixels.
+            flow: (N, 2, 224, 224) to the next frame, right and down, in native pixels per 1/8 s, or per second.
 
         Returns:
             (N, 224, 224) float32, each from 0 to 1. A map without contrast is 0 everywhere.
@@ -141,21 +149,21 @@ class HearTheFlow:
         # once where there is nothing, too: it says how many channels
         for start in range(0, max(count, 1), self.batch_size):
             rows = slice(start, start + self.batch_size)
-            spectrograms = log_spectrogram(audio_input(audio[rows]))[:, None]
-            parts.append(self._batch(imagenet_standardised(frames[rows]), spectrograms, flow_input(flow[rows])))
+            parts.append(self._compute(*self._given(frames[rows], audio[rows], flow[rows])))
         places, heard = zip(*parts, strict=True)
         return np.concatenate(places), np.concatenate(heard)
 
-    def _batch(self, *inputs: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, dtype=self._dtype, enabled=self._dtype is not None),
-        ):
-            places, heard = self._network.embed(*(self._on_device(array) for array in inputs))
-        return np.asarray(places.cpu().numpy()), np.asarray(heard.cpu().numpy())
+    def _given(
+        self, frames: npt.NDArray[np.uint8], audio: npt.NDArray[Any], flow: npt.NDArray[Any]
+    ) -> tuple[npt.NDArray[Any], ...]:
+        """Return what the network takes."""
+        return frames, log_spectrogram(audio_input(audio))[:, None], flow_input(flow, self.per_second)
 
-    def _on_device(self, array: npt.NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(array).to(self.device).contiguous(memory_format=torch.channels_last)
+    def _examples(self) -> tuple[npt.NDArray[Any], ...]:
+        shown = moments(
+            Needs(FrameSpec(), AudioSpec(SAMPLE_RATE, SECONDS), FlowSpec("signed", per_second=self.per_second))
+        )
+        return self._given(shown.frames, shown.audio, shown.flow)  # type: ignore[arg-type]
 
 
 def _expect(name: str, array: npt.NDArray[Any], shape: tuple[int, ...], fits: bool, kind: str) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flowgrad.models.hear_the_flow.layout import PUBLISHED_ATTENTION
 from flowgrad.models.layout import GROWTH, PUBLISHED_WIDTH
-from flowgrad.models.resnet import Encoder
+from flowgrad.models.resnet import Encoder, pictures
 
 
 class FlowAttention(nn.Module):
@@ -67,9 +66,6 @@ class HearTheFlowNetwork(nn.Module):
         audio = F.adaptive_max_pool2d(self.audnet(spectrograms), 1).flatten(1)
         return F.normalize(visual.float(), dim=1), F.normalize(audio.float(), dim=1)
 
-    def forward(self, frames: Tensor, spectrograms: Tensor, flow: Tensor) -> Tensor:
-        """Return the cosine between audio and every place, (N, H / 32, W / 32) float32 in [-1, 1]."""
-        visual, audio = self.embed(frames, spectrograms, flow)
-        # float32 whatever the encoders ran in: the map is thresholded
-        with torch.autocast(visual.device.type, enabled=False):
-            return torch.einsum("nchw,nc->nhw", visual, audio)
+    def forward(self, frames: Tensor, spectrograms: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what :meth:`embed` does, of frames (N, H, W, 3) uint8."""
+        return self.embed(pictures(frames), spectrograms, flow)

@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from flowgrad.models.hear_the_flow.inputs import FLOW_SCALE, audio_input
+from flowgrad.models.base import TrainingPreset
+from flowgrad.models.hear_the_flow.inputs import audio_input, flow_scale
 from flowgrad.models.hear_the_flow.network import HearTheFlowNetwork
 from flowgrad.models.hear_the_flow.presets import SAMPLE_RATE
 from flowgrad.models.resnet import imagenet_encoder, standardised
@@ -35,15 +36,17 @@ class HearTheFlow(HearTheFlowNetwork, Objective):
 
     Args:
         width: of the encoders; the attention has as many channels.
-        frozen: the image encoder is given, and stays as it is, its BatchNorm statistics too. (The released code lets
-            these drift.)
+        frozen: the image encoder is given, and stays as it is, its BatchNorm statistics too.
+        preset: under ``released`` those of a frozen encoder drift; the own sound is multiplied instead of taken out;
+            mirrored flow is not turned (it has no sign: its samples hold ``signed_jpeg``); batches are not drawn anew.
     """
 
     name = "hear-the-flow"
 
-    def __init__(self, width: int, frozen: bool = False):
+    def __init__(self, width: int, frozen: bool = False, preset: TrainingPreset = "paper"):
         super().__init__(width, width)
-        self._frozen = frozen
+        self._frozen, self._released = frozen, preset == "released"
+        self.turns_flow = self.shuffles = self.flow_per_second = not self._released
         if frozen:
             self.imgnet.requires_grad_(False)
 
@@ -54,8 +57,8 @@ class HearTheFlow(HearTheFlowNetwork, Objective):
         Raises ``InputError`` naming the file where it does not fit.
         """
         if start.file is None:
-            return cls(start.width)
-        learnt = cls(start.width, frozen=True)
+            return cls(start.width, preset=start.preset)
+        learnt = cls(start.width, frozen=True, preset=start.preset)
         state = imagenet_encoder(start.file, start.width, f"training.init.{cls.name}")
         learnt.imgnet.load_state_dict(state)
         # all but what sees the flow (released code)
@@ -64,9 +67,9 @@ class HearTheFlow(HearTheFlowNetwork, Objective):
         return learnt
 
     def train(self, mode: bool = True) -> HearTheFlow:
-        """Set the mode of all that is not frozen."""
+        """Set the mode of all that is not frozen; as released, of that too."""
         super().train(mode)
-        if self._frozen:
+        if self._frozen and not self._released:
             self.imgnet.eval()
         return self
 
@@ -83,16 +86,20 @@ class HearTheFlow(HearTheFlowNetwork, Objective):
         assert samples.flow is not None
         heard = log_spectrogram(audio_input(samples.audio.cpu().numpy()), SAMPLE_RATE)[:, None]
         spectrograms = torch.from_numpy(np.ascontiguousarray(heard)).to(samples.frame)
-        visual, audio = self.embed(standardised(samples.frame), spectrograms, samples.flow / FLOW_SCALE)
+        flow = samples.flow / flow_scale(self.flow_per_second)
+        visual, audio = self.embed(standardised(samples.frame), spectrograms, flow)
         return {"visual": visual, "audio": audio}
 
     def loss(self, found: Mapping[str, Tensor]) -> Tensor:
         """Return the tri-map loss."""
-        return trimap_loss(_cosines(found))
+        return trimap_loss(_cosines(found), "released" if self._released else "masked")
 
     def chance(self, size: int) -> float:
-        """Return what the loss is where all cosines are equal: the own frame among the others and the surroundings."""
-        return math.log(size + 1)
+        """Return what the loss is where all cosines are 0: the own frame among the others and the surroundings.
+
+        Under ``released`` the own frame stands among the others once more.
+        """
+        return math.log(size + (2 if self._released else 1))
 
     def logits(self, found: Mapping[str, Tensor]) -> Tensor:
         """Return how well each frame fits each sound."""

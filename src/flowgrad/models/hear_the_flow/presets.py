@@ -12,7 +12,10 @@ SAMPLE_RATE, SECONDS = 22050, 3
 
 
 class HearTheFlow(Settings):
-    """A frame, 3 s of sound at 22,050 Hz, and signed flow."""
+    """A frame, 3 s of sound at 22,050 Hz, and signed flow in pixels of the source per second.
+
+    What JPEG keeps is in pixels per 1/8 s, as the released code has it of its own frames.
+    """
 
     flow_storage: Literal["float16", "jpeg"] = Field(
         "float16", description="signed flow in float, or whole pixels stored as JPEG, motion left and up lost"
@@ -20,8 +23,9 @@ class HearTheFlow(Settings):
 
     def needs(self) -> Needs:
         """Return a frame, the sound around it and the flow with its direction."""
-        form = "signed" if self.flow_storage == "float16" else "signed_jpeg"
-        return Needs(frames=FrameSpec(), audio=AudioSpec(SAMPLE_RATE, SECONDS), flow=FlowSpec(form))
+        signed = FlowSpec("signed", per_second=True)
+        flow = signed if self.flow_storage == "float16" else FlowSpec("signed_jpeg")
+        return Needs(frames=FrameSpec(), audio=AudioSpec(SAMPLE_RATE, SECONDS), flow=flow)
 
 
 PRESETS = {"paper": HearTheFlow(), "released": HearTheFlow(flow_storage="jpeg"), "robust": HearTheFlow()}

@@ -15,7 +15,7 @@ above 0. Its root is taken, because few places are much higher than all others.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -28,11 +28,11 @@ from flowgrad.models.base import Maps
 
 if TYPE_CHECKING:
     from flowgrad.models.rcgrad import presets
+    from flowgrad.models.rcgrad.presets import Cam
 
 EPSILON = 1e-7
 ROUNDING = 1e-5
 """A difference below this share of the map that it is taken from is none."""
-Cam = Literal["raw", "cosine", "difference"]
 
 
 def localization_map(activations: Tensor, embedding: Tensor, cam: Cam = "raw", size: int = MAP_SIZE) -> Tensor:

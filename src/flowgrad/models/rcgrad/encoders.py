@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -28,12 +29,18 @@ HOP = 353
 class AudioEncoder(Encoder):
     """The audio encoder: log spectrogram, ResNet-18, spatial mean. Sound (N, S) -> embedding (N, 8 width)."""
 
+    standardised_over: Literal["sample", "batch"] = "sample"
+
     def __init__(self, width: int = PUBLISHED_WIDTH) -> None:
         super().__init__(channels=1, dense=False, width=width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return embeddings (N, 8 width) of audio (N, S)."""
-        return super().forward(log_spectrogram(x)).mean(dim=(2, 3))
+        return self.embed(log_spectrogram(x, self.standardised_over))
+
+    def embed(self, spectrograms: Tensor) -> Tensor:
+        """Return embeddings (N, 8 width) of spectrograms (N, 1, F, T)."""
+        return super().forward(spectrograms).mean(dim=(2, 3))
 
 
 class FlowInput(nn.Module):
@@ -101,19 +108,20 @@ def load_encoders(path: Path, method: str) -> nn.ModuleDict:
     return encoders
 
 
-def log_spectrogram(audio: Tensor) -> Tensor:
+def log_spectrogram(audio: Tensor, over: Literal["sample", "batch"] = "sample") -> Tensor:
     """Return the standardised log power spectrogram (N, 1, 257, 1 + S // 353) of audio (N, S).
 
     Hann window and transform of 512 samples, hop 353, centred, ``log(power + 1e-7)``, then zero mean and unit
-    deviation per sample. (The released code standardises over the whole batch, which it always runs with one sample;
-    per sample is the same there and does not depend on the batch.) Always float32.
+    deviation per sample. (The released code standardises over the whole batch. It asks with one sample at a time, where
+    that is the same; it trains with many, where a sample then depends on its company.) Always float32.
     """
     audio = audio.float()
     window = torch.hann_window(WINDOW, device=audio.device)
     spectrum = torch.stft(audio, WINDOW, HOP, window=window, center=True, pad_mode="reflect", return_complex=True)
     log_power = torch.log(spectrum.abs().square() + 1e-7)
-    mean = log_power.mean(dim=(1, 2), keepdim=True)
-    deviation = log_power.std(dim=(1, 2), keepdim=True)
+    places = (1, 2) if over == "sample" else (0, 1, 2)
+    mean = log_power.mean(dim=places, keepdim=True)
+    deviation = log_power.std(dim=places, keepdim=True)
     return ((log_power - mean) / (deviation + 1e-9)).unsqueeze(1)
 
 

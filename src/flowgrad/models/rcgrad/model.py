@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar
 
-import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 from torch.nn import ModuleDict
 
 from flowgrad.flow.magnitude import network_input
 from flowgrad.models.base import Apart, Batch, Localize, Maps, Runtime
-from flowgrad.models.inputs import standardised
+from flowgrad.models.calibration import moments
+from flowgrad.models.engine import compute
+from flowgrad.models.rcgrad import presets
 from flowgrad.models.rcgrad.cam import joined
-from flowgrad.models.rcgrad.encoders import (
-    FlowInput,
-    Sounds,
-    build_encoders,
-    load_encoders,
-    use_clip_statistics,
-)
-
-if TYPE_CHECKING:
-    from flowgrad.models.rcgrad import presets
+from flowgrad.models.rcgrad.encoders import build_encoders, load_encoders, use_clip_statistics
+from flowgrad.models.rcgrad.network import Network, Views, with_spectrograms
 
 WIDTH_OF_RANDOM = 16
 """Channels of the first stage of random weights: those of the networks that the demo trains."""
@@ -39,7 +31,7 @@ class RCGrad:
     Args:
         checkpoint: file in the published layout, or the encoders themselves.
         settings: how the flow is prepared, how the audio encoder normalises, which map is made.
-        runtime: device, and precision of the encoders' arithmetic; maps are float32 always.
+        runtime: device, engine, and precision of the encoders' arithmetic; maps are float32 always.
 
     Raises:
         InputError: the checkpoint is absent or does not fit; the keys are listed.
@@ -48,17 +40,18 @@ class RCGrad:
     name: ClassVar[str] = "rcgrad"
     method: ClassVar[str] = "rcgrad"
     """Whose checkpoint it is."""
+    views: ClassVar[Views] = MappingProxyType({"image_encoder": ("frames",)})
+    """The encoders whose maps are multiplied, and what they look at."""
 
     def __init__(self, checkpoint: Path | ModuleDict, settings: presets.RCGrad, runtime: Runtime):
         self.settings = settings
-        self.device = torch.device(runtime.device)
-        self._dtype = torch.bfloat16 if runtime.precision == "bfloat16" else None
-        self._encoders = (
-            checkpoint if isinstance(checkpoint, ModuleDict) else load_encoders(Path(checkpoint), self.method)
-        )
+        encoders = checkpoint if isinstance(checkpoint, ModuleDict) else load_encoders(Path(checkpoint), self.method)
         if settings.audio_batch_norm == "clip":
-            use_clip_statistics(self._encoders["audio_encoder"])
-        self._encoders.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            use_clip_statistics(encoders["audio_encoder"])
+        self.network = Network(encoders, self.views, settings.cam)
+        self._compute = compute(
+            self.network, runtime, with_spectrograms, lambda: self._given(moments(settings.needs()))
+        )
 
     def __call__(self, batch: Batch) -> Maps:
         """Localize the sound in each frame of a batch."""
@@ -67,96 +60,44 @@ class RCGrad:
 
     def apart(self, batch: Batch) -> Apart:
         """Return the activations of a batch and the embeddings of its sound."""
-        assert batch.frames is not None, self.name
+        return Apart(*self._compute(*self._given(batch)))
+
+    def _given(self, batch: Batch) -> list[npt.NDArray[Any]]:
         assert batch.audio is not None, self.name
-        return self._batch(standardised(batch.frames), batch.audio, self._motion(batch))
-
-    def _motion(self, batch: Batch) -> npt.NDArray[np.float32] | None:
-        return None
-
-    def _batch(
-        self,
-        frames: npt.NDArray[np.float32],
-        windows: npt.NDArray[np.float32],
-        motion: npt.NDArray[np.float32] | None,
-    ) -> Apart:
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, dtype=self._dtype, enabled=self._dtype is not None),
-        ):
-            image = self._on_device(frames)
-            flow = None if motion is None else self._on_device(motion[:, None])
-            embedding = self._encoders["audio_encoder"](self._on_device(windows))
-            seen = torch.stack(self._seen(image, flow), dim=1)
-        if self.settings.cam == "difference":
-            # each of length 1, so that a mean over clips counts each clip alike
-            parts = F.normalize(embedding.float(), dim=1), F.normalize(self._mean_sound(embedding), dim=1)
-            embedding = torch.cat(parts, dim=1)
-        return Apart(np.asarray(seen.float().cpu().numpy()), np.asarray(embedding.float().cpu().numpy()))
-
-    def _on_device(self, array: npt.NDArray[np.float32]) -> Tensor:
-        tensor = torch.from_numpy(array).to(self.device)
-        return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
-
-    def _mean_sound(self, like: Tensor) -> Tensor:
-        """Return the mean embedding of the sounds that were learnt from, (N, C); zero where the file has none."""
-        known = self._encoders["sounds"] if "sounds" in self._encoders else None  # noqa: SIM401
-        return known.mean.expand(len(like), -1) if isinstance(known, Sounds) else torch.zeros_like(like).float()
-
-    def _seen(self, image: Tensor, flow: Tensor | None) -> list[Tensor]:
-        """Return the activations (N, C, h, w) whose maps are multiplied."""
-        return [self._encoders["image_encoder"](image)]
+        assert batch.frames is not None, self.name
+        given: dict[str, npt.NDArray[Any]] = {"frames": batch.frames}
+        if isinstance(self.settings, presets.FlowGrad):
+            assert batch.flow is not None, self.name
+            given["flow"] = network_input(batch.flow, self.settings.flow_input)
+        return [batch.audio, *(given[name] for name in self.network.inputs)]
 
 
-class _WithFlow(RCGrad):
-    settings: presets.FlowGrad
-
-    def _motion(self, batch: Batch) -> npt.NDArray[np.float32] | None:
-        assert batch.flow is not None, self.name
-        return network_input(batch.flow, self.settings.flow_input)
-
-    def _flow(self, flow: Tensor | None) -> Tensor:
-        """Return the flow as the checkpoint's network was trained to see it."""
-        assert flow is not None, self.name
-        scaled = self._encoders["flow_input"] if "flow_input" in self._encoders else None  # noqa: SIM401
-        return scaled.of_published(flow) if isinstance(scaled, FlowInput) else flow
-
-
-class FlowGradIC(_WithFlow):
+class FlowGradIC(RCGrad):
     """FlowGrad-IC: flow is a fourth channel of the image encoder."""
 
     name = method = "flowgrad-ic"
-
-    def _seen(self, image: Tensor, flow: Tensor | None) -> list[Tensor]:
-        stacked = torch.cat((image, self._flow(flow)), dim=1).contiguous(memory_format=torch.channels_last)
-        return [self._encoders["image_encoder"](stacked)]
+    views = MappingProxyType({"image_encoder": ("frames", "flow")})
 
 
-class FlowGradEN(_WithFlow):
+class FlowGradEN(RCGrad):
     """FlowGrad-EN: an encoder of its own for the flow; the map is the product of both encoders' maps."""
 
     name = method = "flowgrad-en"
-
-    def _seen(self, image: Tensor, flow: Tensor | None) -> list[Tensor]:
-        return [self._encoders["image_encoder"](image), self._encoders["flow_encoder"](self._flow(flow))]
+    views = MappingProxyType({"image_encoder": ("frames",), "flow_encoder": ("flow",)})
 
 
 class FlowGradENPicture(FlowGradEN):
     """One factor of FlowGrad-EN: the map of its image encoder."""
 
     name = "flowgrad-en-picture"
-
-    def _seen(self, image: Tensor, flow: Tensor | None) -> list[Tensor]:
-        return [self._encoders["image_encoder"](image)]
+    views = MappingProxyType({"image_encoder": ("frames",)})
 
 
 class FlowGradENFlow(FlowGradEN):
     """The other factor of FlowGrad-EN: the map of its flow encoder."""
 
     name = "flowgrad-en-flow"
-
-    def _seen(self, image: Tensor, flow: Tensor | None) -> list[Tensor]:
-        return [self._encoders["flow_encoder"](self._flow(flow))]
+    views = MappingProxyType({"flow_encoder": ("flow",)})
 
 
 def random_weights(checkpoint: Path | None, settings: presets.RCGrad, runtime: Runtime) -> Localize:

@@ -55,8 +55,20 @@ class RCGrad(Objective):
     def started(cls, start: Start) -> RCGrad:
         """Return the objective at its start.
 
+        As ``released``, spectrograms are standardised over the whole batch, and flow enters as ``(magnitude + 5) /
+        200``.
+
         Raises ``InputError`` naming the file where it does not fit.
         """
+        learnt = cls._started(start)
+        if start.preset == "released":
+            hears: Any = learnt.audio_encoder
+            hears.standardised_over = "batch"
+            learnt.register_module("flow_input", None)
+        return learnt
+
+    @classmethod
+    def _started(cls, start: Start) -> RCGrad:
         if start.file is None:
             encoders = build_encoders(cls.name, start.width, sees_flow(cls.name), mean_sound=True)
             return cls(encoders, start.compare, (name for name in encoders if name.endswith("encoder")))

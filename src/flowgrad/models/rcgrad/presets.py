@@ -15,6 +15,8 @@ from flowgrad.models.base import AudioSpec, FrameSpec, Needs, Settings
 from flowgrad.models.presets import FlowOptions
 from flowgrad.models.window import SAMPLE_RATE, SECONDS
 
+Cam = Literal["raw", "cosine", "difference"]
+
 
 class RCGrad(Settings):
     """RCGrad: a frame and the sound around it."""
@@ -26,7 +28,7 @@ class RCGrad(Settings):
         "running",
         description="BatchNorm of the audio encoder: running statistics, or those of the sample itself",
     )
-    cam: Literal["raw", "cosine", "difference"] = Field(
+    cam: Cam = Field(
         "raw",
         description="the map: the papers' gradient map, the cosine of picture and sound at every place, or the gradient"
         " map of the sound less the mean of all sounds",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from flowgrad.constants import MAP_SIZE
-from flowgrad.models.base import Apart, Batch, Maps, Runtime, Settings
+from flowgrad.models.base import Apart, Batch, Maps, Parts, Runtime, Settings
+from flowgrad.models.calibration import moments
 from flowgrad.models.checkpoints import load_state, shapes
-from flowgrad.models.inputs import imagenet_standardised
+from flowgrad.models.engine import compute
 from flowgrad.models.spectrogram import log_spectrogram
 from flowgrad.models.visual_context.layout import LAYOUT, sizes
-from flowgrad.models.visual_context.network import VisualContextNetwork
+from flowgrad.models.visual_context.network import Embedded, VisualContextNetwork
 from flowgrad.models.visual_context.presets import SAMPLE_RATE
 
 
@@ -37,11 +39,10 @@ class VisualContext:
 
     def __init__(self, checkpoint: Path, settings: Settings, runtime: Runtime):
         state = load_state(Path(checkpoint), LAYOUT)
-        self.device = torch.device(runtime.device)
-        self._dtype = torch.bfloat16 if runtime.precision == "bfloat16" else None
-        self._network = VisualContextNetwork(*sizes(shapes(state)))
-        self._network.load_state_dict(state, strict=True)
-        self._network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = VisualContextNetwork(*sizes(shapes(state)))
+        network.load_state_dict(state, strict=True)
+        self._scale = network.scale.item()
+        self._compute = compute(network, runtime, examples=lambda: self._given(moments(settings.needs())))
 
     def __call__(self, batch: Batch) -> Maps:
         """Localize the sound in each frame of a batch."""
@@ -50,28 +51,40 @@ class VisualContext:
 
     def apart(self, batch: Batch) -> Apart:
         """Return the features of the places of each frame, and those of its sound with the learnt scale in them."""
-        assert batch.frames is not None
-        assert batch.audio is not None
-        found = self._embedded(batch.frames, batch.audio)
-        return Apart(found["visual"][:, None], found["audio"] * self._network.scale.item())
+        return self._apart(self._of(batch))
+
+    def parted(self, batch: Batch) -> tuple[Maps, Parts]:
+        """Return the maps, and the heatmaps of the nodes, each with the cosine of its features and the sound's.
+
+        The half of the nodes that fits the sound best counts, as in the loss.
+        """
+        found = self._of(batch)
+        apart = self._apart(found)
+        lengths = np.linalg.norm(found["nodes"], axis=2)
+        cosines = np.einsum("nkc,nc->nk", found["nodes"], found["audio"]) / np.maximum(lengths, np.float32(1e-12))
+        counted = np.zeros(cosines.shape, np.bool_)
+        best = np.argsort(-cosines, axis=1, kind="stable")[:, : cosines.shape[1] // 2]
+        np.put_along_axis(counted, best, values=True, axis=1)
+        names = tuple(f"node {number + 1}" for number in range(cosines.shape[1]))
+        return joined(apart.seen, apart.heard), Parts(found["heatmaps"], cosines, counted, names)
+
+    def _of(self, batch: Batch) -> dict[str, npt.NDArray[np.float32]]:
+        return dict(zip(Embedded._fields, self._compute(*self._given(batch)), strict=True))
+
+    def _apart(self, found: Mapping[str, npt.NDArray[np.float32]]) -> Apart:
+        return Apart(found["visual"][:, None], found["audio"] * self._scale)
 
     def nodes(self, batch: Batch) -> npt.NDArray[np.float32]:
         """Return the heatmaps of the nodes of the picture's graph, (N, nodes, 14, 14) float32; no sound enters them."""
         assert batch.frames is not None
         silence = np.zeros((len(batch.frames), SAMPLE_RATE), np.float32)
-        return self._embedded(batch.frames, silence if batch.audio is None else batch.audio)["heatmaps"]
+        return self._of(batch if batch.audio is not None else replace(batch, audio=silence))["heatmaps"]
 
-    def _embedded(self, frames: npt.NDArray[np.uint8], audio: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
-        spectrograms = log_spectrogram(np.clip(audio, -1, 1), SAMPLE_RATE)[:, None]
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, dtype=self._dtype, enabled=self._dtype is not None),
-        ):
-            found = self._network.embed(*map(self._on_device, (imagenet_standardised(frames), spectrograms)))
-        return {name: np.asarray(part.cpu().numpy()) for name, part in found._asdict().items()}
-
-    def _on_device(self, array: npt.NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(array).to(self.device).contiguous(memory_format=torch.channels_last)
+    def _given(self, batch: Batch) -> tuple[npt.NDArray[Any], ...]:
+        """Return what the network takes: frames and spectrograms."""
+        assert batch.frames is not None
+        assert batch.audio is not None
+        return batch.frames, log_spectrogram(np.clip(batch.audio, -1, 1), SAMPLE_RATE)[:, None]
 
 
 def joined(seen: npt.NDArray[np.float32], heard: npt.NDArray[np.float32], settings: Settings | None = None) -> Maps:

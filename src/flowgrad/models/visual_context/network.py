@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flowgrad.models.layout import GROWTH, PUBLISHED_WIDTH
-from flowgrad.models.resnet import Encoder
+from flowgrad.models.resnet import Encoder, pictures
 from flowgrad.models.visual_context.layout import FIRST, PUBLISHED_NODES
 
 
@@ -72,3 +72,7 @@ class VisualContextNetwork(nn.Module):
             heatmaps.float(),
             nodes.float(),
         )
+
+    def forward(self, frames: Tensor, spectrograms: Tensor) -> Embedded:
+        """Return what :meth:`embed` does, of frames (N, H, W, 3) uint8."""
+        return self.embed(pictures(frames), spectrograms)
