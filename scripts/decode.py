@@ -10,6 +10,6 @@ with job(snakemake) as run:
     decode.run(
         cache=work.cache(run),
         shard=snakemake.wildcards.shard,
-        recipe=work.recipe(run, snakemake.wildcards.shard),
+        recipe=work.recipe(run, snakemake.wildcards.shard, run.map_rows),
         status_out=Path(snakemake.output.status),
     )

@@ -11,9 +11,9 @@ with job(snakemake) as run:
     shard, protocol = snakemake.wildcards.shard, snakemake.wildcards.protocol
     row, inputs = files.row_of(run, snakemake.wildcards.model, protocol), dict(snakemake.input.items())
     outputs = dict(snakemake.output.items())
-    with work.frames(run, shard) if "frames" in inputs else contextlib.nullcontext() as frames:
+    with work.frames(run, shard, [row]) if "frames" in inputs else contextlib.nullcontext() as frames:
         heatmaps.run(
-            **work.model(run, row, snakemake.params.depends.get("weights", "")),
+            **work.model(run, row, snakemake.params.depends),
             frames_in=frames,
             flow_in=Path(inputs["flow"]) if "flow" in inputs else None,
             background_in=Path(inputs["background"]) if "background" in inputs else None,

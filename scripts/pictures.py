@@ -19,6 +19,7 @@ with job(snakemake) as run:
         detections_in=Path(inputs.detections) if inputs.detections else None,
         annotations_in=Path(inputs.annotations) if inputs.annotations else None,
         scores_in=Path(inputs.scores) if inputs.scores else None,
+        flow_in=Path(inputs.flow[0]) if inputs.flow else None,
         count=run.config.pictures,
         out=Path(snakemake.output.sheet),
         present=snakemake.params.depends["clips"],

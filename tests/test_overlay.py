@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ffmpeg_program, make_clip, settings, sound_of
 
+import flowgrad
 from flowgrad import artifacts, media
 from flowgrad.cli import main
 from flowgrad.constants import MAP_SIZE
-from flowgrad.figures.moving import MapTrack, Panel, write_film
+from flowgrad.evaluation.thresholds import FIXED
+from flowgrad.figures.moving import MapTrack, Panel, canvas, write_film
 from flowgrad.figures.overlay import overlay
 from flowgrad.media.film import film
+from flowgrad.protocols import PAPER
 from flowgrad.schemas.heatmaps import HEATMAPS
+from flowgrad.stages import overlays
 
 TICK = 1 / 90_000
 IN_STEP_S = 0.03
@@ -217,6 +224,67 @@ def test_the_sound_stays_in_step(tmp_path, late, channels, rate):
     assert np.corrcoef(one[: len(two)], two[: len(one)])[0, 1] > 0.9 or channels > 2
 
 
+def test_a_real_clip_keeps_sound_length_and_what_is_not_marked(tmp_path, mini):
+    video = mini / "clips/lyon1029_40200.mp4"
+    maps = np.zeros((80, MAP_SIZE, MAP_SIZE))
+    maps[:, :, MAP_SIZE // 2 :] = 1
+    out = drawn(video, tmp_path, maps)
+    assert abs(lag(sound_of(video), sound_of(out))) <= IN_STEP_S
+    assert len(times(out)) == len(times(video)) == 240
+    assert abs(end(out) - end(video)) < 1 / 24
+    for one, two in islice(zip(film(media.inspect(video)), film(media.inspect(out)), strict=True), 0, None, 40):
+        source, result = one.rgb()[:225, :195].astype(int), two.rgb()[:225, :195]
+        assert np.abs(source - result).mean() < 4
+        assert np.percentile(np.abs(source - result), 99) < 25
+
+
+def draw_clips(folder: Path, *clips: dict, maps: Path) -> list[str]:
+    """Draw the videos of some clips of a shard with a run's stage, into ``folder/drawn``; return their names."""
+    known = [{"video": f"{clip['name']}.mp4", "video_sha256": ""} | clip for clip in clips]
+    (folder / "shard.json").write_text(json.dumps({"version": 1, "clips": known}))
+    overlays.run(
+        shard_in=folder / "shard.json",
+        root=folder,
+        clips=[clip["name"] for clip in clips],
+        rules=PAPER.threshold,
+        thresholds={"flow": FIXED},
+        maps_in={"flow": maps},
+        detections_in=None,
+        out=folder / "drawn/00001.written",
+    )
+    return (folder / "drawn/00001.written").read_text().splitlines()
+
+
+def test_a_clip_is_heard_in_its_own_sound_file(finished, tmp_path, capsys):
+    """As the run heard it, whatever the video sounds like; a sound file that went away leaves a silent video."""
+    noisy_clip(tmp_path / "a.mp4")
+    make_clip(tmp_path / "c.mp4", seconds=2)
+    heard = sound_of(tmp_path / "a.wav")
+    maps = write_maps(tmp_path / "m.h5", np.random.default_rng(0).random((8, 4, 4)))
+    for sound in ("a.wav", "gone.wav"):
+        assert draw_clips(tmp_path, {"name": "c", "sound": sound}, maps=maps) == ["c.mp4"]
+        out = tmp_path / "drawn/c.mp4"
+        if sound == "gone.wav":
+            assert media.inspect(out).sound is None
+        else:
+            assert abs(lag(heard, sound_of(out))) <= IN_STEP_S
+            assert np.corrcoef(heard, sound_of(out)[: len(heard)])[0, 1] > 0.7
+
+    shutil.copytree(finished / "results", tmp_path / "results")
+    shard = next(one for one in (tmp_path / "results/plan/shards").glob("*.json") if '"apple"' in one.read_text())
+    for sound in ("a.wav", "gone.wav"):
+        known = json.loads(shard.read_text())
+        next(clip for clip in known["clips"] if clip["name"] == "apple")["sound"] = str(tmp_path / sound)
+        shard.write_text(json.dumps(known))
+        out = tmp_path / "apple.mp4"
+        assert main(["overlay", "apple", "--results", str(tmp_path / "results"), "-o", str(out)]) == 0
+        if sound == "gone.wav":
+            assert "gone.wav: file not found" in capsys.readouterr().err
+            assert media.inspect(out).sound is None
+        else:
+            assert np.corrcoef(heard, sound_of(out)[: len(heard)])[0, 1] > 0.7
+
+
 # maps in time
 
 
@@ -331,6 +399,128 @@ def test_a_mistake_is_one_sentence(tmp_path, monkeypatch, capsys, more, words):
     assert words in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_a_clip_of_a_run_is_named(finished, tmp_path, monkeypatch, capsys):
+    """Its video is found, all rows are drawn with the detector's boxes, and nothing is computed."""
+    monkeypatch.chdir(tmp_path)
+    results = str(finished / "results")
+    before = {path: path.stat().st_mtime_ns for path in (finished / "results").rglob("*")}
+    assert main(["overlay", "apple", "--results", results, "--protocol", "paper"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.strip() == "apple.overlay.mp4"
+    assert "motion is drawn; --models names others" in printed.err
+    assert main(["overlay", "apple", "--results", results, "--models", "all", "-o", "all.mp4"]) == 0
+    assert before == {path: path.stat().st_mtime_ns for path in (finished / "results").rglob("*")}
+    assert next(media.pictures(media.inspect(Path("all.mp4")))).size[0] == 2 * 160
+    assert len(times(Path("all.mp4"))) == len(times(finished / "data/clips/apple.mp4"))
+    for given, words in (
+        (["aple"], "did you mean 'apple'?"),
+        (["apple", "--models", "rcgrad"], "there are no paper rcgrad maps in the last run"),
+        (["apple", "-o", str(finished / "data/clips/apple.mp4")], "is the video itself"),
+        (["apple", "--protocol", "released"], "has no maps of protocol released; it has paper, robust"),
+    ):
+        assert main(["overlay", *given, "--results", results]) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_a_map_is_found_by_its_frame(finished, tmp_path):
+    """Not by its time, which of a still is that in its sound."""
+    import h5py
+
+    shutil.copytree(finished / "results", tmp_path / "results")
+    for file in (tmp_path / "results/heatmaps/paper/motion").glob("*.h5"):
+        with h5py.File(file, "r+") as held:
+            for clip in held.values():
+                clip["time_s"][:] += 1.3
+    before, after = (
+        np.asarray(flowgrad.open_results(folder / "results").show("apple", 1.0, ["motion"]))
+        for folder in (finished, tmp_path)
+    )
+    assert np.array_equal(before, after)
+
+
+def test_a_run_of_boxes_alone_is_shown(finished, tmp_path):
+    shutil.copytree(finished / "results", tmp_path / "results")
+    noted = tmp_path / "results/plan/rows.json"
+    rows = json.loads(noted.read_text()) | {"models": ["yolo-topline", "centre-box"], "maps": []}
+    noted.write_text(json.dumps(rows))
+    results = flowgrad.open_results(tmp_path / "results")
+    boxes = np.asarray(results.show("apple", 1.0))
+    assert boxes.shape == np.asarray(results.show("apple", 1.0, ["yolo-topline", "centre-box"])).shape
+    out = tmp_path / "a.mp4"
+    given = ["overlay", "apple", "--results", str(tmp_path / "results"), "-o", str(out)]
+    assert main(given) == 0
+    assert len(times(out)) == len(times(finished / "data/clips/apple.mp4"))
+
+
+def test_a_video_of_which_nothing_is_left_to_draw_goes(tmp_path):
+    make_clip(tmp_path / "c.mp4", seconds=0.5)
+    maps = write_maps(tmp_path / "m.h5", np.random.default_rng(0).random((4, 4, 4)))
+    assert draw_clips(tmp_path, {"name": "c"}, maps=maps) == ["c.mp4"]
+    (tmp_path / "c.mp4").write_bytes(b"no video")
+    assert draw_clips(tmp_path, {"name": "c"}, maps=maps) == []
+    assert not (tmp_path / "drawn/c.mp4").exists()
+
+
+def test_a_long_name_is_cut(tmp_path):
+    make_clip(tmp_path / "c.mp4", seconds=0.5)
+    name = "straße" * 33
+    maps = write_maps(tmp_path / "m.h5", np.random.default_rng(0).random((4, 4, 4)), clip=name)
+    (made,) = draw_clips(tmp_path, {"name": name, "video": "c.mp4"}, maps=maps)
+    assert made.startswith("straße")
+    assert len(times(tmp_path / "drawn" / made)) == 12
+
+
+def test_a_half_done_run_says_what_is_missing(finished, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(finished / "results", tmp_path / "results")
+    berry = ["overlay", "berry", "--results", "results", "--protocol", "paper"]
+    Path("results/heatmaps/paper/motion/00002.h5").unlink()
+    Path("results/detections/paper/00002.csv").unlink()
+    assert main(berry) == 0
+    said = capsys.readouterr().err
+    assert "not there yet, the run did not end: motion" in said
+    assert "no boxes:" in said
+    assert "flow is drawn" in said
+    assert main([*berry, "--models", "motion"]) == 2
+    assert "the run did not come to motion of 'berry': run again" in capsys.readouterr().err
+    Path("results/heatmaps/paper/flow/00002.h5").unlink()
+    assert main(berry) == 2
+    assert "has no maps of 'berry' yet (flow, motion): run again" in capsys.readouterr().err
+
+
+def test_more_than_three_rows_are_laid_out_in_lines():
+    picture = np.full((90, 160, 3), 50, np.uint8)
+    shapes = {}
+    for count in (1, 2, 3, 4, 5, 9):
+        shown = canvas(picture, 0.0, [Panel(f"row {number}", None, half) for number in range(count)], without_boxes)
+        shapes[count] = (shown.shape[1] // 160, shown.shape[0] // 90)
+    assert shapes == {1: (1, 1), 2: (2, 1), 3: (3, 1), 4: (2, 2), 5: (3, 2), 9: (3, 3)}
+
+
+def test_the_overlays_of_a_run(workflow, tmp_path):
+    """As many as asked for, of the first clips by name; a clip that went bad has none; asked again, nothing is done."""
+    root = tmp_path / "videos"
+    root.mkdir()
+    for number, name in enumerate("abc"):
+        make_clip(root / f"{name}.mp4", seconds=1, seed=number)
+    (root / "b.mp4").write_bytes(b"no video")
+    config = settings(root, dataset={"format": "videos", "root": str(root)}, models=["flow", "motion"])
+    config |= {"protocols": ["paper"], "frames": "all", "clips_per_job": 3}
+    done = workflow(config, "overlays")
+    assert done.status == 2
+    assert "overlays: the configuration asks for none; set overlays: 4, or all" in done.output
+    done = workflow(config | {"overlays": 2}, "overlays")
+    assert done.status == 0, done.output
+    folder = done.folder / "results/overlays/paper"
+    assert sorted(path.name for path in folder.iterdir()) == ["00001.written", "a.mp4"]
+    assert next(media.pictures(media.inspect(folder / "a.mp4"))).size[0] == 320
+    assert abs(lag(sound_of(root / "a.mp4"), sound_of(folder / "a.mp4"))) <= IN_STEP_S
+    assert workflow(config | {"overlays": 2}, "overlays").nothing_to_do
+    done = workflow(config | {"overlays": "all"}, "overlays")
+    assert done.jobs == {"overlay": 1, "overlays": 1}, done.output
+    assert sorted(path.name for path in folder.iterdir()) == ["00001.written", "a.mp4", "c.mp4"]
+
+
 def test_from_results_nothing_is_computed(tmp_path, workflow, capsys):
     """The maps of a run are drawn; the file may have another name by now, another file is refused."""
     root = tmp_path / "videos"
@@ -346,7 +536,7 @@ def test_from_results_nothing_is_computed(tmp_path, workflow, capsys):
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
     (root / "a.mp4").rename(tmp_path / "other.mp4")
     assert main(["overlay", str(tmp_path / "other.mp4"), "--results", str(results)]) == 0
-    assert "flow: the first of flow" in capsys.readouterr().err
+    assert "flow is drawn" in capsys.readouterr().err
     assert len(times(tmp_path / "other.overlay.mp4")) == 24
     assert before == {path: path.stat().st_mtime_ns for path in results.rglob("*")}
     both = ["--models", "flow", "yolo-topline", "-o", str(tmp_path / "two.mp4")]

@@ -19,7 +19,7 @@ rule detect:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=RUN.gpus,
+        gpu=RUN.detector_gpus,
     params:
         depends=depends.detect(RUN),
     script:

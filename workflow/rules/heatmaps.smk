@@ -28,7 +28,7 @@ rule heatmaps:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=RUN.gpus,
+        gpu=RUN.map_gpus,
     params:
         depends=lambda wildcards: depends.heatmaps(RUN, files.row_of(RUN, wildcards.model, wildcards.protocol)),
     script:

@@ -3,6 +3,7 @@
 in   results/plan/shards/{shard}.json        the shard's clips, whose videos are read up to the frame that is shown
      results/status/{shard}.csv, results/heatmaps/{protocol}/*/{shard}.h5, results/detections/{protocol}/{shard}.csv
      results/plan/annotations/{shard}.json, results/scores/{shard}.csv       where the dataset is labelled
+     results/flow/{estimator}/{kind}/{shard}.h5                              where it is not, and the run has flow
 out  results/pictures/{protocol}/{shard}.png
 
 The frames artifact is no input: its release must not wait for this.
@@ -19,6 +20,8 @@ rule sheet:
         detections=paths.detections() if RUN.detects else [],
         annotations=paths.annotations() if RUN.labelled else [],
         scores=paths.scores() if RUN.labelled else [],
+        # says which frame is worth a look; it stays, unlike the frames
+        flow=lambda wildcards: files.any_flow(RUN, wildcards.shard) if not RUN.labelled else [],
     output:
         sheet=paths.sheet(),
     log:

@@ -63,5 +63,6 @@ if RUN.labelled:
         input:
             rules.summary.output,
             paths.LISTENING if RUN.asked else [],
+            paths.SOURCES if RUN.parted else [],
             paths.SLICES if RUN.slices else [],
             rules.released.input,

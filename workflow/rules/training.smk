@@ -63,7 +63,7 @@ rule fit:
     threads: RUN.config.training.threads
     resources:
         gpu=RUN.training_gpus,
-        mem_mb=lambda wildcards, attempt: RUN.training.memory_mb * attempt,
+        mem_mb=lambda wildcards, attempt: RUN.training.memory_mb(wildcards.method) * attempt,
     params:
         depends=lambda wildcards: RUN.training.train_params(wildcards.method),
     script:

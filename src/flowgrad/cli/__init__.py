@@ -1,7 +1,8 @@
-"""The command line beside Snakemake: ``flowgrad check``, ``table``, ``show``, ``synth``, ``shuffle-sound`` ...
+"""The command line: ``flowgrad run``, ``demo``, ``check``, ``table``, ``show``, ``synth``, ``shuffle-sound`` ...
 
-A module a command: ``HELP`` and ``EXAMPLE``, ``arguments`` says what may be given, ``run`` does it. A module imports
-what is heavy where it is used, so that ``--help`` and a mistyped argument cost nothing.
+A module a command: ``HELP`` and ``EXAMPLE``, ``arguments`` says what may be given, ``run`` does it. Of a module with
+``PASSES_ON``, what follows its first option comes as ``passed_on``. A module imports what is heavy where it is used, so
+that ``--help`` and a mistyped argument cost nothing.
 """
 
 from __future__ import annotations
@@ -15,17 +16,35 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from flowgrad import __version__
-from flowgrad.cli import check, folder, overlay, schema, show, shuffle_sound, synth, table, weights
+from flowgrad.cli import (
+    check,
+    demo,
+    export,
+    folder,
+    overlay,
+    page,
+    run,
+    schema,
+    show,
+    shuffle_sound,
+    synth,
+    table,
+    weights,
+)
 from flowgrad.errors import InputError
 from flowgrad.spelling import did_you_mean
 
 COMMANDS: dict[str, Any] = {
+    "run": run,
+    "demo": demo,
     "check": check,
     "weights": weights,
     "table": table,
     "folder": folder,
     "show": show,
     "overlay": overlay,
+    "page": page,
+    "export": export,
     "shuffle-sound": shuffle_sound,
     "synth": synth,
     "schema": schema,
@@ -88,7 +107,8 @@ def _options(given: list[str], command: str | None) -> argparse.Namespace:
     if command is not None and command not in COMMANDS:
         meant = did_you_mean(command, COMMANDS) or f"; there are {', '.join(COMMANDS)}"
         raise InputError(f"there is no command {command!r}{meant}")
-    options, rest = parser.parse_known_args(given)
+    own, passed_on = _divided(given, command)
+    options, rest = parser.parse_known_args(own, argparse.Namespace(passed_on=passed_on))
     if rest and rest[0].startswith("-"):
         known = re.findall(r"--[\w-]+", parsers[options.command].format_help() if options.command else "--version")
         parsers.get(options.command, parser).error(f"unknown option {rest[0]}{did_you_mean(rest[0], known)}")
@@ -97,3 +117,14 @@ def _options(given: list[str], command: str | None) -> argparse.Namespace:
     if options.command is None:
         raise InputError(f"name a command: {', '.join(COMMANDS)}; flowgrad --help says what they do")
     return options
+
+
+def _divided(given: list[str], command: str | None) -> tuple[list[str], list[str]]:
+    """Return the words for flowgrad, and those that a command passes on: from its first option, but for help."""
+    if command is None or not getattr(COMMANDS[command], "PASSES_ON", False):
+        return given, []
+    first = given.index(command) + 1
+    for place in range(first, len(given)):
+        if given[place].startswith("-") and given[place] not in ("-h", "--help"):
+            return given[:place], given[place:]
+    return given, []

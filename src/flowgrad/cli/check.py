@@ -10,11 +10,12 @@ from typing import Any
 
 from flowgrad.cli.values import check_folder, path
 from flowgrad.errors import InputError
+from flowgrad.workflow.home import workflow_home
 
 HELP = "list what is wrong with dataset, weights and configuration, or with a recording"
 EXAMPLE = "flowgrad check my.yaml"
-SHIPPED = Path(__file__).parents[3] / "config.yaml"
-"""The clone's own configuration file, which the workflow reads first."""
+SHIPPED = workflow_home() / "config.yaml"
+"""The workflow's own configuration file, which it reads first."""
 SETTINGS = (".yaml", ".yml", ".json")
 
 

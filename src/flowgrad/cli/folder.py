@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flowgrad.cli.values import check_folder, path
 
-HELP = "print the working folder that make table gives a dataset"
+HELP = "print the working folder that flowgrad run gives a dataset"
 EXAMPLE = "flowgrad folder /data/urbansas"
 
 

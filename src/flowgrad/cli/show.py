@@ -9,7 +9,7 @@ from flowgrad.cli.values import check_folder, check_picture, path, seconds, writ
 from flowgrad.errors import InputError
 
 HELP = "write a picture: a map over its frame"
-EXAMPLE = "flowgrad show CLIP --model flow --video CLIP.mp4"
+EXAMPLE = "flowgrad show CLIP --model flow"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,9 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--protocol", default="paper", help="default: %(default)s")
     parser.add_argument("--time", type=seconds, help="seconds; default: where the map stands out most")
     parser.add_argument("--results", type=path, default=Path("results"), help="default: %(default)s")
-    parser.add_argument(
-        "--video", type=path, help="the clip's video file; not needed for streets that the run rendered itself"
-    )
+    parser.add_argument("--video", type=path, help="the clip's video file; default: where the run found it")
     parser.add_argument("--output", "-o", type=path, help="PNG or JPEG file; default: CLIP_MODEL_TIME.png")
 
 
@@ -51,12 +49,7 @@ def run(options: argparse.Namespace) -> int:
         row = int(np.argmin(np.abs(times - options.time)))
         if abs(times[row] - options.time) > 1 / FRAMES_PER_SECOND:
             raise InputError(f"--time: the maps of {options.clip} lie between {times[0]:.3f} s and {times[-1]:.3f} s")
-    video = options.video or results.rendered_video(options.clip)
-    if video is None:
-        raise InputError(
-            f"name the video of {options.clip}, results do not keep where it lies: flowgrad show {options.clip} --video"
-            " FILE"
-        )
+    video = options.video or results.video(options.clip)
     if not video.is_file():
         raise InputError(f"--video: {video.absolute()} is no file; name the video of {options.clip}")
     if file_sha256(video) != results.source_sha256(options.clip, options.model, options.protocol):

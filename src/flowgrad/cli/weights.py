@@ -14,11 +14,11 @@ from flowgrad.cli.values import check_folder, path
 if TYPE_CHECKING:
     from flowgrad.inventory import Known
 
-HELP = "list the published weights: for which models, where to get them, their licences, and which are here"
+HELP = "list the published weights: what they learnt from, for which models, where to get them, and which are here"
 EXAMPLE = "flowgrad weights my.yaml"
 WIDTH = 120
 """Letters of a line."""
-TITLES = ("file", "licence", "state", "for")
+TITLES = ("file", "trained on", "licence", "state", "for")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,10 @@ def run(options: argparse.Namespace) -> int:
 
 def lines(known: list[Known]) -> list[str]:
     """Return the lines that are printed; only a path or an address can make one longer than ``WIDTH``."""
-    rows = [(each.file, each.licence or "not stated", each.state, ", ".join(each.users)) for each in known]
+    rows = [
+        (each.file, each.trained_on or "not stated", each.licence or "not stated", each.state, ", ".join(each.users))
+        for each in known
+    ]
     widths = [max(len(row[column]) for row in [TITLES, *rows]) for column in range(len(TITLES) - 1)]
     printed = []
     for row in [TITLES, *rows]:
@@ -56,7 +59,7 @@ def lines(known: list[Known]) -> list[str]:
     printed += ["", "what is here"] if here else []
     for each in here:
         fault = f": {each.fault}" if each.fault else ""
-        printed += _wrapped(f"{each.file.ljust(widths[0])}  ", f"{each.path} {each.state}{fault}")
+        printed += _wrapped(f"{each.file.ljust(widths[0])}  ", f"{each.path} {each.state}{fault}{each.hint}")
     return printed
 
 

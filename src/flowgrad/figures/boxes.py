@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 Boxes = Sequence[tuple[float, float, float, float]]
 Colour = tuple[int, int, int]
+TRUE, BRIGHT, DIM = (60, 220, 90), (255, 190, 0), (150, 120, 50)
+"""Of true boxes, of boxes that move, and of those that stand still; RGB."""
 
 
 def with_boxes(

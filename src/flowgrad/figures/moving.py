@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +18,15 @@ import numpy.typing as npt
 
 from flowgrad.artifacts import ArtifactReader
 from flowgrad.constants import FRAMES_PER_SECOND
+from flowgrad.errors import MediaError
 from flowgrad.figures.overlay import captioned, overlay
-from flowgrad.media import Recording
-from flowgrad.media.film import film, picture_rate, spoken, voice
-from flowgrad.media.writing import written
+from flowgrad.media import Recording, inspect
+from flowgrad.media.film import Shown, film, picture_rate, spoken, voice
+from flowgrad.media.writing import write_together, written
+from flowgrad.shard import PlannedClip
 
+ACROSS = 3
+"""So many panels stand in one line; more are laid out in as many lines as columns."""
 BLOCK = 64
 """Maps that are read at once."""
 APART_S = 0.5
@@ -27,6 +35,8 @@ HOLD_S = 0.25
 """So long a map stands before the first one, after the last one, and at a hole."""
 STRONG = 90
 """The percentile, among the ranges of a clip's maps, of one in full colours."""
+DRAWERS = 2
+"""Pictures that are drawn at once."""
 WIDEST = 1920
 """A canvas of several panels is no wider, unless the video itself is."""
 
@@ -39,6 +49,7 @@ class MapTrack:
         found = clip in reader and reader.length(clip)
         self._times = reader.read(clip, "time_s").astype(np.float64) if found else np.empty(0)
         self._start, self._block = 0, np.empty((0, 0, 0), np.float32)
+        self._reading = threading.Lock()
         spans = [
             np.ptp(reader.read(clip, "maps", slice(row, row + BLOCK)).astype(np.float32), axis=(1, 2))
             for row in range(0, len(self._times), BLOCK)
@@ -68,12 +79,14 @@ class MapTrack:
         return self._map(min(near, key=lambda row: abs(self._times[row] - seconds))) if near else None
 
     def _map(self, row: int) -> npt.NDArray[np.float32]:
-        if not self._start <= row < self._start + len(self._block):
-            self._start = row
-            rows = slice(row, row + BLOCK)
-            self._block = self._reader.read(self._clip, "maps", rows).astype(np.float32)
-        block: npt.NDArray[np.float32] = self._block[row - self._start]
-        return block
+        # several pictures are drawn at once
+        with self._reading:
+            if not self._start <= row < self._start + len(self._block):
+                self._start = row
+                rows = slice(row, row + BLOCK)
+                self._block = self._reader.read(self._clip, "maps", rows).astype(np.float32)
+            block: npt.NDArray[np.float32] = self._block[row - self._start]
+            return block
 
 
 Counted = Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]]
@@ -111,8 +124,9 @@ class Panel:
 def canvas(picture: npt.NDArray[np.uint8], seconds: float, panels: Sequence[Panel], boxed: Drawn) -> Any:
     """Return what is shown at a time, (H, W, 3) uint8 RGB.
 
-    One panel has the size of the video. Several stand side by side, each with its name under it, and smaller where
-    they would be wider than the video and than 1920 pixels together.
+    One panel has the size of the video. Several stand side by side, at most three in a line or as many as there are
+    lines, each with its name under it, and smaller where they would be wider than the video and than 1920 pixels
+    together.
 
     Args:
         picture: (H, W, 3) uint8 RGB, upright.
@@ -123,12 +137,32 @@ def canvas(picture: npt.NDArray[np.uint8], seconds: float, panels: Sequence[Pane
     if len(panels) == 1:
         return boxed(panels[0].drawn(picture, seconds), seconds)
     height, width = picture.shape[:2]
-    shrunk = min(1.0, max(WIDEST, width) / (len(panels) * width))
+    across = len(panels) if len(panels) <= ACROSS else math.ceil(math.sqrt(len(panels)))
+    shrunk = min(1.0, max(WIDEST, width) / (across * width))
     size = max(1, math.floor(width * shrunk)), max(1, math.floor(height * shrunk))
     small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return np.concatenate(
-        [captioned(boxed(panel.drawn(small, seconds), seconds), panel.name) for panel in panels], axis=1
-    )
+    drawn = [captioned(boxed(panel.drawn(small, seconds), seconds), panel.name) for panel in panels]
+    drawn += [np.full_like(drawn[0], 24)] * (-len(drawn) % across)
+    lines = [np.concatenate(drawn[start : start + across], axis=1) for start in range(0, len(drawn), across)]
+    return np.concatenate(lines)
+
+
+def heard_of(clip: PlannedClip, root: Path, video: Recording, say: Callable[[str], None]) -> Recording:
+    """Return what a clip is heard in: its own sound file where it has one, as in the run, else its video.
+
+    Args:
+        clip: as it was planned.
+        root: the dataset's folder.
+        video: of the clip.
+        say: is told why there is no sound where its file cannot be read.
+    """
+    if clip.sound is None:
+        return video
+    try:
+        return inspect(root / clip.sound)
+    except MediaError as error:
+        say(f"no sound: {clip.sound}: {error}")
+        return replace(video, sound=None)
 
 
 def write_film(
@@ -137,10 +171,12 @@ def write_film(
     boxed: Drawn,
     out: Path,
     progress: Callable[[float], None],
+    heard_in: Recording | None = None,
 ) -> bool:
     """Write a recording with maps over it; return whether it has sound.
 
-    Every picture keeps its time, and the sound is the recording's own. One picture is held at a time.
+    Every picture keeps its time, and the sound starts with the first one. A few pictures are held at a time: they are
+    drawn side by side, while those before are encoded.
 
     Args:
         recording: the video.
@@ -148,23 +184,35 @@ def write_film(
         boxed: draws the boxes of a time.
         out: MP4 file; written in place, so give a temporary one.
         progress: is told the time of each picture, s.
+        heard_in: whose sound it gets; None for that of the video.
     """
-    form, block = None, None
+    heard_in = heard_in or recording
+    form, first = None, None
     heard: Iterator[npt.NDArray[np.float32]] = iter(())
-    if recording.sound is not None:
-        form = voice(recording)
-        heard = spoken(recording, form)
-        block = next(heard, None)
-    with written(out, picture_rate(recording), form if block is not None else None) as writer:
-        sounds = block is not None
-        for shown in film(recording):
-            writer.show(canvas(shown.rgb(), float(shown.at), panels, boxed), shown)
-            # both tracks grow together: what one is ahead of the other waits in memory
-            while block is not None and writer.heard <= float(shown.at + shown.length):
-                writer.hear(block)
-                block = next(heard, None)
+    if heard_in.sound is not None:
+        form = voice(heard_in)
+        heard = spoken(heard_in, form)
+        first = next(heard, None)
+
+    def drawn() -> Iterator[tuple[npt.NDArray[np.uint8], Shown]]:
+        for shown, picture in _ahead(film(recording), lambda one: canvas(one.rgb(), float(one.at), panels, boxed)):
+            yield picture, shown
             progress(float(shown.at))
-        while block is not None:
-            writer.hear(block)
-            block = next(heard, None)
+
+    sounds = first is not None
+    with written(out, picture_rate(recording), form if sounds else None) as writer:
+        write_together(writer, drawn(), chain([first], heard) if first is not None else iter(()))
     return sounds
+
+
+def _ahead(shown: Iterable[Shown], draw: Callable[[Shown], Any]) -> Iterator[tuple[Shown, Any]]:
+    """Yield each picture with what is drawn of it, in order; the next few are being drawn meanwhile."""
+    with ThreadPoolExecutor(DRAWERS) as pool:
+        waiting: deque[tuple[Shown, Future[Any]]] = deque()
+        for one in shown:
+            waiting.append((one, pool.submit(draw, one)))
+            if len(waiting) > DRAWERS:
+                first, drawn = waiting.popleft()
+                yield first, drawn.result()
+        for first, drawn in waiting:
+            yield first, drawn.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import cv2
@@ -39,15 +40,22 @@ def overlay(
     """
     height, width = frame.shape[:2]
     heat = cv2.resize(normalise(np.asarray(localization_map)[None])[0], (width, height))
-    colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
+    coloured = cv2.applyColorMap((heat * 255).astype(np.uint8), colours())
     weight = OPACITY * np.sqrt(heat)
-    picture = np.asarray(cv2.blendLinear(frame, np.ascontiguousarray(colours), 1 - weight, weight), np.uint8)
+    picture = np.asarray(cv2.blendLinear(frame, coloured, 1 - weight, weight), np.uint8)
     values = heat if normalised else cv2.resize(np.asarray(localization_map, np.float32), (width, height))
     contours, _ = cv2.findContours(
         counted(values[None])[0].astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
     )
     cv2.drawContours(picture, contours, -1, (255, 255, 255), max(1, height // 300), cv2.LINE_AA)
     return picture
+
+
+@cache
+def colours() -> npt.NDArray[np.uint8]:
+    """Return the colour of every grey level, (256, 1, 3) uint8 RGB; OpenCV has them the other way round."""
+    levels = np.arange(256, dtype=np.uint8)[:, None]
+    return np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1])
 
 
 def captioned(picture: npt.NDArray[np.uint8], text: str) -> npt.NDArray[np.uint8]:

@@ -36,13 +36,16 @@ def fitted(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
 
 
-def sheet(titles: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "") -> npt.NDArray[np.uint8]:
+def sheet(
+    titles: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "", text_size: int = TEXT_SIZE
+) -> npt.NDArray[np.uint8]:
     """Return rows of captioned pictures under one row of titles, (H, W, 3) uint8 RGB.
 
     Args:
         titles: of the columns.
         rows: a cell a column each; a row is as high as its highest picture.
         note: stands under the titles where there is no row.
+        text_size: of titles and captions, pixels.
 
     Raises:
         ValueError: a row has another number of cells than there are titles.
@@ -50,30 +53,33 @@ def sheet(titles: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "")
     for row in rows:
         if len(row) != len(titles):
             raise ValueError(f"rows: expected {len(titles)} cells each, got {len(row)}")
+    line = text_size + LINE - TEXT_SIZE
     heights = [max(cell.picture.shape[0] for cell in row) for row in rows]
     width = GAP + len(titles) * (CELL[0] + GAP)
-    height = 2 * GAP + LINE + (sum(height + LINE + GAP for height in heights) if rows else LINE)
+    height = 2 * GAP + line + (sum(height + line + GAP for height in heights) if rows else line)
     image = Image.new("RGB", (width, height), PAPER)
-    draw = ImageDraw.Draw(image)
+    draw, font = ImageDraw.Draw(image), _font(text_size)
     for column, title in enumerate(titles):
-        draw.text((_left(column), GAP), shortened(title), fill=INK, font=_font())
-    top = GAP + LINE
+        draw.text((_left(column), GAP), shortened(title, text_size=text_size), fill=INK, font=font)
+    top = GAP + line
     if not rows:
-        draw.text((GAP, top), note, fill=FAINT, font=_font())
+        draw.text((GAP, top), note, fill=FAINT, font=font)
     for row, height in zip(rows, heights, strict=True):
         for column, cell in enumerate(row):
             left = _left(column) + (CELL[0] - cell.picture.shape[1]) // 2
             image.paste(Image.fromarray(cell.picture), (left, top + (height - cell.picture.shape[0]) // 2))
-            draw.text((_left(column), top + height + 2), shortened(cell.caption), fill=FAINT, font=_font())
-        top += height + LINE + GAP
+            draw.text(
+                (_left(column), top + height + 2), shortened(cell.caption, text_size=text_size), fill=FAINT, font=font
+            )
+        top += height + line + GAP
     return np.asarray(image)
 
 
-def shortened(text: str, width: float = CELL[0]) -> str:
+def shortened(text: str, width: float = CELL[0], text_size: int = TEXT_SIZE) -> str:
     """Return a text that is at most ``width`` pixels wide: of one that is not, the middle is left out."""
     kept = len(text)
     short = text
-    while _font().getlength(short) > width and kept:
+    while _font(text_size).getlength(short) > width and kept:
         kept -= 1
         short = f"{text[: (kept + 1) // 2]}...{text[len(text) - kept // 2 :]}"
     return short
@@ -84,5 +90,5 @@ def _left(column: int) -> int:
 
 
 @cache
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(TEXT_SIZE)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

@@ -65,9 +65,10 @@ class _Clip:
     def __init__(self, source: artifacts.ArtifactReader, flow: artifacts.ArtifactReader, name: str):
         self._reader = frames.FrameReader(source, name)
         self._flow, self._name = flow, name
-        self._pairs = set(flow.read(name, "frame").tolist())
+        self._pairs = {int(number): row for row, number in enumerate(flow.read(name, "frame"))}
         self._pictures: dict[int, npt.NDArray[np.uint8]] = {}
         self._steps: dict[int, npt.NDArray[np.float64]] = {}
+        self._chunk, self._vectors = -1, np.empty(0)
 
     def difference(self, number: int) -> npt.NDArray[np.uint8]:
         """Return how far a frame differs from its background, (224, 224) uint8."""
@@ -98,9 +99,13 @@ class _Clip:
 
     def _step(self, number: int) -> npt.NDArray[np.float64]:
         if number not in self._steps:
-            (flow,) = self._flow.rows(self._name, "signed", [number])
-            width, height = self._reader.width, self._reader.height
-            self._steps[number] = displacement(camera_motion(flow), width, height, MAP_SIZE)
+            chunk, row = divmod(self._pairs[number], CHUNK_FRAMES)
+            if chunk != self._chunk:
+                # the file unpacks whole chunks
+                rows = slice(chunk * CHUNK_FRAMES, (chunk + 1) * CHUNK_FRAMES)
+                self._chunk, self._vectors = chunk, self._flow.read(self._name, "signed", rows)
+            motion = camera_motion(self._vectors[row])
+            self._steps[number] = displacement(motion, self._reader.width, self._reader.height, MAP_SIZE)
         return self._steps[number]
 
     def _picture(self, number: int) -> npt.NDArray[np.uint8]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from flowgrad import artifacts, frames
 from flowgrad.constants import FRAMES_PER_SECOND
+from flowgrad.errors import InputError
 from flowgrad.flow.forms import ARTIFACT as FLOW
 from flowgrad.flow.prepared import given
 from flowgrad.flow.windows import pairs_around
@@ -25,15 +26,17 @@ from flowgrad.models.base import (
     Batch,
     FlowSpec,
     FrameSpec,
-    Maps,
     Model,
     Needs,
-    Precision,
+    Parts,
     Runtime,
     Settings,
     localized,
+    told_apart,
+    whole,
 )
-from flowgrad.models.inputs import resized, stored_audio, window_length, window_start
+from flowgrad.models.inputs import stored_audio, window_length, window_start
+from flowgrad.models.runtime import AnyEngine, AnyPrecision, resolve
 from flowgrad.schemas.apart import APART, NEGATIVE_SOUNDS
 from flowgrad.schemas.background import BACKGROUND
 from flowgrad.schemas.heatmaps import HEATMAPS
@@ -42,6 +45,8 @@ log = logging.getLogger(__name__)
 
 EVERY = 4
 """Half a second: how often Urbansas is annotated."""
+OF_NETWORK = ("weights_sha256", "engine", "precision")
+"""Attributes that maps have from those that they start from."""
 WITHOUT_NETWORK = 64
 """Maps of a model that looks at no frames are made so many at once, to bound memory."""
 
@@ -61,7 +66,8 @@ def run(
     checkpoint: Path | None = None,
     checkpoint_sha256: str = "",
     device: str = "auto",
-    precision: Precision = "float32",
+    precision: AnyPrecision = "float32",
+    engine: AnyEngine = "auto",
     batch_size: int | Literal["auto"] = "auto",
     threads: int = 1,
 ) -> None:
@@ -72,7 +78,9 @@ def run(
         settings: its preset under the protocol.
         protocol_name: as in the configuration.
         out: HDF5; per clip ``frame`` (T,) int32, ``time_s`` (T,) float64 and ``maps`` (T, 224, 224) float16. A frame
-            that cannot be had (no successor, no sound) has no row, a clip without any no group.
+            that cannot be had (no successor, no sound) has no row, a clip without any no group. Of a model that tells
+            parts apart also ``part_maps`` (T, K, h, w) float16, ``part_scores`` (T, K) float32 and ``part_counted``
+            (T, K) bool (:class:`flowgrad.models.base.Parts`), and the clip's attribute ``parts``: their names, JSON.
         apart_out: HDF5, of models that can be asked under another sound; per clip and every fourth frame ``frame``,
             ``time_s``, ``seen`` and ``heard`` (:class:`flowgrad.models.base.Apart`) in float16, the former divided by
             the largest value of each encoder; and per clip ``silence`` and ``noise`` (C,), what is heard of these.
@@ -84,7 +92,8 @@ def run(
         checkpoint: weights, where the model has any.
         checkpoint_sha256: kept as provenance.
         device: ``auto``, ``cpu`` or ``cuda``.
-        precision: arithmetic of the encoders.
+        precision: arithmetic of the encoders, ``auto`` by device.
+        engine: ``auto``, ``torch`` or ``openvino`` (:func:`flowgrad.models.runtime.resolve`).
         batch_size: frames that pass through a network at once; ``auto`` by device.
         threads: CPU threads of the network.
 
@@ -109,26 +118,29 @@ def run(
             background=opened(background_in, BACKGROUND),
             maps=opened(maps_in, HEATMAPS),
         )
-        runtime, at_once = Runtime(), WITHOUT_NETWORK
+        runtime: Runtime | None = None
+        at_once = WITHOUT_NETWORK
         if needs.decoded or checkpoint is not None:
             import torch
 
-            from flowgrad.models.device import resolve_batch_size, resolve_device
+            from flowgrad.models.device import resolve_batch_size
 
             torch.set_num_threads(threads)
-            runtime = Runtime(resolve_device(device), precision)
+            runtime = resolve(device, precision, engine)
             at_once = resolve_batch_size(batch_size, runtime.device)
-            attributes |= {"device": runtime.device, "precision": precision}
-            attributes |= artifacts.library_versions("torch")
+            attributes |= {"device": runtime.device, "precision": runtime.precision} | _computed(runtime)
         else:
             attributes |= artifacts.library_versions("numpy")
+        if sources.maps is not None:
+            known = sources.maps.attributes()
+            attributes |= {name: known[name] for name in OF_NETWORK if name in known and name not in attributes}
         if checkpoint is not None:
             attributes["weights_sha256"] = checkpoint_sha256
-        elif sources.maps is not None and "weights_sha256" in sources.maps.attributes():
-            attributes["weights_sha256"] = sources.maps.attributes()["weights_sha256"]
-        localize = model.loaded(checkpoint, settings, runtime)
+        localize = model.loaded(checkpoint, settings, runtime or Runtime())
+        if model.parts and not hasattr(localize, "parted"):
+            raise InputError(f"model {model.name}: parts: what it loads has no method parted(batch)")
         output = stack.enter_context(artifacts.create(out, HEATMAPS, fps=FRAMES_PER_SECOND, **attributes))
-        aside = stack.enter_context(_aside(apart_out, attributes)) if apart_out else None
+        aside = stack.enter_context(_aside(apart_out, attributes, runtime)) if apart_out else None
         negatives: dict[str, npt.NDArray[np.float32]] = {}
         for clip in sources.clips():
             numbers = sources.frames(clip, None if wanted is None else wanted.get(clip, ()))
@@ -136,19 +148,40 @@ def run(
                 continue
             group = output.clip(clip, **sources.fingerprints(clip))
             for batch, times, inputs in sources.batches(clip, numbers, at_once):
-                if aside is None:
+                parts = None
+                if model.parts:
+                    maps, parts = localize.parted(inputs)  # type: ignore[attr-defined]
+                    maps = whole(model.name, maps, len(batch))
+                    group.attributes(parts=json.dumps(parts.names))
+                elif aside is None:
                     maps = localized(model.name, localize, inputs, len(batch))
-                else:
+                if aside is not None:
                     apart = localize.apart(inputs)  # type: ignore[attr-defined]
                     negatives = negatives or _negatives(localize.apart, inputs, needs.audio)  # type: ignore[attr-defined]
-                    maps = localized(model.name, partial(_met, model, settings, apart), inputs, len(batch))
+                    maps = whole(model.name, model.met(apart, settings), len(batch))
                     aside(clip, batch, times, apart, negatives, sources.fingerprints(clip))
-                group.append(frame=np.array(batch, np.int32), time_s=times, maps=maps.astype(np.float16))
+                made = {"frame": np.array(batch, np.int32), "time_s": times, "maps": maps.astype(np.float16)}
+                group.append(**made, **_kept(model.name, parts, len(batch)))  # type: ignore[arg-type]
             log.info("%s: %d maps", clip, len(numbers))
+        if runtime is not None:
+            output.attributes(**_computed(runtime))
 
 
-def _met(model: Model, settings: Settings, apart: Apart, _: Batch) -> Maps:
-    return model.met(apart, settings)
+def _computed(runtime: Runtime) -> dict[str, str]:
+    """Return the engines that a network computed through, and their versions; at first the engine it is to take."""
+    return {"engine": runtime.through()} | artifacts.library_versions(*sorted({"torch", *runtime.used}))
+
+
+def _kept(name: str, parts: Parts | None, count: int) -> dict[str, npt.NDArray[Any]]:
+    """Return the datasets of the parts of a batch; none of a model that tells none apart."""
+    if parts is None:
+        return {}
+    parts = told_apart(name, parts, count)
+    return {
+        "part_maps": parts.maps.astype(np.float16),
+        "part_scores": parts.scores.astype(np.float32),
+        "part_counted": parts.counted,
+    }
 
 
 def _negatives(
@@ -170,7 +203,7 @@ def _negatives(
 
 
 @contextlib.contextmanager
-def _aside(path: Path, attributes: Mapping[str, Any]) -> Iterator[Callable[..., None]]:
+def _aside(path: Path, attributes: Mapping[str, Any], runtime: Runtime | None) -> Iterator[Callable[..., None]]:
     """Give a function that keeps what was seen and heard of every fourth frame."""
     groups: dict[str, artifacts.ClipWriter] = {}
     with artifacts.create(path, APART, fps=FRAMES_PER_SECOND, **attributes) as output:
@@ -200,6 +233,8 @@ def _aside(path: Path, attributes: Mapping[str, Any]) -> Iterator[Callable[..., 
             )
 
         yield keep
+        if runtime is not None:
+            output.attributes(**_computed(runtime))
 
 
 class _Sources:
@@ -284,4 +319,4 @@ def _flow(reader: artifacts.ArtifactReader, clip: str, numbers: list[int], spec:
 
 def _seen(reader: frames.FrameReader, numbers: list[int], spec: FrameSpec) -> npt.NDArray[np.uint8]:
     """Return frames as a model sees them, (N, size, size, 3) uint8."""
-    return np.stack([resized(frames.stored(reader.rgb(number), spec.storage), spec.size) for number in numbers])
+    return np.stack([reader.seen(number, spec.size, spec.storage) for number in numbers])

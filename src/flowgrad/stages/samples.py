@@ -16,10 +16,10 @@ from flowgrad import artifacts, media
 from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.errors import MediaError
 from flowgrad.flow.base import FlowEstimator, estimated
-from flowgrad.flow.components import map_components
+from flowgrad.flow.components import jpeg_components, map_components
 from flowgrad.flow.magnitude import length, map_magnitude
 from flowgrad.models.base import SampleSpec
-from flowgrad.models.inputs import resized
+from flowgrad.resizing import resized
 from flowgrad.schemas.training_clips import LEFT_OUT, OFFERED, TRAINING_CLIPS, USED
 from flowgrad.shard import PlannedClip, read_shard
 from flowgrad.training.samples import KIND, attributes_of, has_whole_window
@@ -60,7 +60,8 @@ def run(
         name: of the flow estimator, kept as provenance.
         estimator: computes the flow.
         samples_out: HDF5; per clip ``frame`` (T,) int32, ``rgb`` (T, S, S, 3) uint8, ``flow`` (T, 224, 224) or
-            (T, 2, 224, 224) float16 and ``audio`` (samples,) float32. Clips that cannot be used are absent.
+            (T, 2, 224, 224) float16 (``signed_jpeg``: uint8), and ``audio`` (samples,) float32. Clips that cannot be
+            used are absent.
         status_out: CSV, a row a clip.
     """
     import pandas as pd
@@ -124,7 +125,7 @@ def _clip(
             sample["flow"] = flow[None]
         group.append(chunk=1, **sample)
     end = min(sound_end, report.frames / FRAMES_PER_SECOND)
-    usable = sum(has_whole_window(number, end, spec.seconds) for number in numbers)
+    usable = sum(has_whole_window(number, end, spec.seconds, spec.lag) for number in numbers)
     if not usable:
         raise MediaError(f"{end:.2f} s with sound, a window has {spec.seconds:g} s")
     group.attributes(end_s=end)
@@ -139,11 +140,11 @@ def _pairs(
     end: float,
     name: str,
     estimator: FlowEstimator,
-) -> Iterator[tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.float16] | None]]:
+) -> Iterator[tuple[int, npt.NDArray[np.uint8], npt.NDArray[Any] | None]]:
     """Yield number, frame, and flow to its successor of every ``every``-th frame that has a whole window."""
     waiting = None
     for picture in media.pictures(recording, report):
-        wanted = picture.number % every == 0 and has_whole_window(picture.number, end, spec.seconds)
+        wanted = picture.number % every == 0 and has_whole_window(picture.number, end, spec.seconds, spec.lag)
         rgb = picture.rgb() if wanted or waiting is not None else None
         if waiting is not None and rgb is not None:
             yield picture.number - 1, resized(waiting, spec.size), _flow(waiting, rgb, spec, name, estimator)
@@ -156,13 +157,15 @@ def _flow(
     spec: SampleSpec,
     name: str,
     estimator: FlowEstimator,
-) -> npt.NDArray[np.float16] | None:
+) -> npt.NDArray[Any] | None:
     """Return the flow from one frame (H, W, 3) to its successor as the spec has it."""
     if spec.flow == "none":
         return None
     size = first.shape[1], first.shape[0]
     flow = estimated(name, estimator, estimator.prepared(first), estimator.prepared(second), size)
-    return map_magnitude(length(flow)) if spec.flow == "magnitude" else map_components(flow)
+    if spec.flow == "magnitude":
+        return map_magnitude(length(flow))
+    return map_components(flow) if spec.flow == "signed" else jpeg_components(flow)
 
 
 def _sound(recording: media.Recording, group: artifacts.ClipWriter, sample_rate: int) -> float:

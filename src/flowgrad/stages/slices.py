@@ -146,12 +146,12 @@ def run(
 
 
 def sliced(metrics: Sequence[Metric]) -> list[Metric]:
-    """Return the metrics that have figures of slices: those that read items with truth alone, and need no whole place.
+    """Return the metrics that have figures of slices: those that read items with truth alone, and no whole pictures.
 
-    The items of a slice are some of a place's: what is said of a picture would be said of a part of its sources.
+    The items of a slice can be some of a picture's: what is said of it would be said of a part of its sources.
     """
     negative = {metric.name for metric in metrics if metric.negatives}
-    return [metric for metric in metrics if not (metric.by_place or negative & {metric.name, *metric.read})]
+    return [metric for metric in metrics if not (metric.by_picture or negative & {metric.name, *metric.read})]
 
 
 def slice_columns(metrics: Sequence[Metric]) -> list[str]:
@@ -203,4 +203,4 @@ def _figures(
         return {}
     frames, places = sum(map(len, clips.values())), len({place_of[video] for video in clips})
     counts = {"frames": frames, "clips": len(clips), "places": places}
-    return counts | {"few": frames < FEW_FRAMES or places < FEW_PLACES} | figures(clips, place_of, metrics)
+    return counts | {"few": frames < FEW_FRAMES or places < FEW_PLACES} | figures(clips, place_of, metrics, {})

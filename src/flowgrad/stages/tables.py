@@ -28,9 +28,9 @@ from flowgrad.evaluation.ground_truth import box_faults
 from flowgrad.evaluation.intervals import differences
 from flowgrad.evaluation.statistics import holm
 from flowgrad.evaluation.summary import (
-    by_place,
     figures,
     frame_columns,
+    grouped,
     have_value,
     summary_columns,
     values_read,
@@ -40,7 +40,7 @@ from flowgrad.evaluation.truth import scored_frames
 from flowgrad.evaluation.unscored import why_unscored
 from flowgrad.schemas.clips import CLIPS
 from flowgrad.schemas.differences import DIFFERENCES
-from flowgrad.schemas.plan import NO_ANNOTATIONS, PLACES
+from flowgrad.schemas.plan import NO_ANNOTATIONS, PICTURES, PLACES
 from flowgrad.schemas.scores import NEGATIVE, SCORES
 from flowgrad.schemas.status import STATUS
 from flowgrad.schemas.summary import COUNTED
@@ -85,7 +85,7 @@ def run_summary(
     stays in memory is two numbers a row.
 
     Args:
-        plan_in: the present clips with their places; rows of others are left out.
+        plan_in: the present clips with their places and pictures; rows of others are left out.
         scores_in: what stage ``score`` wrote, a file a shard.
         rows: model and protocol of each row of the table; one without any frame gets a row with 0 frames.
         metrics: the metrics of the table; the first one says which items count.
@@ -94,7 +94,11 @@ def run_summary(
         summary_out: CSV, a row for every model and protocol.
         differences_out: CSV, a row for every model, protocol and figure; none without a reference.
     """
-    plan = artifacts.read_table(plan_in, PLACES).dropna(subset="shard")
+    plan = artifacts.read_table(plan_in, PICTURES)
+    pairs_of: dict[str, list[str]] = {}
+    for video, picture in plan.loc[plan["picture"].notna(), ["video", "picture"]].itertuples(index=False, name=None):
+        pairs_of.setdefault(picture, []).append(video)
+    plan = plan.dropna(subset="shard")
     place_of = dict(zip(plan["video"], plan["place"], strict=True))
     cases: Counter[tuple[str, str, str]] = Counter()
     with artifacts.replacing(frames_out) as frames, tempfile.TemporaryFile(dir=frames_out.parent) as spool:
@@ -108,8 +112,10 @@ def run_summary(
     found = {key: list(some) for key, some in groupby(pieces, key=attrgetter("model", "protocol"))}
     table = [
         {"model": model, "protocol": protocol}
-        | _counts(found.get((model, protocol), ()), place_of)
-        | figures({piece.video: piece.scores for piece in found.get((model, protocol), ())}, place_of, metrics)
+        | _counts(found.get((model, protocol), ()), place_of, pairs_of)
+        | figures(
+            {piece.video: piece.scores for piece in found.get((model, protocol), ())}, place_of, metrics, pairs_of
+        )
         | {case: cases[model, protocol, case] for case in COUNTED}
         for model, protocol in sorted(rows)
     ]
@@ -118,7 +124,7 @@ def run_summary(
         row
         for model, protocol in sorted(rows)
         if reference is not None and model != reference and (reference, protocol) in rows
-        for row in _differences(found, (model, protocol, reference), place_of, metrics)
+        for row in _differences(found, (model, protocol, reference), place_of, metrics, pairs_of)
     ]
     compared = _corrected(pd.DataFrame(compared, columns=list(DIFFERENCES)))
     artifacts.write_table(differences_out, compared)
@@ -155,19 +161,23 @@ def _cell(value: float) -> str:
     return "" if math.isnan(value) else artifacts.FLOAT_FORMAT % value
 
 
-def _counts(pieces: Iterable[_Piece], place_of: Mapping[str, str]) -> dict[str, int]:
-    """Return how many items of one row are scored and skipped, of how many clips and places.
+def _counts(
+    pieces: Iterable[_Piece], place_of: Mapping[str, str], pairs_of: Mapping[str, Sequence[str]]
+) -> dict[str, int]:
+    """Return how many items of one row are scored and skipped, of how many clips, places and whole pictures.
 
-    Items without truth are neither.
+    Items without truth are neither. A picture is skipped where any of its pairs has no score, whatever the reason.
     """
-    counts, places = {"frames": 0, "skipped": 0, "clips": 0}, set()
+    counts, scored_clips = {"frames": 0, "skipped": 0}, set()
     for piece in pieces:
         scored = int((~np.isnan(piece.scores[:, 0])).sum())
         counts["frames"] += scored
         counts["skipped"] += len(piece.scores) - scored - piece.negatives
-        counts["clips"] += scored > 0
-        places |= {place_of[piece.video]} if scored else set()
-    return counts | {"places": len(places)}
+        scored_clips |= {piece.video} if scored else set()
+    places = {place_of[video] for video in scored_clips}
+    whole = sum(scored_clips.issuperset(pairs) for pairs in pairs_of.values())
+    counted = {"clips": len(scored_clips), "places": len(places)}
+    return counts | counted | {"pictures": whole, "skipped_pictures": len(pairs_of) - whole}
 
 
 def _differences(
@@ -175,6 +185,7 @@ def _differences(
     compared: tuple[str, str, str],
     place_of: Mapping[str, str],
     metrics: Sequence[Metric],
+    pairs_of: Mapping[str, Sequence[str]],
 ) -> Iterator[dict[str, Any]]:
     """Yield how a row differs from the reference on the items that both have a value for, a figure at a time."""
     model, protocol, reference = compared
@@ -191,11 +202,11 @@ def _differences(
             if len(items):
                 ours[piece.video] = values_read(piece.scores[np.isin(piece.frames, items)], metric, metrics)
                 theirs[piece.video] = values_read(other.scores[np.isin(other.frames, items)], metric, metrics)
-        places = by_place(ours, place_of)
-        made = differences(metric, places, by_place(theirs, place_of)) if places else {}
+        places = grouped(metric, ours, place_of, pairs_of)
+        made = differences(metric, places, grouped(metric, theirs, place_of, pairs_of)) if places else {}
         for column in metric.columns:
             row: dict[str, Any] = {"model": model, "protocol": protocol, "reference": reference, "figure": column}
-            row |= {"frames": sum(map(len, ours.values())), "places": len(places)}
+            row |= {"frames": sum(len(some) for place in places for some in place), "places": len(places)}
             if column in made:
                 gap = made[column]
                 row |= {"difference": gap.value, "difference_low": gap.low, "difference_high": gap.high, "p": gap.p}

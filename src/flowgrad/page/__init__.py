@@ -1,0 +1,1 @@
+"""The page on a run, ``results/index.html``: what it shows, and the small files that it loads where somebody looks."""
