@@ -21,6 +21,7 @@ from flowgrad.flow.forms import KINDS
 from flowgrad.models.registry import trainable
 from flowgrad.workflow import depends, files, work
 from flowgrad.workflow.ending import MISTAKE, give_up, no_target, or_give_up
+from flowgrad.workflow.progress import settle
 from flowgrad.workflow.run import begin_run, job_run, share_package_with_jobs
 
 min_version("9.19")
@@ -28,6 +29,9 @@ STARTED = time.time()
 
 
 configfile: f"{workflow.basedir}/config.yaml"
+
+
+report: "workflow/report/run.rst"
 
 
 try:
@@ -60,11 +64,15 @@ include: "workflow/rules/flow.smk"
 include: "workflow/rules/background.smk"
 include: "workflow/rules/heatmaps.smk"
 include: "workflow/rules/listening.smk"
+include: "workflow/rules/sources.smk"
 include: "workflow/rules/detect.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/slices.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/pictures.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/page.smk"
+include: "workflow/rules/overlays.smk"
 include: "workflow/targets.smk"
 
 
@@ -77,6 +85,9 @@ rule all:
         rules.released.input,
         rules.metrics.input if RUN.labelled else [],
         rules.pictures.input,
+        rules.figures.input if RUN.config.figures else [],
+        rules.page.input if RUN.config.page else [],
+        rules.overlays.input if RUN.overlaid else [],
         rules.street_annotations.output if RUN.config.dataset.rendered else [],
         paths.ACCEPTED if RUN.config.on_bad_clip == "fail" else [],
 
@@ -84,10 +95,12 @@ rule all:
 onsuccess:
     from flowgrad.report import closing_lines
 
+    settle(workflow)
     print(*closing_lines(paths.RESULTS), sep="\n")
 
 
 onerror:
     from flowgrad.report import failure_lines
 
-    print(*failure_lines(Path(paths.RESULTS, "logs"), STARTED), sep="\n", file=sys.stderr)
+    settle(workflow)
+    print(*failure_lines(Path(paths.LOGS), STARTED), sep="\n", file=sys.stderr)

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from flowgrad import artifacts
+from flowgrad.models.runtime import lack
 from flowgrad.workflow.cluster import alone, end_leftovers
+from flowgrad.workflow.progress import announce
 
 
 # of use only with --software-deployment-method apptainer (docs/cluster.md)
@@ -16,6 +18,12 @@ resource_scopes:
 
 
 onstart:
+    announce(workflow)
+    # jobs here, in this environment: what it lacks they lack
+    if workflow.local_exec and not workflow.deployment_settings.deployment_method:
+        lacking = lack(RUN.precision, RUN.config.engine) if RUN.networks or RUN.detects else None
+        if lacking:
+            give_up(InputError(lacking))
     # where another run holds a lock, what is in the queue and in hidden folders may be its own
     if RUN.update and alone(Path.cwd()):
         try:

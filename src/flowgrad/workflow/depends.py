@@ -6,14 +6,19 @@ cannot redo the stage.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import asdict
 from typing import Any
 
 from flowgrad.code import module_of, named
 from flowgrad.config import TRAINED
 from flowgrad.flow.registry import ESTIMATORS
+from flowgrad.models.registry import CONTROLS
 from flowgrad.models.rows import Row
+from flowgrad.page.writing import look
 from flowgrad.provenance import code_digest
+from flowgrad.shard import file_sha256
 from flowgrad.workflow.run import Run
 
 DECODING = ("flowgrad.stages.decode", "flowgrad.decoding")
@@ -24,10 +29,15 @@ DETECT = ("flowgrad.stages.detect", "flowgrad.detection.yolo")
 SCORE = "flowgrad.stages.score"
 LISTENING = "flowgrad.stages.listening"
 SHEETS = "flowgrad.stages.pictures"
+PAGE = "flowgrad.stages.page"
+OVERLAYS = "flowgrad.stages.overlays"
 TABLES = "flowgrad.stages.tables"
 CONDITIONS = "flowgrad.stages.conditions"
 SLICES = "flowgrad.stages.slices"
 SAMPLES = "flowgrad.stages.samples"
+SOURCES = "flowgrad.stages.sources"
+FIGURES = "flowgrad.stages.figures"
+GALLERY = "flowgrad.stages.gallery"
 
 
 def decode(run: Run) -> dict[str, Any]:
@@ -93,8 +103,15 @@ def _heatmaps(run: Run, row: Row) -> dict[str, Any]:
         params |= {"background": background(run)}
     if model.weights is not None:
         params |= {"weights": run.weights_sha256.get(model.weights.key, TRAINED)}
+    if model.parts:
+        params |= {"parts": True}
     if row.needs.decoded or model.weights is not None:
-        params |= {"precision": run.config.precision}
+        # by what it is here: jobs on other machines compute in the same
+        params |= {"precision": run.precision}
+        if run.precision == "int8":
+            from flowgrad.models.calibration import FILE as CALIBRATION
+
+            params |= {"calibration": file_sha256(CALIBRATION)}
     return params
 
 
@@ -157,6 +174,16 @@ def listening(run: Run, row: Row) -> dict[str, Any]:
     } | _judged(run, [row])
 
 
+def sources(run: Run, row: Row) -> dict[str, Any]:
+    """Return what the scores of parts depend on besides maps and annotations."""
+    rules = run.protocols[row.protocol]
+    return {
+        "code": code_digest(SOURCES, *_judges(run, [row])),
+        "rules": [rules.ground_truth.model_dump(), rules.threshold.model_dump(), rules.boxes.box_raster],
+        "threshold": named(run.threshold(row).mask),
+    }
+
+
 def sheet(run: Run, protocol: str, shard: str) -> dict[str, Any]:
     """Return what the sheet of a shard under a protocol depends on besides maps, detections and scores."""
     if ("sheet", protocol) not in run.noted:
@@ -168,6 +195,54 @@ def sheet(run: Run, protocol: str, shard: str) -> dict[str, Any]:
     return run.noted["sheet", protocol] | {"clips": run.clips.get(shard, [])}
 
 
+def figures(run: Run) -> dict[str, Any]:
+    """Return what the figures of a run depend on besides its tables."""
+    return {
+        "code": code_digest(FIGURES),
+        "controls": sorted({row.name for row in run.table} & CONTROLS),
+        "rows": [(row.name, row.protocol) for row in run.table],
+        "dataset": run.config.dataset.format,
+    }
+
+
+def gallery(run: Run, protocol: str) -> dict[str, Any]:
+    """Return what the gallery of a protocol depends on besides maps, detections and scores."""
+    rows = [row for row in run.table if row.protocol == protocol]
+    return {
+        "code": code_digest(GALLERY, *_judges(run, rows)),
+        "controls": sorted({row.name for row in rows} & CONTROLS),
+        # the report shows the parameters, and there can be ten thousand clips
+        "clips": hashlib.sha256(json.dumps(run.clips).encode()).hexdigest()[:16],
+    } | _judged(run, rows)
+
+
+def page(run: Run, shard: str) -> dict[str, Any]:
+    """Return what the films, maps and values of a shard depend on besides maps, detections and scores."""
+    return _page(run) | {"clips": run.clips.get(shard, [])}
+
+
+def _page(run: Run) -> dict[str, Any]:
+    if ("page",) not in run.noted:
+        run.noted[("page",)] = {"code": code_digest(PAGE, *_judges(run, run.table))} | _judged(run, run.table)
+    return run.noted[("page",)]
+
+
+def index(run: Run) -> dict[str, Any]:
+    """Return what the page itself depends on besides what is made of each shard."""
+    return _page(run) | {"look": look()}
+
+
+def overlays(run: Run, protocol: str, shard: str) -> dict[str, Any]:
+    """Return what the videos of a shard under a protocol depend on besides maps and detections."""
+    rows = run.scored_maps(protocol)
+    return {
+        "code": code_digest(OVERLAYS, *_judges(run, rows)),
+        "rules": run.protocols[protocol].threshold.model_dump(),
+        "thresholds": {row.name: named(run.threshold(row).mask) for row in rows},
+        "clips": run.overlaid.get(shard, []),
+    }
+
+
 def summary(run: Run) -> dict[str, Any]:
     """Return what the summary depends on besides the scores."""
     modules = sorted({module_of(metric.summarise) for metric in run.metrics})
@@ -175,7 +250,7 @@ def summary(run: Run) -> dict[str, Any]:
         "code": code_digest(TABLES, *modules),
         "rows": [(row.name, row.protocol) for row in run.table],
         "metrics": [
-            (metric.name, named(metric.summarise), metric.by_place, metric.means, metric.bounds)
+            (metric.name, named(metric.summarise), metric.by_picture, metric.means, metric.bounds)
             for metric in run.metrics
         ],
         "reference": run.config.reference,

@@ -15,7 +15,7 @@ from flowgrad.spelling import did_you_mean
 
 FAILED, MISTAKE = 1, 2
 """Exit statuses: something must be mended before a run; something was asked for that there is not."""
-TARGETS = ("all", "metrics", "maps", "detections", "pictures", "clips", "train")
+TARGETS = ("all", "metrics", "maps", "detections", "pictures", "figures", "page", "overlays", "clips", "train")
 """The targets of docs/running.md."""
 Found = TypeVar("Found")
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowgrad import paths
 from flowgrad.flow.forms import kind_of
 from flowgrad.models.registry import get_model
 from flowgrad.models.rows import Row
 from flowgrad.workflow.run import Run
+
+if TYPE_CHECKING:
+    from flowgrad.stages.gallery import Shard
 
 
 def row_of(run: Run, model: str, protocol: str) -> Row:
@@ -61,6 +65,11 @@ def all_maps(run: Run) -> list[str]:
     return [paths.heatmaps(row.protocol, row.name, shard) for row in run.map_rows for shard in run.shards]
 
 
+def any_flow(run: Run, shard: str) -> list[str]:
+    """Return the flow of one kind, where the run has flow at all."""
+    return [paths.flow(run.config.flow.estimator, kind, shard) for kind in run.flow_kinds[:1]]
+
+
 def boxes(run: Run, protocol: str, shard: str) -> str:
     """Return the table of all boxes on the frames that the detector sees under a protocol."""
     return paths.boxes(run.protocols[protocol].detection.frame_storage, shard)
@@ -91,3 +100,31 @@ def rendered(run: Run, part: str, shard: str) -> list[str]:
 def clips_of(run: Run, part: str, shard: str) -> Path:
     """Return the file that lists the clips of a shard of rendered streets."""
     return (run.plan if part == "labelled" else run.training.planned()).shard_file(shard)
+
+
+def gallery_shards(run: Run, protocol: str) -> list[Shard]:
+    """Return the files that the gallery of a protocol is made from, shard by shard."""
+    from flowgrad.stages.gallery import Shard
+
+    return [
+        Shard(
+            clips=Path(paths.shard_list(shard)),
+            status=Path(paths.status(shard)),
+            maps={row.name: Path(paths.heatmaps(protocol, row.name, shard)) for row in run.scored_maps(protocol)},
+            detections=Path(paths.detections(protocol, shard)) if run.detects else None,
+            annotations=Path(paths.annotations(shard)) if run.labelled else None,
+            scores=Path(paths.scores(shard)) if run.labelled else None,
+            flow=Path(flow[0]) if not run.labelled and (flow := any_flow(run, shard)) else None,
+        )
+        for shard in run.shards
+    ]
+
+
+def figures(run: Run) -> list[str]:
+    """Return the figures that a run can have."""
+    found = [paths.TABLES_PAGE, paths.COSTS]
+    for protocol in run.protocols:
+        found += [paths.success(protocol)] if run.labelled else []
+        found += [paths.slice_figures(protocol)] if run.slices else []
+        found += [paths.gallery(protocol)]
+    return found

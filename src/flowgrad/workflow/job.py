@@ -41,13 +41,21 @@ def job(snakemake: Any) -> Iterator[Run]:
         yield job_run(snakemake.config)
     except InputError as error:
         log.error("status=failed reason=%s", error)
+        _leave_the_moving_line()
         print(f"{snakemake.rule}: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from error
     except BaseException as error:
         log.exception("status=failed error=%s: %s", type(error).__name__, first_line(error))
+        _leave_the_moving_line()
         raise
     took, worked = time.monotonic() - start, sum(os.times()[:4])
     log.info("status=ok seconds=%.1f processor_seconds=%.1f memory_mb=%d", took, worked, _peak_memory())
+
+
+def _leave_the_moving_line() -> None:
+    """Clear what the run's own process may be showing on this terminal (``--logger flowgrad``)."""
+    if sys.stderr.isatty():
+        print("\r\x1b[2K", end="", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _age() -> float:

@@ -12,7 +12,7 @@ from flowgrad.errors import MediaError
 from flowgrad.flow.forms import KINDS
 from flowgrad.schemas.status import STATUS
 from flowgrad.stages import background, decode, flow, heatmaps
-from flowgrad.workflow import files, work
+from flowgrad.workflow import depends, files, work
 from flowgrad.workflow.run import Run, begin_run
 
 CLIP = "video"
@@ -63,11 +63,11 @@ def maps_of(
 def _compute(run: Run, shard: str, say: Callable[[str], None]) -> None:
     say("decoding")
     status = Path(paths.status(shard))
-    decode.run(cache=work.cache(run), shard=shard, recipe=work.recipe(run, shard), status_out=status)
+    decode.run(cache=work.cache(run), shard=shard, recipe=work.recipe(run, shard, run.map_rows), status_out=status)
     (row,) = artifacts.read_table(status, STATUS).itertuples(index=False)
     if not row.frames:
         raise MediaError(str(row.reason))
-    with work.frames(run, shard) as frames:
+    with work.frames(run, shard, run.map_rows) as frames:
         for kind in (kind for kind in KINDS if kind in run.flow_kinds):
             say("optical flow")
             flow.run(
@@ -91,10 +91,9 @@ def _compute(run: Run, shard: str, say: Callable[[str], None]) -> None:
         for one in run.map_rows:
             say(f"maps of {one.name}")
             inputs = files.heatmaps(run, one, shard)
-            key = one.model.weights.key if one.model.weights else None
             known = {what: Path(file) for what, file in inputs.items()}
             heatmaps.run(
-                **work.model(run, one, run.weights_sha256[key] if key else ""),
+                **work.model(run, one, depends.heatmaps(run, one)),
                 frames_in=frames if "frames" in known else None,
                 flow_in=known.get("flow"),
                 background_in=known.get("background"),

@@ -14,15 +14,18 @@ from flowgrad.check import Findings, check, check_raw, has_gpu
 from flowgrad.config import TRAINED, Config, parse
 from flowgrad.errors import InputError
 from flowgrad.evaluation.base import Metric, ThresholdRule
-from flowgrad.evaluation.registry import METRICS, OWN, THRESHOLDS
+from flowgrad.evaluation.registry import METRICS, threshold_rule
 from flowgrad.flow.forms import KINDS
 from flowgrad.last_run import Rows, note_rows, remove_outdated
+from flowgrad.models.arithmetic import Precision
 from flowgrad.models.base import Model
 from flowgrad.models.registry import get_model, required
 from flowgrad.models.rows import Row
+from flowgrad.models.runtime import processor_alone, resolve_precision
 from flowgrad.origin import note_origin
 from flowgrad.plan import FingerprintCache, Plan
 from flowgrad.protocols import Protocol
+from flowgrad.resolved import forget_precision, note_precision, noted_precision
 from flowgrad.weights import TRAINED_DETECTOR
 from flowgrad.workflow.training import TrainingRun
 
@@ -61,6 +64,15 @@ class Run:
         return sorted(self.clips)
 
     @cached_property
+    def overlaid(self) -> dict[str, list[str]]:
+        """Return the clips that get a video of what was found in them, by shard: the first by name, or all."""
+        wanted = self.config.overlays
+        names = sorted(self.plan.present()) if wanted else []
+        chosen = set(names if wanted == "all" else names[:wanted])
+        found = {shard: [clip for clip in clips if clip in chosen] for shard, clips in self.clips.items()}
+        return {shard: clips for shard, clips in sorted(found.items()) if clips}
+
+    @cached_property
     def protocols(self) -> dict[str, Protocol]:
         """Return the protocols by name."""
         return self.config.used_protocols()
@@ -75,23 +87,13 @@ class Run:
     @cached_property
     def table(self) -> list[Row]:
         """Return the rows of the table: every model under every protocol that it has a preset for."""
-        return [row for name in self.findings.models for row in self._rows_of(get_model(name))]
+        return [row for name in self.findings.models for row in rows_of(get_model(name), self.protocols)]
 
     @cached_property
     def map_rows(self) -> list[Row]:
         """Return the rows whose maps are made, those included that another starts from."""
         models = [model for model in required(self.findings.models) if model.gives == "maps"]
-        return [row for model in models for row in self._rows_of(model)]
-
-    def _rows_of(self, model: Model) -> list[Row]:
-        found = []
-        for name, protocol in self.protocols.items():
-            if model.has(protocol):
-                needs = model.needs(protocol)
-                starts = required([needs.maps_of]) if needs.maps_of else []
-                if all(start.has(protocol) for start in starts):
-                    found.append(Row(model, name, needs, tuple(start.needs(protocol) for start in starts)))
-        return found
+        return [row for model in models for row in rows_of(model, self.protocols)]
 
     @cached_property
     def map_models(self) -> list[str]:
@@ -117,6 +119,11 @@ class Run:
     def kept_apart(self) -> list[Row]:
         """Return those of :attr:`asked` of which what they see and hear is kept; the others start from these."""
         return [row for row in self.asked if self.way(row) == [row]]
+
+    @cached_property
+    def parted(self) -> list[Row]:
+        """Return the rows of the table that tell parts of an item apart, where there is anything to score."""
+        return [row for row in self.table if row.model.parts and self.labelled]
 
     def way(self, row: Row) -> list[Row]:
         """Return the rows from one that can be asked to this one, each made from the maps of the one before.
@@ -189,8 +196,7 @@ class Run:
 
     def threshold(self, row: Row) -> ThresholdRule:
         """Return the rule that turns the maps of a row into masks."""
-        rule = self.protocols[row.protocol].threshold.threshold
-        return THRESHOLDS.get_known(row.model.threshold if rule == OWN else rule)
+        return threshold_rule(self.protocols[row.protocol].threshold, row.model.threshold)
 
     @property
     def shown(self) -> Rows:
@@ -254,6 +260,22 @@ class Run:
         return int(self.config.device == "cuda")
 
     @property
+    def map_gpus(self) -> int:
+        """Return how many GPUs a job of heatmaps asks for."""
+        return 0 if processor_alone(self.config.precision, self.config.engine) else self.gpus
+
+    @property
+    def detector_gpus(self) -> int:
+        """Return how many GPUs a job of the detector asks for, which computes in float32 always."""
+        return 0 if processor_alone("float32", self.config.engine) else self.gpus
+
+    @cached_property
+    def precision(self) -> Precision:
+        """Return the arithmetic of networks; ``auto`` is what was noted, and goes by this machine at first."""
+        noted = noted_precision(RESULTS, self.config) if self.config.precision == "auto" else None
+        return noted or resolve_precision(self.config.precision, "cuda" if self.map_gpus else "cpu")
+
+    @property
     def training_gpus(self) -> int:
         """Return how many GPUs a training asks for."""
         return self.gpus * self.config.training.gpus
@@ -261,11 +283,28 @@ class Run:
     def begin(self) -> None:
         """Note what the run shows, and remove what is no longer shown; only where no other run holds a lock."""
         note_rows(RESULTS, self.shown)
-        for table, made in ((paths.LISTENING, self.asked), (paths.SLICES, self.slices)):
+        for table, made in (
+            (paths.LISTENING, self.asked),
+            (paths.SLICES, self.slices),
+            (paths.SOURCES, self.parted),
+            (paths.INDEX, self.config.page),
+        ):
             if not made:
                 Path(table).unlink(missing_ok=True)
-        protocols = self.protocols if self.config.pictures else ()
-        remove_outdated(RESULTS, {(name, shard) for name in protocols for shard in self.shards}, self.labelled)
+        sheets = {(name, shard) for name in self.protocols for shard in self.shards} if self.config.pictures else set()
+        remove_outdated(RESULTS, sheets, self.labelled, self.protocols, sliced=bool(self.slices), shards=self.shards)
+
+
+def rows_of(model: Model, protocols: Mapping[str, Protocol]) -> list[Row]:
+    """Return the rows of a model: one under every protocol that it, and what it starts from, has a preset for."""
+    found = []
+    for name, protocol in protocols.items():
+        if model.has(protocol):
+            needs = model.needs(protocol)
+            starts = required([needs.maps_of]) if needs.maps_of else []
+            if all(start.has(protocol) for start in starts):
+                found.append(Row(model, name, needs, tuple(start.needs(protocol) for start in starts)))
+    return found
 
 
 def begin_run(raw: Mapping[str, Any]) -> Run:
@@ -293,11 +332,15 @@ def begin_run(raw: Mapping[str, Any]) -> Run:
         assert findings.dataset is not None
         note_origin(RESULTS, config)
         run.plan.update(findings.dataset, config.clips_per_job)
+    if config.precision == "auto":
+        note_precision(RESULTS, config, run.precision)
+    elif not locked:
+        forget_precision(RESULTS)
     return run
 
 
 def job_run(raw: Mapping[str, Any]) -> Run:
-    """Return the run that a job belongs to: it reads the plan as it is, and looks at the weights only.
+    """Return the run that a job belongs to: it reads the plan and the precision as they are, and looks at the weights.
 
     Raises ``InputError`` where the weights are not usable.
     """

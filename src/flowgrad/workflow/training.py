@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowgrad import artifacts, paths, weights
 from flowgrad.code import module_of
 from flowgrad.config import TRAINED, Config
+from flowgrad.config.training import TrainingConfig
 from flowgrad.datasets.base import Dataset
 from flowgrad.datasets.streets import Streets
 from flowgrad.datasets.unlabelled import Unannotated
@@ -22,9 +23,11 @@ from flowgrad.provenance import code_digest
 from flowgrad.shard import PlannedClip, file_sha256, read_shard
 from flowgrad.training.labels import read_labels
 from flowgrad.training.samples import split, too_few, windows_of
-from flowgrad.weights import trained_checkpoint
+from flowgrad.weights import IMAGENET, trained_checkpoint
 
-IMAGENET = "resnet18-f37072fd.pth"
+if TYPE_CHECKING:
+    from flowgrad.training.loop import Schedule
+
 FIT = "flowgrad.stages.fit"
 FIT_DETECTOR = "flowgrad.stages.fit_detector"
 NOT_SCHEDULE = {"detector_epochs", "root", "labels", "methods", "init", "threads", "gpus", "frames_per_second"}
@@ -41,6 +44,19 @@ def declared(method: str) -> Training:
     training = get_model(method).training
     assert training is not None, method
     return training
+
+
+def settings_of(training: TrainingConfig, method: str) -> dict[str, Any]:
+    """Return what a checkpoint of a method depends on, JSON-ready: the settings, its recipe among them."""
+    return training.model_dump(mode="json", exclude=NOT_SCHEDULE) | asdict(training.recipe_of(method))
+
+
+def schedule_of(training: TrainingConfig, method: str) -> Schedule:
+    """Return how a method is trained."""
+    from flowgrad.training.loop import Schedule
+
+    settings = settings_of(training, method)
+    return Schedule(**{field.name: settings[field.name] for field in fields(Schedule)})
 
 
 def start_file(config: Config, method: str) -> Path | None:
@@ -145,13 +161,14 @@ def _method_problems(config: Config) -> list[str]:
 
 def _street_problems(config: Config, names: list[str]) -> list[str]:
     """Return why streets that are not rendered yet do not do to learn from; of other clips the length is not known."""
-    training, seconds = config.training, config.streets.settings().seconds
-    needed = max(declared(method).sample.seconds for method in _trained(config))
+    training, seconds, methods = config.training, config.streets.settings().seconds, _trained(config)
+    needed = max(declared(method).sample_of(training.preset).seconds for method in methods)
+    batch_size = max(training.recipe_of(method).batch_size for method in methods)
     windows = windows_of(seconds, needed)
     if not windows:
         return [f"streets.seconds: {seconds:g} s hold no window of {needed:g} s to learn from; raise it"]
     kept, aside = split(names, training.held_out, training.seed)
-    problem = too_few(len(kept), len(aside), len(kept) * windows, training.batch_size, needed)
+    problem = too_few(len(kept), len(aside), len(kept) * windows, batch_size, needed)
     return [f"streets.unlabelled: {problem}"] if problem else []
 
 
@@ -215,16 +232,19 @@ class TrainingRun:
 
     def samples(self, method: str) -> list[str]:
         """Return the samples artifacts that a method learns from."""
-        return [paths.samples(declared(method).sample.name, shard) for shard in self.planned().shards()]
+        return [paths.samples(self._sample(method), shard) for shard in self.planned().shards()]
 
     def statuses(self, method: str) -> list[str]:
         """Return the tables of what became of each clip."""
-        return [paths.samples_status(declared(method).sample.name, shard) for shard in self.planned().shards()]
+        return [paths.samples_status(self._sample(method), shard) for shard in self.planned().shards()]
 
-    @staticmethod
-    def spec(name: str) -> SampleSpec:
+    def spec(self, name: str) -> SampleSpec:
         """Return what samples of this name hold."""
-        return next(spec for method in trainable() if (spec := declared(method).sample).name == name)
+        specs = (declared(method).sample_of(self.config.training.preset) for method in trainable())
+        return next(spec for spec in specs if spec.name == name)
+
+    def _sample(self, method: str) -> str:
+        return declared(method).sample_of(self.config.training.preset).name
 
     # rules fit and fit_detector
 
@@ -235,7 +255,6 @@ class TrainingRun:
 
     def train_params(self, method: str) -> dict[str, Any]:
         """Return what a checkpoint depends on besides the samples."""
-        settings = self.config.training.model_dump(mode="json", exclude=NOT_SCHEDULE)
         start = start_file(self.config, method)
         # a file by what it holds: its path can be written in many ways
         known = str(start) if start is None or _made_here(start) else file_sha256(start)
@@ -244,11 +263,10 @@ class TrainingRun:
         code = code_digest(FIT, module_of(declared(method).objective))
         table = self._labels(method)
         labels = {} if table is None else {"labels": file_sha256(table)}
-        return {"code": code, "start": [kind, known]} | labels | settings
+        return {"code": code, "start": [kind, known]} | labels | settings_of(self.config.training, method)
 
     def fit_settings(self, method: str) -> dict[str, Any]:
         """Return the arguments of stage ``fit`` that say what is trained and how."""
-        from flowgrad.training.loop import Schedule
         from flowgrad.training.objective import Start
 
         training, model = self.config.training, declared(method)
@@ -262,18 +280,17 @@ class TrainingRun:
             "labels_in": self._labels(method),
             "classes": model.classes,
             "layout": _weights(method).layout,
-            "start": Start(kind, start_file(self.config, method), training.width, training.compare),
-            "schedule": Schedule(**training.model_dump(exclude={*NOT_SCHEDULE, "width", "compare"})),
+            "start": Start(kind, start_file(self.config, method), training.width, training.compare, training.preset),
+            "schedule": schedule_of(training, method),
         }
 
     def _labels(self, method: str) -> Path | None:
         return self.config.training.labels if declared(method).classes else None
 
-    @property
-    def memory_mb(self) -> int:
+    def memory_mb(self, method: str) -> int:
         """Return what a training takes on a processor: what FlowGrad-EN took in batches of 8 and 24, and some more."""
         training = self.config.training
-        return 2500 + 85 * training.batch_size * training.width // 64
+        return 2500 + 85 * training.recipe_of(method).batch_size * training.width // 64
 
     def rendered_shards(self) -> list[str]:
         """Return the marks of the rendered videos that a detector is trained from."""

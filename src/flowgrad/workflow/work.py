@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,8 @@ def cache(run: Run) -> FrameCache:
     return FrameCache(Path(paths.frames("x")).parent, run.config.frames_on_disk)
 
 
-def recipe(run: Run, shard: str) -> Recipe:
-    """Return what the frames of a shard are decoded from, and how."""
+def recipe(run: Run, shard: str, rows: Iterable[Row]) -> Recipe:
+    """Return what the frames of a shard are decoded from, and how: with what these rows see of them."""
     rates = {row.needs.audio.sample_rate for row in run.map_rows if row.needs.audio is not None}
     rates |= {ANY_RATE} if run.measures else set()
     return Recipe(
@@ -36,12 +36,13 @@ def recipe(run: Run, shard: str) -> Recipe:
         root=run.config.open_dataset().root,
         sample_rates=tuple(sorted(rates)),
         wanted=_decoded(run, shard),
+        views=tuple(sorted({(look.size, look.storage) for row in rows if (look := row.needs.frames)})),
     )
 
 
-def frames(run: Run, shard: str) -> contextlib.AbstractContextManager[Path]:
-    """Give the frames of a shard to read, decoded anew if they were released."""
-    return cache(run).at_hand(shard, recipe(run, shard))
+def frames(run: Run, shard: str, rows: Iterable[Row] = ()) -> contextlib.AbstractContextManager[Path]:
+    """Give the frames of a shard to read, decoded anew if they were released: with what these rows see, no other."""
+    return cache(run).at_hand(shard, recipe(run, shard, rows))
 
 
 def wanted(run: Run, shard: str, protocol: str) -> selection.Frames | None:
@@ -76,7 +77,7 @@ def detector(run: Run, threads: int) -> Detector:
     import torch
 
     from flowgrad.detection.yolo import Yolo
-    from flowgrad.models.device import resolve_device
+    from flowgrad.models.runtime import resolve
 
     torch.set_num_threads(threads)
     settings = run.config.detector
@@ -86,16 +87,18 @@ def detector(run: Run, threads: int) -> Detector:
         image_size=settings.image_size,
         confidence=settings.confidence,
         iou=settings.iou,
-        device=resolve_device(run.config.device),
+        runtime=resolve(run.config.device, engine=run.config.engine),
         classes=settings.classes,
     )
 
 
-def model(run: Run, row: Row, weights: str) -> dict[str, Any]:
+def model(run: Run, row: Row, depends: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of stage ``heatmaps`` that say which model runs, and how.
 
-    ``weights`` is the digest that the rule was given.
+    ``depends`` is what the rule was given (:func:`flowgrad.workflow.depends.heatmaps`): the digest of the weights, and
+    the precision, which another machine might resolve otherwise.
     """
+    weights = depends.get("weights", "")
     known = row.model.weights
     checkpoint = run.findings.checkpoints[known.key] if known else None
     return {
@@ -105,7 +108,8 @@ def model(run: Run, row: Row, weights: str) -> dict[str, Any]:
         "checkpoint": checkpoint,
         "checkpoint_sha256": file_sha256(checkpoint) if checkpoint and weights == TRAINED else weights,
         "device": run.config.device,
-        "precision": run.config.precision,
+        "precision": depends.get("precision", "float32"),
+        "engine": run.config.engine,
         "batch_size": run.config.batch_size,
     }
 
@@ -131,5 +135,5 @@ def steps(run: Run, row: Row, shard: str, stage: Callable[..., None]) -> list[Ca
     for step in run.way(row)[1:]:
         inputs = files.heatmaps(run, step, shard)
         read = {f"{name}_in": Path(inputs[name]) for name in ("flow", "background") if name in inputs}
-        found.append(partial(stage, **model(run, step, ""), **read))
+        found.append(partial(stage, **model(run, step, {}), **read))
     return found
