@@ -35,6 +35,8 @@ SPARE_BYTES = 1 << 20
 """Room left for what HDF5 writes around the data."""
 LOCKING = False
 """HDF5 locks no file: one process writes each, under a name of its own, and shared file systems may have no locks."""
+CACHED_BYTES = 1 << 21
+"""Of chunks that HDF5 keeps unpacked for each open dataset: the largest chunk, 8 fields of signed flow, fits."""
 LEFT = re.compile(r"\..+\.tmp-[0-9a-f]{8}-(\d+)")
 """The hidden name of a file that is being written; its number is the process."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -231,6 +233,11 @@ class ArtifactWriter:
         writer.attributes(**attributes)
         return writer
 
+    def attributes(self, **values: str | float) -> None:
+        """Set attributes of the file: what is known only now."""
+        for name, value in values.items():
+            self._file.attrs[name] = value
+
     def existing(self, name: str) -> ClipWriter:
         """Return the writer of a clip whose group is there already."""
         return ClipWriter(self._file[name])
@@ -268,6 +275,8 @@ class ArtifactReader:
     def __init__(self, path: Path, file: Any):
         self.path = path
         self._file = file
+        # of one clip: each keeps chunks in memory while it is open
+        self._latest, self._datasets = "", dict[str, Any]()
 
     @contextlib.contextmanager
     def _damage(self, what: str) -> Iterator[None]:
@@ -311,11 +320,17 @@ class ArtifactReader:
 
         Raises ``ArtifactError`` naming the file where the dataset is absent or its checksum does not match.
         """
-        group = self._group(clip)
-        if name not in group:
-            raise ArtifactError(f"{self.path}: clip {clip!r} has no dataset {name!r}")
+        # to look a dataset up takes longer than to read a frame of it
+        if clip != self._latest:
+            self._latest, self._datasets = clip, {}
+        if name not in self._datasets:
+            group = self._group(clip)
+            if name not in group:
+                raise ArtifactError(f"{self.path}: clip {clip!r} has no dataset {name!r}")
+            with self._damage(f"{clip}/{name}"):
+                self._datasets[name] = group[name]
         with self._damage(f"{clip}/{name}"):
-            return np.asarray(group[name][rows])
+            return np.asarray(self._datasets[name][rows])
 
     def rows(self, clip: str, name: str, numbers: Sequence[int]) -> npt.NDArray[Any]:
         """Return the rows of a frame-aligned dataset that belong to ascending frame numbers.
@@ -354,7 +369,7 @@ def open_artifact(path: Path, kind: str | None = None) -> Iterator[ArtifactReade
 
     path = Path(path)
     try:
-        file = h5py.File(path, "r", locking=LOCKING)
+        file = h5py.File(path, "r", locking=LOCKING, rdcc_nbytes=CACHED_BYTES)
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be opened as HDF5 ({error}); delete it and run again") from error
     with file:

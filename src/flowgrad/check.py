@@ -26,7 +26,9 @@ from flowgrad.models.checkpoint_file import LayoutError, check_layout
 from flowgrad.models.fitting import in_configuration
 from flowgrad.models.own import import_problems
 from flowgrad.models.registry import DEFAULT_MODELS, get_model, required, weights_of
+from flowgrad.models.runtime import has_bfloat16, lack, misfit, processor_alone
 from flowgrad.origin import refusal
+from flowgrad.resolved import noted_precision
 from flowgrad.weights import TRAINED_DETECTOR, trained_checkpoint
 from flowgrad.workflow.training import start_file, training_dataset, training_problems
 
@@ -97,15 +99,16 @@ def check_raw(raw: Mapping[str, Any], results: Path = Path("results"), failures:
                 findings.notes.clear()
             if is_demo(raw):
                 findings.notes.insert(
-                    0, f"no dataset is configured: this is the demo (docs/demo.md); {_of_demo(config)}"
+                    0, f"no dataset is configured: this is the demo (docs/demo.md); {_of_demo(config, findings)}"
                 )
             return findings
 
 
-def _of_demo(config: Config) -> str:
+def _of_demo(config: Config, findings: Findings) -> str:
     """Return what the demo does, as a part of a sentence."""
     streets = config.streets
-    if TRAINED in config.checkpoints.values():
+    # of those that its rows use: others may be set
+    if any(config.checkpoints.get(key) == TRAINED for key in findings.checkpoints):
         learnt = f"{streets.labelled + streets.unlabelled} streets are rendered, networks are trained on them"
         return f"{learnt}, then the table is made"
     return f"{streets.labelled} streets are rendered, then the table is made with the small networks that come along"
@@ -143,10 +146,35 @@ def check(
         findings.problems.append(
             f"container: {Path(image).absolute()} not found; build it as docs/cluster.md says, or leave the key out"
         )
+    if dataset:
+        _check_runtime(config, results, findings)
     if config.device == "cuda" and not has_gpu():
         findings.notes.append("device: cuda, and this machine has no NVIDIA device: the jobs must run on one that has")
     _check_writable(results, findings)
     return findings
+
+
+def _check_runtime(config: Config, results: Path, findings: Findings) -> None:
+    """Refuse what goes together nowhere, and say what this machine lacks; jobs on others may have it."""
+    on_gpu = config.device == "cuda" or (
+        config.device == "auto" and has_gpu() and not processor_alone(config.precision, config.engine)
+    )
+    problem = misfit("cuda" if on_gpu else "cpu", config.precision, config.engine)
+    if problem:
+        findings.problems.append(problem)
+        return
+    lacking = lack(config.precision, config.engine)
+    if lacking:
+        findings.notes.append(f"{lacking}; that is of this machine, jobs on others may have it")
+    elif config.precision == "bfloat16" and not (on_gpu or has_bfloat16()):
+        findings.notes.append(
+            "precision: this processor does not compute in bfloat16; torch rounds to it, which takes longer"
+        )
+    noted = noted_precision(results, config)
+    if config.precision == "auto" and config.device == "cuda" and not has_gpu() and noted is None:
+        findings.notes.append(
+            "precision: auto is float32, as no NVIDIA device is here to go by; write bfloat16 if the jobs' have it"
+        )
 
 
 def _check_dataset(config: Config, findings: Findings) -> None:
@@ -328,9 +356,9 @@ def _fault(needed: Weights, config: Config, findings: Findings) -> _Fault | None
     name = given or needed.file
     path = weights.find(name)
     if path is None:
-        how = weights.to_be_had(name, needed.source, needed.published)
+        how = weights.to_be_had(name, needed.source_of(name), needed.published)
         absent = f"{key}: {name}, {how}".removesuffix(", ") if given is None else None
-        return _Fault(weights.absent(key, name, needed.source, [TRAINED], needed.published), absent)
+        return _Fault(weights.absent(key, name, needed.source_of(name), [TRAINED], needed.published), absent)
     try:
         check_layout(path, needed.layout)
     except LayoutError as error:

@@ -52,12 +52,14 @@ class Recipe:
         root: the dataset's folder.
         sample_rates: rates at which sound is kept, Hz.
         wanted: the frames to keep by clip; None keeps all.
+        views: how networks see frames; what they see is kept, too.
     """
 
     shard: Path
     root: Path
     sample_rates: tuple[int, ...]
     wanted: Mapping[str, Collection[int]] | None = None
+    views: tuple[frames.View, ...] = ()
 
 
 def decode(recipe: Recipe, frames_out: Path) -> list[ClipStatus]:
@@ -65,16 +67,15 @@ def decode(recipe: Recipe, frames_out: Path) -> list[ClipStatus]:
     # whether a clip sounds is told even while nobody listens: a model that is added later asks
     rates = sorted(set(recipe.sample_rates)) or [ANY_RATE]
     rows = []
-    versions = artifacts.library_versions("av")
+    versions = artifacts.library_versions("av", "pillow", "opencv-python")
     with artifacts.create(frames_out, frames.KIND, fps=FRAMES_PER_SECOND, sample_rates=rates, **versions) as output:
         for clip in read_shard(recipe.shard):
             status = ClipStatus(clip.name)
             try:
                 if clip.still:
-                    _still(clip, recipe.root, output, status, rates)
+                    _still(clip, recipe, output, status, rates)
                 else:
-                    keep = None if recipe.wanted is None else recipe.wanted.get(clip.name, ())
-                    _video(clip, recipe.root, output, status, rates, keep)
+                    _video(clip, recipe, output, status, rates)
             except MediaError as error:
                 status.note(media.Reason(str(error), fault=True))
                 output.drop(clip.name)
@@ -86,29 +87,25 @@ def decode(recipe: Recipe, frames_out: Path) -> list[ClipStatus]:
 
 
 def _video(
-    clip: PlannedClip,
-    root: Path,
-    output: artifacts.ArtifactWriter,
-    status: ClipStatus,
-    rates: list[int],
-    keep: Collection[int] | None,
+    clip: PlannedClip, recipe: Recipe, output: artifacts.ArtifactWriter, status: ClipStatus, rates: list[int]
 ) -> None:
     """Write frames and audio of a video; raises ``MediaError`` where it has no frame."""
-    recording = media.inspect(root / clip.video)
-    seen = _pictures(recording, clip, root, output, status, keep)
-    heard, notes = _sound(recording, clip, root, output.existing(clip.name), status, rates)
+    recording = media.inspect(recipe.root / clip.video)
+    seen = _pictures(recording, clip, recipe, output, status)
+    heard, notes = _sound(recording, clip, recipe.root, output.existing(clip.name), status, rates)
     for reason in media.reasons(recording, seen, heard, notes):
         status.note(reason)
 
 
 def _still(
-    clip: PlannedClip, root: Path, output: artifacts.ArtifactWriter, status: ClipStatus, rates: list[int]
+    clip: PlannedClip, recipe: Recipe, output: artifacts.ArtifactWriter, status: ClipStatus, rates: list[int]
 ) -> None:
     """Write the one frame and the audio of a still; raises ``MediaError`` where the picture cannot be read."""
+    root = recipe.root
     picture = media.still(root / clip.video)
     source = clip.source_sha256(root)
     group = output.clip(clip.name, source_sha256=source, sound_sha256=clip.sound_sha256 or source)
-    encoder = frames.FrameEncoder(group)
+    encoder = frames.FrameEncoder(group, recipe.views)
     encoder.add(picture)
     encoder.close()
     status.frames, (status.width, status.height) = 1, picture.size
@@ -137,14 +134,14 @@ def _is_whole(flow: tuple[str, str], root: Path, status: ClipStatus) -> bool:
 def _pictures(
     recording: media.Recording,
     clip: PlannedClip,
-    root: Path,
+    recipe: Recipe,
     output: artifacts.ArtifactWriter,
     status: ClipStatus,
-    keep: Collection[int] | None,
 ) -> media.DecodeReport:
-    source = clip.source_sha256(root)
+    keep = None if recipe.wanted is None else recipe.wanted.get(clip.name, ())
+    source = clip.source_sha256(recipe.root)
     group = output.clip(clip.name, source_sha256=source, sound_sha256=clip.sound_sha256 or source)
-    encoder, report = frames.FrameEncoder(group), media.DecodeReport()
+    encoder, report = frames.FrameEncoder(group, recipe.views), media.DecodeReport()
     for picture in media.pictures(recording, report):
         if not status.width:
             status.width, status.height = picture.size
@@ -177,7 +174,8 @@ def _sound(
             blocks = [{rate: media.mixture(first[rate], second[rate]) for rate in rates}]
         for some in blocks:
             for rate, block in some.items():
-                group.extend(frames.audio_name(rate), block, chunk=1 << 14)
+                # half a clip's bytes of pictures at most, and gone with them: not worth the time to pack
+                group.extend(frames.audio_name(rate), block, chunk=1 << 14, compress=False)
     except MediaError as error:
         status.sound_reason = f"{clip.sound_files}: {error}" if clip.sound else str(error)
         group.discard(frames.audio_name(rate) for rate in rates)

@@ -69,6 +69,7 @@ class FrameCache:
 
         The latter where a stub lies there, or a sample rate is lacking that came into the configuration since. They
         stay in that place for the other readers of the shard if there is room; otherwise they go on leaving the block.
+        What networks see may be lacking: a reader makes it for itself (:meth:`flowgrad.frames.FrameReader.seen`).
         """
         path = self.path(shard)
         if offers(path, recipe.sample_rates):

@@ -17,7 +17,7 @@ from flowgrad.flow.registry import ESTIMATORS
 from flowgrad.models.base import Weights
 from flowgrad.models.checkpoint_file import LayoutError, check_layout
 from flowgrad.models.fitting import in_configuration
-from flowgrad.models.registry import MODELS, required
+from flowgrad.models.registry import MODELS, required, trainable
 
 ABSENT, TO_TRAIN, FITS, MISFITS, FOUND = "absent", "to be trained", "fits", "does not fit", "found"
 BRIEF = 100
@@ -30,12 +30,14 @@ class Known:
 
     Attributes:
         file: its published name.
-        users: the models that need it, or the flow estimator.
+        users: the models that it is for, or the flow estimator.
         whence: where to get it, or what makes it.
         licence: as stated by who publishes it; empty where it is not.
         state: one of those above; ``FOUND``: it is here, and what it holds is not looked at before a run.
         path: where it is; None where it is absent.
         fault: why it does not fit, one line.
+        trained_on: the data set that it learnt from; empty where that is not stated.
+        hint: how it is taken, where it is here and a run would not; else empty.
     """
 
     file: str
@@ -45,6 +47,8 @@ class Known:
     state: str
     path: Path | None = None
     fault: str = ""
+    trained_on: str = ""
+    hint: str = ""
 
 
 def known_weights(config: Config) -> list[Known]:
@@ -62,16 +66,34 @@ def known_weights(config: Config) -> list[Known]:
                 needed.setdefault(model.weights.key, model.weights)
                 users.setdefault(model.weights.key, []).append(name)
     return [
-        *(_checkpoint(each, users[key], config) for key, each in needed.items()),
+        *(known for key, each in needed.items() for known in _checkpoints(each, users[key], config)),
         _detector(config),
         *_estimators(config),
+        _first_start(),
     ]
 
 
-def _checkpoint(needed: Weights, users: list[str], config: Config) -> Known:
+def _first_start() -> Known:
+    """Return the encoder that trainings start from; whether it fits is seen there, for it depends on the width."""
+    users = [f"training of {name}" for name in trainable() if MODELS[name].training.init == "imagenet"]  # type: ignore[union-attr]
+    path = weights.find(weights.IMAGENET)
+    whence = "torchvision, ResNet18_Weights.IMAGENET1K_V1"
+    licence, learnt = weights.LICENCES[weights.IMAGENET], weights.TRAINED_ON[weights.IMAGENET]
+    return Known(weights.IMAGENET, users, whence, licence, ABSENT if path is None else FOUND, path, "", learnt)
+
+
+def _checkpoints(needed: Weights, users: list[str], config: Config) -> list[Known]:
+    """Return the files that are published for a key; the one that a run would take stands where its name says."""
+    given = config.checkpoints.get(needed.key)
+    taken = next((other for other in needed.others if given is not None and Path(given).name == other.file), needed)
+    return [_checkpoint(one, users, given, one is taken) for one in (needed, *needed.others)]
+
+
+def _checkpoint(needed: Weights, users: list[str], given: str | Path | None, taken: bool) -> Known:
+    """Return what is known of a file, which is that of the configuration (``given``) where it is ``taken``."""
+    given = given if taken else None
     whence = ([] if needed.published else ["not published"]) + ([needed.source] if needed.source else [])
     whence += [f"or train it: target train, training: {{methods: [{name}]}}" for name in users if _makes(name, needed)]
-    given = config.checkpoints.get(needed.key)
     path = weights.find(weights.trained_checkpoint(needed.key) if given == TRAINED else given or needed.file)
     state, fault = (TO_TRAIN if given == TRAINED else ABSENT, "") if path is None else (FITS, "")
     if path is not None:
@@ -80,7 +102,9 @@ def _checkpoint(needed: Weights, users: list[str], config: Config) -> Known:
         except InputError as error:
             fits = in_configuration(path) if isinstance(error, LayoutError) else ""
             state, fault = MISFITS, _brief(path, error) + fits
-    return Known(needed.file, users, "; ".join(whence) or "not stated", needed.licence, state, path, fault)
+    hint = "" if taken or state != FITS else f"; to take it name it under checkpoints.{needed.key}"
+    source = "; ".join(whence) or "not stated"
+    return Known(needed.file, users, source, needed.licence, state, path, fault, needed.trained_on, hint)
 
 
 def _brief(path: Path, error: InputError) -> str:
@@ -106,7 +130,8 @@ def _detector(config: Config) -> Known:
         except InputError as error:
             state, fault = MISFITS, _brief(path, error)
     whence = f"{weights.DOWNLOADS[name][0]} (a run downloads it)"
-    return Known(name, users, whence, weights.LICENCES.get(name, ""), state, path, fault)
+    licence, learnt = weights.LICENCES.get(name, ""), weights.TRAINED_ON.get(name, "")
+    return Known(name, users, whence, licence, state, path, fault, learnt)
 
 
 def _estimators(config: Config) -> list[Known]:
@@ -117,5 +142,6 @@ def _estimators(config: Config) -> list[Known]:
             path = weights.find(given or estimator.file)
             state = ABSENT if path is None else FOUND
             whence = estimator.source or "not stated"
-            found.append(Known(estimator.file, [f"flow: {estimator.name}"], whence, "", state, path))
+            users, learnt = [f"flow: {estimator.name}"], weights.TRAINED_ON.get(estimator.file, "")
+            found.append(Known(estimator.file, users, whence, "", state, path, trained_on=learnt))
     return found

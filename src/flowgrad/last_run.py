@@ -7,6 +7,7 @@ it is out of date: sheets of protocols and clips that went, and the table of a r
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -16,6 +17,8 @@ from flowgrad.errors import InputError
 from flowgrad.plan import Plan
 
 TABLES = ("metrics/frames.csv", "metrics/summary.csv")
+FIGURES = {"success": "success.png", "slice_figures": "slices", "gallery": "gallery"}
+"""The rules that draw figures of a protocol, and what they make in its folder."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,15 @@ def note_rows(results: Path, rows: Rows) -> None:
     artifacts.write_json(_file(results), asdict(rows))
 
 
-def remove_outdated(results: Path, sheets: Collection[tuple[str, str]], labelled: bool) -> None:
-    """Remove sheets and tables that earlier runs made and that this one does not.
+def remove_outdated(
+    results: Path,
+    sheets: Collection[tuple[str, str]],
+    labelled: bool,
+    protocols: Collection[str],
+    sliced: bool,
+    shards: Collection[str] = (),
+) -> None:
+    """Remove sheets, figures and tables that earlier runs made and that this one does not.
 
     Only to be called where no other run writes. A file goes where a log says that a job made it, and the log with it.
 
@@ -70,11 +80,27 @@ def remove_outdated(results: Path, sheets: Collection[tuple[str, str]], labelled
         results: the results folder.
         sheets: protocol and shard of each sheet that the run has.
         labelled: whether it has a table.
+        protocols: those that it has.
+        sliced: whether it has a table of slices.
+        shards: those that hold a present clip, for its page.
     """
+    has = {"success": labelled, "slice_figures": sliced, "gallery": True}
+    for rule, name in FIGURES.items():
+        for log in list(results.glob(f"logs/{rule}/*.log")):
+            if not has[rule] or log.stem not in protocols:
+                made = results / "figures" / log.stem / name
+                shutil.rmtree(made, ignore_errors=True)
+                _remove(made)
+                _remove(log)
     for log in list(results.glob("logs/sheet/*/*.log")):
         protocol, shard = log.parent.name, log.stem
         if (protocol, shard) not in sheets:
             _remove(results / "pictures" / protocol / f"{shard}.png")
+            _remove(log)
+    for log in list(results.glob("logs/page_part/*.log")):
+        if log.stem not in shards:
+            for part in results.glob(f"page/{log.stem}*"):
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
             _remove(log)
     summary_log = results / "logs/summary.log"
     if not labelled and summary_log.is_file():

@@ -11,14 +11,20 @@ CLIPS = f"{RESULTS}/clips.csv"
 SUMMARY = f"{RESULTS}/metrics/summary.csv"
 LISTENING = f"{RESULTS}/metrics/listening.csv"
 DIFFERENCES = f"{RESULTS}/metrics/differences.csv"
+SOURCES = f"{RESULTS}/metrics/sources.csv"
 SLICES = f"{RESULTS}/metrics/slices.csv"
 FRAMES_TABLE = f"{RESULTS}/metrics/frames.csv"
+INDEX = f"{RESULTS}/index.html"
 ACCEPTED = f"{RESULTS}/.accepted"
 STREETS = f"{RESULTS}/streets"
 TRAINING = f"{RESULTS}/training"
 TRAINED_DETECTOR = f"{TRAINING}/detector/detector.pt"
 DETECTOR_LOG = f"{TRAINING}/detector/log.csv"
 TRAINING_PLAN = f"{TRAINING}/plan/clips.json"
+LOGS = f"{RESULTS}/logs"
+FIGURES = f"{RESULTS}/figures"
+TABLES_PAGE = f"{FIGURES}/tables.html"
+COSTS = f"{FIGURES}/costs.png"
 
 
 def shard_list(shard: str = "{shard}") -> str:
@@ -71,6 +77,11 @@ def listening(protocol: str = "{protocol}", model: str = "{model}") -> str:
     return f"{RESULTS}/listening/{protocol}/{model}.csv"
 
 
+def sources(protocol: str = "{protocol}", model: str = "{model}") -> str:
+    """Return the scores of a model that tells parts apart, against the sources of each item."""
+    return f"{RESULTS}/sources/{protocol}/{model}.csv"
+
+
 def boxes(storage: str = "{storage}", shard: str = "{shard}") -> str:
     """Return every box that the detector found on exact or JPEG frames."""
     return f"{RESULTS}/boxes/{storage}/{shard}.csv"
@@ -94,6 +105,31 @@ def scores(shard: str = "{shard}") -> str:
 def sheet(protocol: str = "{protocol}", shard: str = "{shard}") -> str:
     """Return what every model makes of a few clips, side by side."""
     return f"{RESULTS}/pictures/{protocol}/{shard}.png"
+
+
+def success(protocol: str = "{protocol}") -> str:
+    """Return the success curves of a protocol's rows."""
+    return f"{FIGURES}/{protocol}/success.png"
+
+
+def slice_figures(protocol: str = "{protocol}") -> str:
+    """Return the folder with a plot a slice."""
+    return f"{FIGURES}/{protocol}/slices"
+
+
+def gallery(protocol: str = "{protocol}") -> str:
+    """Return the folder with the worst and best frames of each row."""
+    return f"{FIGURES}/{protocol}/gallery"
+
+
+def page(shard: str = "{shard}") -> str:
+    """Return what the page says of a shard's clips; what it loads of them is in the folder of this name."""
+    return f"{RESULTS}/page/{shard}.json"
+
+
+def overlays(protocol: str = "{protocol}", shard: str = "{shard}") -> str:
+    """Return the mark that the videos of a shard with what was found in them are written; they lie beside it."""
+    return f"{RESULTS}/overlays/{protocol}/{shard}.written"
 
 
 def rendered(part: str = "{part}", shard: str = "{shard}") -> str:
@@ -138,4 +174,4 @@ def training_curves(method: str = "{method}") -> str:
 
 def log(rule: str, *wildcards: str) -> str:
     """Return the log of a job."""
-    return "/".join([RESULTS, "logs", rule, *wildcards]) + ".log"
+    return "/".join([LOGS, rule, *wildcards]) + ".log"

@@ -1,6 +1,7 @@
 """The plan: which clip belongs to which shard. Append-only, so that what is done stays done.
 
-A shard is a list of at most ``clips_per_job`` clips that one job works through. It is decided once and kept in
+A shard is a list of at most ``clips_per_job`` clips that one job works through (:func:`shard_size`: how many where that
+is ``auto``). It is decided once and kept in
 ``results/plan/shards/<shard>.json``; the workflow engine takes that small file, not the videos, as the job's input.
 
 * New clips go to new shards.
@@ -16,18 +17,34 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Container, Iterable
+import math
+from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from flowgrad import artifacts
 from flowgrad.datasets.base import Annotations, Clip, Dataset
-from flowgrad.schemas.plan import NO_ANNOTATIONS, NO_VIDEO, PLACES
+from flowgrad.errors import InputError
+from flowgrad.schemas.plan import NO_ANNOTATIONS, NO_VIDEO, PICTURES, PLACES
 from flowgrad.schemas.plan import PLAN as COLUMNS
 from flowgrad.shard import PlannedClip, file_sha256, gone_file, read_shard
 
 HASHING_THREADS = 4
+LARGEST = 32
+"""Clips of a shard at most where nobody says how many: a network's job is then 1 to 3 % start-up (docs/speed.md)."""
+
+
+def shard_size(new: int) -> int:
+    """Return how many of so many new clips one shard takes, where nobody says it.
+
+    As many as there are shards, so that few clips make work for several cores; the number of cores does not count, or
+    a run on another machine would be another.
+
+    >>> [shard_size(new) for new in (1, 4, 22, 100, 1000, 10000)]
+    [1, 2, 5, 10, 32, 32]
+    """
+    return min(LARGEST, max(1, math.ceil(math.sqrt(new))))
 
 
 class Plan:
@@ -46,7 +63,7 @@ class Plan:
 
     @property
     def clips_file(self) -> Path:
-        """Return the table of the dataset's present clips: name, shard, reason, place."""
+        """Return the table of the dataset's present clips: name, shard, reason, place, picture."""
         return self.folder / "clips.csv"
 
     def shards(self) -> list[str]:
@@ -65,10 +82,11 @@ class Plan:
         table = artifacts.read_table(self.clips_file, PLACES).dropna(subset="shard")
         return dict(zip(table["video"], table["place"], strict=True))
 
-    def update(self, dataset: Dataset, clips_per_job: int) -> list[str]:
+    def update(self, dataset: Dataset, clips_per_job: int | Literal["auto"]) -> list[str]:
         """Bring the plan in line with the dataset; return :meth:`shards`. Files that do not change are not touched."""
         annotations = dataset.annotations()
         found = dataset.clips()
+        pictures = _pictures(found, annotations)
         planned, unreadable = self._fingerprinted(dataset.root, usable_clips(found, annotations, dataset.labelled))
 
         assigned: dict[str, str] = {}
@@ -89,14 +107,15 @@ class Plan:
                 assigned |= {clip.name: path.stem for clip in kept}
 
         new = [clip for name, clip in sorted(planned.items()) if name not in assigned]
-        for start in range(0, len(new), clips_per_job):
+        size = shard_size(len(new)) if clips_per_job == "auto" else clips_per_job
+        for start in range(0, len(new), size):
             last += 1
-            members = new[start : start + clips_per_job]
+            members = new[start : start + size]
             self._write_shard(f"{last:05d}", members)
             assigned |= {clip.name: f"{last:05d}" for clip in members}
 
         self._write_annotations(planned, assigned, annotations)
-        self._write_clips(found, planned, assigned, unreadable)
+        self._write_clips(found, planned, assigned, unreadable, pictures)
         return self.shards()
 
     def _write_shard(self, shard: str, clips: list[PlannedClip], version: int = 1) -> None:
@@ -126,16 +145,18 @@ class Plan:
         planned: dict[str, PlannedClip],
         assigned: dict[str, str],
         unreadable: dict[str, str],
+        pictures: dict[str, str],
     ) -> None:
         text = io.StringIO(newline="")
         rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(PLACES)
+        rows.writerow(PICTURES)
         for clip in found:
+            picture = pictures.get(clip.name, "")
             if clip.name in planned:
-                rows.writerow((clip.name, assigned[clip.name], "", clip.group))
+                rows.writerow((clip.name, assigned[clip.name], "", clip.group, picture))
             else:
                 reason = unreadable.get(clip.name, NO_ANNOTATIONS if clip.video else NO_VIDEO)
-                rows.writerow([_utf8(clip.name), "", reason, _utf8(clip.group)])
+                rows.writerow([_utf8(clip.name), "", reason, _utf8(clip.group), _utf8(picture)])
         artifacts.write_text_if_changed(self.clips_file, text.getvalue())
 
     def _fingerprinted(self, root: Path, clips: list[Clip]) -> tuple[dict[str, PlannedClip], dict[str, str]]:
@@ -157,6 +178,27 @@ class Plan:
                     unreadable[name] = f"cannot be read: {error.strerror}"
         cache.save()
         return planned, unreadable
+
+
+def _pictures(found: Iterable[Clip], annotations: Mapping[str, Annotations]) -> dict[str, str]:
+    """Return the picture that each clip is a pair of, of those of which something says what sounds.
+
+    Raises ``InputError`` where pairs of one picture have several places: intervals take places as they are.
+    """
+    pictures: dict[str, str] = {}
+    first: dict[str, Clip] = {}
+    for clip in found:
+        known = annotations.get(clip.name)
+        if known is None or known.negative:
+            continue
+        other = first.setdefault(clip.shown, clip)
+        if other.group != clip.group:
+            raise InputError(
+                f"clips {other.name!r} and {clip.name!r} show one picture ({clip.shown!r}) at two places"
+                f" ({other.group!r} and {clip.group!r}); the dataset must give them one place"
+            )
+        pictures[clip.name] = clip.shown
+    return pictures
 
 
 def _utf8(name: str) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import difflib
-from collections.abc import Iterable
+import json
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,16 +27,38 @@ from flowgrad.protocols import BUILT_IN
 from flowgrad.schemas.differences import DIFFERENCES
 from flowgrad.schemas.heatmaps import HEATMAPS
 from flowgrad.schemas.listening import LISTENING
-from flowgrad.schemas.plan import PLAN
+from flowgrad.schemas.plan import PLACES, PLAN
 from flowgrad.schemas.slices import SLICES
-from flowgrad.shard import file_sha256, read_shard
+from flowgrad.schemas.sources import SOURCES
+from flowgrad.shard import PlannedClip, file_sha256, read_shard
 from flowgrad.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
+    from PIL import Image
 
 STREETS = "streets/labelled"
 """Where a run keeps the labelled videos that it rendered itself."""
+
+
+@dataclass(frozen=True)
+class ClipParts:
+    """What a model tells apart in a clip.
+
+    Attributes:
+        names: of the K parts.
+        maps: (T, K, h, w) float32, on the grid of the network.
+        scores: (T, K) float32: how probably a class is heard, or how well a node fits the sound.
+        counted: (T, K) bool: which of them are taken to speak of what is heard.
+        times: (T,) float64, s.
+    """
+
+    names: tuple[str, ...]
+    maps: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    counted: npt.NDArray[np.bool_]
+    times: npt.NDArray[np.float64]
 
 
 class Results:
@@ -75,12 +100,12 @@ class Results:
     @cached_property
     def listening(self) -> pd.DataFrame:
         """Return ``metrics/listening.csv``: models under other sounds; empty where none was asked."""
-        path = self.folder / "metrics/listening.csv"
-        if not path.is_file():
-            import pandas as pd
+        return self._optional(self.folder / "metrics/listening.csv", LISTENING)
 
-            return pd.DataFrame(columns=list(LISTENING))
-        return self._scored(path)
+    @cached_property
+    def sources(self) -> pd.DataFrame:
+        """Return ``metrics/sources.csv``: models that tell parts apart; empty where none does."""
+        return self._optional(self.folder / "metrics/sources.csv", SOURCES)
 
     @property
     def has_slices(self) -> bool:
@@ -111,6 +136,21 @@ class Results:
 
             return pd.DataFrame(columns=list(DIFFERENCES))
         return self._scored(path)
+
+    @property
+    def scored_file(self) -> Path:
+        """Return ``metrics/frames.csv``; raises ``InputError`` where there is none."""
+        if not self._labelled:
+            raise InputError(f"{self.folder}: there is no table, for the dataset has no annotations to score")
+        if not self._frames_file.is_file():
+            raise InputError(f"{self._frames_file}: is not there yet; the run did not end: run again")
+        return self._frames_file
+
+    @property
+    def shown(self) -> dict[str, set[str]]:
+        """Return which values of the columns ``model``, ``protocol`` and ``video`` are the last run's."""
+        rows = {"model": set(self._rows.models), "protocol": set(self._rows.protocols)} if self._rows else {}
+        return rows | {"video": set(self._shard_of)}
 
     @cached_property
     def frames(self) -> pd.DataFrame:
@@ -166,6 +206,58 @@ class Results:
         """
         self._check_maps(model, protocol)
         return self._read(clip, Path("heatmaps") / protocol / model, HEATMAPS, "maps", f"{protocol} {model} maps")
+
+    def parts(self, clip: str, model: str, protocol: str = "paper") -> ClipParts:
+        """Return the maps of what a model tells apart in a clip: classes of sound, or nodes.
+
+        Raises:
+            InputError: there is no such clip, it has no such maps, or the model tells nothing apart.
+        """
+        path = self.heatmap_file(clip, model, protocol)
+        if model in MODELS and not MODELS[model].parts:
+            telling = ", ".join(spec.name for spec in MODELS.values() if spec.parts)
+            raise InputError(f"{path}: {model} tells no parts apart; models that do: {telling}")
+        maps, times = self._read(clip, path.parent.relative_to(self.folder), HEATMAPS, "part_maps", f"{model} parts")
+        with artifacts.open_artifact(path, HEATMAPS) as reader:
+            return ClipParts(
+                tuple(json.loads(reader.attributes(clip)["parts"])),
+                maps,
+                reader.read(clip, "part_scores").astype(np.float32),
+                reader.read(clip, "part_counted").astype(np.bool_),
+                times,
+            )
+
+    def plot_success(self, protocol: str = "paper", models: Iterable[str] | None = None) -> Figure:
+        """Return the success curves of the rows of a protocol, with bands over places, as a matplotlib figure.
+
+        Args:
+            protocol: ``paper``, ``released``, or one of your own.
+            models: the rows, None for all.
+
+        Raises:
+            InputError: there is no such row, or nothing was scored.
+        """
+        from flowgrad.evaluation.curve import success_curves
+        from flowgrad.figures.success import success_figure
+        from flowgrad.models.registry import CONTROLS
+
+        frames = self.frames
+        self._check_protocol(protocol)
+        if "ciou" not in frames:
+            raise InputError(f"{self._frames_file}: has no column ciou; add ciou to metrics and run again")
+        frames = frames[frames["protocol"] == protocol]
+        wanted = None if models is None else list(models)
+        here = sorted({*frames["model"]})
+        for name in wanted or ():
+            if name not in here:
+                guess = did_you_mean(name, here) or f"; there are {', '.join(here) or 'none'}"
+                raise InputError(f"{self.folder}: there is no {protocol} row {name!r}{guess}")
+        if wanted is not None:
+            frames = frames[frames["model"].isin(wanted)]
+        plan = artifacts.read_table(Plan(self.folder).clips_file, PLACES)
+        place_of = dict(zip(plan["video"], plan["place"], strict=True))
+        title = f"Success rate by cIoU threshold, protocol {protocol}"
+        return success_figure(success_curves(frames, place_of), CONTROLS, title)
 
     def _check_maps(self, model: str, protocol: str) -> None:
         """Raise ``InputError`` where the last run has no maps of a model under a protocol."""
@@ -254,17 +346,126 @@ class Results:
                 " again"
             )
 
+    def show(self, clip: str, time: float, models: Sequence[str] | None = None, protocol: str = "paper") -> Image.Image:
+        """Return what rows make of a moment of a clip, side by side; a notebook shows it.
+
+        The first picture has the true boxes, where the frame is scored. Under the others stands that frame's cIoU.
+
+        Args:
+            clip: the clip's name, as in ``clips.csv``.
+            time: s; the nearest of the 8 frames a second is shown.
+            models: rows; None for all that have maps or boxes.
+            protocol: whose maps.
+
+        Returns:
+            A PIL image, RGB, a cell of at most 320x320 pixels a row.
+
+        Raises:
+            InputError: there is no such clip, row or time, or the video is no longer where the run found it.
+        """
+        from flowgrad.views import picture
+
+        return picture(self, clip, time, models, protocol)
+
+    def overlay(
+        self,
+        clip: str,
+        models: Sequence[str] | None = None,
+        protocol: str = "paper",
+        output: str | Path | None = None,
+    ) -> Any:
+        """Return the video of a clip with what rows make of it; a notebook plays it. Nothing is computed again.
+
+        Args:
+            clip: the clip's name, as in ``clips.csv``.
+            models: rows, side by side; None for the best one, ``["all"]`` for all that have maps.
+            protocol: whose maps.
+            output: MP4 file to write; None for one in a temporary folder. The notebook holds the video either way.
+
+        Returns:
+            An ``IPython.display.Video``.
+
+        Raises:
+            InputError: as :meth:`show`; or IPython, which a notebook runs on, is not installed.
+        """
+        try:
+            from IPython.display import Video
+        except ImportError as error:
+            raise InputError(
+                "results.overlay shows a video in a notebook, which IPython plays; install it (pip install ipython), or"
+                " write a file: flowgrad overlay"
+            ) from error
+
+        import tempfile
+
+        from flowgrad.errors import MediaError
+        from flowgrad.views import write_overlay
+
+        video = self.video(clip)
+        with tempfile.TemporaryDirectory(prefix="flowgrad-overlay-") as folder:
+            out = Path(folder, "overlay.mp4") if output is None else Path(output)
+            try:
+                write_overlay(self, clip, video, out, models, protocol, _warn, lambda _: None)
+            except MediaError as error:
+                raise InputError(f"{video}: {error}; put back the video that the run read") from error
+            return Video(data=out.read_bytes(), embed=True, mimetype="video/mp4")  # type: ignore[no-untyped-call]
+
     def source_sha256(self, clip: str, model: str, protocol: str = "paper") -> str:
         """Return the SHA-256 of the video that a clip's maps were made from."""
         path = self.folder / "heatmaps" / protocol / model / f"{self._shard(clip)}.h5"
         with artifacts.open_artifact(path, HEATMAPS) as reader:
             return str(reader.attributes(clip)["source_sha256"])
 
-    def rendered_video(self, clip: str) -> Path | None:
-        """Return the video of a clip that the run rendered itself; None for all others, whose place is not kept."""
+    @cached_property
+    def arithmetic(self) -> dict[tuple[str, str], list[tuple[str, str]]]:
+        """Return which maps were computed in which precision by which engine: (protocol, model) by (precision, engine).
+
+        Empty where no network ran, or an early version did not note it. A row stands twice where its shards differ.
+        """
+        found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for protocol, model in self._rows.maps if self._rows else ():
+            for shard in sorted(set(self._shard_of.values())):
+                path = self.folder / "heatmaps" / protocol / model / f"{shard}.h5"
+                if not path.is_file():
+                    continue
+                with artifacts.open_artifact(path, HEATMAPS) as reader:
+                    noted = reader.attributes()
+                if "engine" in noted:
+                    rows = found.setdefault((str(noted["precision"]), str(noted["engine"])), [])
+                    rows += [(protocol, model)] if (protocol, model) not in rows else []
+        return found
+
+    def video(self, clip: str) -> Path:
+        """Return the video of a clip, or the picture of a still, where the last run found it.
+
+        Raises ``InputError`` where there is no such clip, nobody noted where it lay, or its file is no longer there.
+        """
+        planned, origin = self._planned(clip), origin_of(self.folder)
+        if planned.rendered:
+            video = self.folder / STREETS / planned.video
+        elif origin is not None and origin.root is not None:
+            video = Path(origin.root) / planned.video
+        else:
+            raise InputError(f"{self.folder}: nobody noted where the video of {clip!r} lies; name the file itself")
+        if not video.is_file():
+            raise InputError(f"the video of {clip!r} is no longer at {video.absolute()}; put it back, or name the file")
+        return video
+
+    def is_still(self, clip: str) -> bool:
+        """Return whether a clip is one picture with its sound."""
+        return self._planned(clip).still
+
+    def _planned(self, clip: str) -> PlannedClip:
         shard = read_shard(Plan(self.folder).shard_file(self._shard(clip)))
-        planned = next(known for known in shard if known.name == clip)
-        return self.folder / STREETS / planned.video if planned.rendered else None
+        return next(known for known in shard if known.name == clip)
+
+    def _optional(self, path: Path, columns: Iterable[str]) -> pd.DataFrame:
+        """Return a table of scores; an empty one where the run has none."""
+        if not path.is_file():
+            import pandas as pd
+
+            return pd.DataFrame(columns=list(columns))
+        return self._scored(path)
 
     def _scored(self, path: Path) -> pd.DataFrame:
         """Return the rows of a table of scores that are of the last run's models and protocols."""
@@ -304,6 +505,10 @@ class Results:
                 raise InputError(f"{path}: clip {clip!r} has no {what}; results/clips.csv says what is wrong with it")
             maps = reader.read(clip, dataset).astype(np.float32)
             return maps, reader.read(clip, "time_s").astype(np.float64)
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, stacklevel=4)
 
 
 def _kept(table: pd.DataFrame, which: pd.Series) -> pd.DataFrame:

@@ -26,8 +26,16 @@ DOWNLOADS = {
     ),
 }
 """Files that can be verified: name -> address, SHA-256."""
-LICENCES = {"yolov8n.pt": "AGPL-3.0"}
+IMAGENET = "resnet18-f37072fd.pth"
+"""What trainings start from: ResNet-18 as torchvision publishes it."""
+LICENCES = {"yolov8n.pt": "AGPL-3.0", IMAGENET: "BSD-3-Clause"}
 """Their licences, as far as they are stated."""
+TRAINED_ON = {
+    "yolov8n.pt": "COCO",
+    "raft_small_C_T_V2-01064c6d.pth": "FlyingChairs, FlyingThings3D",
+    IMAGENET: "ImageNet",
+}
+"""The data sets that they learnt from, as far as these are stated."""
 
 
 def trained_checkpoint(method: str) -> Path:

@@ -1,4 +1,4 @@
-"""A working folder for each dataset: ``runs/NAME`` of the clone, where ``make table`` runs and puts ``results/``."""
+"""A working folder for each dataset: ``runs/NAME``, where ``flowgrad run FOLDER`` runs and puts ``results/``."""
 
 from __future__ import annotations
 

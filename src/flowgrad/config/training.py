@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from flowgrad.config.base import GivenName, GivenPath, Strict, among, at, distinct
+from flowgrad.models.base import Recipe, Training, TrainingPreset
 from flowgrad.models.registry import get_model, trainable, trained_by_default
 
 MethodName = Annotated[str, among(trainable, "method {!r}")]
+OWN = "default: the model's own"
 MethodKey = Annotated[str, among(trainable, "key")]
 
 
 class TrainingConfig(Strict):
-    """How ``snakemake train`` trains. The defaults are RCGrad's own."""
+    """How ``snakemake train`` trains. What is None is as each model's own recipe has it (:meth:`recipe_of`)."""
 
     renamed: ClassVar[dict[str, str]] = {
         "shrink_after": "lr_patience",
@@ -40,16 +43,26 @@ class TrainingConfig(Strict):
         default_factory=dict,
         description="where a method starts: imagenet, random, rcgrad (the RCGrad of this run) or a file of it",
     )
+    preset: TrainingPreset = Field(
+        "paper", description="faults of the released training code are mended, or had back where they are arithmetic"
+    )
     frames_per_second: Literal[1, 2, 4, 8] = Field(2, description="frames a second that can be picked")
     passes: int = Field(1, ge=1, le=10_000, description="times that an epoch goes through all windows of every clip")
     together: int = Field(1, ge=1, le=65_536, description="windows of one clip that stand in a batch together")
     held_out: float = Field(0.1, gt=0, lt=1, description="share of the videos that decide when training ends")
-    batch_size: int = Field(256, ge=2, le=65_536, description="samples that are contrasted with each other")
-    epochs: int = Field(100, ge=1, le=100_000, description="at most this many")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam, at the start")
-    lr_patience: int = Field(5, ge=1, description="epochs without a better held-out loss; then a tenth of the rate")
-    early_stopping_patience: int = Field(
-        10, ge=1, description="epochs without a better held-out loss; then training ends"
+    batch_size: int | None = Field(
+        None, ge=2, le=65_536, description=f"samples that are contrasted with each other; {OWN}"
+    )
+    epochs: int | None = Field(None, ge=1, le=100_000, description=f"at most this many; {OWN}")
+    optimizer: Literal["adam", "sgd"] | None = Field(None, description=f"adam or sgd; {OWN}")
+    learning_rate: float | None = Field(None, gt=0, le=1, description=f"at the start; {OWN}")
+    weight_decay: float | None = Field(None, ge=0, le=1, description=f"of all weights; {OWN}")
+    momentum: float | None = Field(None, ge=0, lt=1, description=f"of sgd; {OWN}")
+    lr_patience: int | None = Field(
+        None, ge=1, description=f"epochs without a better held-out loss; then a tenth of the rate; {OWN}"
+    )
+    early_stopping_patience: int | None = Field(
+        None, ge=1, description=f"epochs without a better held-out loss; then training ends; {OWN}"
     )
     detector_epochs: int = Field(16, ge=1, le=10_000, description="of the detector of rendered streets, all of them")
     compare: Literal["means", "best-places"] = Field(
@@ -81,6 +94,16 @@ class TrainingConfig(Strict):
 
     def init_of(self, method: str) -> str:
         """Return where a method starts."""
-        declared = get_model(method).training
-        assert declared is not None, method
-        return self.init.get(method, declared.init)
+        return self.init.get(method, _declared(method).init)
+
+    def recipe_of(self, method: str) -> Recipe:
+        """Return how the weights of a method are moved: its own recipe, but for what is given here."""
+        names = (field.name for field in fields(Recipe))
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return replace(_declared(method).recipe, **given)
+
+
+def _declared(method: str) -> Training:
+    training = get_model(method).training
+    assert training is not None, method
+    return training

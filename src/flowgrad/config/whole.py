@@ -25,6 +25,7 @@ from flowgrad.evaluation.consensus_iou import CIOU
 from flowgrad.evaluation.intervals import names as interval_names
 from flowgrad.evaluation.registry import DEFAULT_METRICS, METRICS
 from flowgrad.models.registry import DEFAULT_MODELS, MODELS, checkpoint_names, trainable
+from flowgrad.models.runtime import AnyEngine, AnyPrecision
 from flowgrad.plugins import load_files
 from flowgrad.protocols import BUILT_IN, Protocol
 from flowgrad.schemas.scores import ITEM
@@ -86,18 +87,34 @@ class Config(Strict):
     flow: FlowConfig = Field(default_factory=lambda: FlowConfig.model_validate({}))
     training: TrainingConfig = Field(default_factory=lambda: TrainingConfig.model_validate({}))
     detector: DetectorConfig = Field(default_factory=lambda: DetectorConfig.model_validate({}))
-    clips_per_job: int = Field(32, ge=1, le=100_000, description="clips in a new shard; shards that exist stay")
+    clips_per_job: Annotated[int, Field(ge=1, le=100_000)] | Literal["auto"] = Field(
+        "auto",
+        description="clips in a new shard; auto: the root of their number, 32 at most; shards that exist stay",
+    )
     frames_on_disk: int = Field(
         16, ge=0, le=100_000, description="shards whose pictures may lie on disk; the others are decoded when needed"
     )
     frames: Literal["all", "annotated"] = Field("all", description="annotated: only the frames that are scored")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run")
-    precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the encoders")
+    engine: AnyEngine = Field(
+        "auto",
+        description="what networks compute through; auto: OpenVINO on a processor where it is installed, or torch",
+    )
+    precision: AnyPrecision = Field(
+        "float32",
+        description="arithmetic of the encoders; auto: bfloat16 where the hardware computes in it; int8: 8-bit weights"
+        " and activations, by OpenVINO",
+    )
     batch_size: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = Field(
         "auto",
         description="frames that pass through a network at once; auto: 16 on a CPU, by the free memory on a GPU",
     )
     pictures: int = Field(4, ge=0, le=64, description="clips of a shard that are pictured; 0 for none")
+    figures: bool = Field(True, description="whether all makes the figures of the engine's report (--report)")
+    page: bool = Field(True, description="whether all makes results/index.html, a page to look at the run")
+    overlays: Annotated[int, Field(ge=0, le=1_000_000)] | Literal["all"] = Field(
+        0, description="clips of the run that get a video of what was found in them; 0 for none, or all"
+    )
     listening: bool = Field(
         False, description="ask each model that listens what it shows under the mean of all sounds, and a foreign one"
     )

@@ -26,7 +26,7 @@ from typing import Any
 
 from flowgrad.datasets.base import Region
 from flowgrad.datasets.json_file import is_number, read_json
-from flowgrad.datasets.split_list import PLACES, read_list
+from flowgrad.datasets.split_list import find_table, read_list, tables_there
 from flowgrad.datasets.stills import Entry, Faults, Item, Stills
 from flowgrad.errors import InputError
 
@@ -56,7 +56,7 @@ class AudioSetInstruments(Stills):
         if not number.isdecimal():
             return Item(name, name, name)
         video, frame = divmod(int(number), FRAMES)
-        return Item(name, str(int(number)), str(video), f"video {video}", frame + 0.5)
+        return Item(name, str(int(number)), str(video), f"video {video}", anchor_s=frame + 0.5)
 
     def file_id(self, path: Path) -> str:
         """Return the number of a picture, or of the video whose sound a file is; "" for any other file."""
@@ -85,16 +85,13 @@ class AudioSetInstruments(Stills):
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
-        path = next((path for place in PLACES if (path := self.root / place / VIDEOS).is_file()), None)
-        return {} if path is None else {name: number for number, name in enumerate(read_list(path, str))}
+        there = tables_there(self.root, [VIDEOS])
+        return {name: number for path in there for number, name in enumerate(read_list(path, str))}
 
     @cached_property
     def _boxes(self) -> dict[str, tuple[list[Region], int]]:
         """The boxes of each clip, and the first annotation of it, counted from 1."""
-        path = next((path for place in PLACES if (path := self.root / place / FILE).is_file()), None)
-        if path is None:
-            below = " or ".join(PLACES[1:])
-            raise InputError(f"{self.root / FILE}: file not found, nor in {below} below it; it belongs to the dataset")
+        path = find_table(self.root, FILE)
         content = read_json(path, dict, "object with the keys 'categories' and 'annotations'")
         classes = _classes(path, content)
         values = content.get("annotations")

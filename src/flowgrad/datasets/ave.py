@@ -19,7 +19,7 @@ from pathlib import Path
 
 from flowgrad.datasets.base import Annotations, SoundEvent
 from flowgrad.datasets.folder import named
-from flowgrad.datasets.split_list import PLACES, find_list
+from flowgrad.datasets.split_list import PLACES, find_list, find_table
 from flowgrad.datasets.stills import Faults
 from flowgrad.datasets.suffixes import without_suffix
 from flowgrad.datasets.video_list import VideoList
@@ -28,6 +28,7 @@ from flowgrad.spelling import did_you_mean
 
 FILE = "Annotations.txt"
 VIDEOS = "AVE"
+FOLDERS = (*PLACES, "data")
 LISTS = ("trainSet.txt", "valSet.txt", "testSet.txt")
 CELLS = ("category", "id", "quality", "start", "end")
 CATEGORIES = (
@@ -77,17 +78,12 @@ class Ave(VideoList):
     def table(self) -> Path:
         """Return the table of all events, or the list that ``split`` names."""
         if self.split is not None:
-            return find_list(self.root, self.split, LISTS)
+            return find_list(self.root, self.split, LISTS, FOLDERS)
         return self._annotation_file
 
     @property
     def _annotation_file(self) -> Path:
-        places = (*PLACES, "data")
-        path = next((path for place in places if (path := self.root / place / FILE).is_file()), None)
-        if path is None:
-            below = " or ".join(places[1:])
-            raise InputError(f"{self.root / FILE}: file not found, nor in {below} below it; it belongs to the dataset")
-        return path
+        return find_table(self.root, FILE, places=FOLDERS)
 
     @cached_property
     def _rows(self) -> list[Row]:

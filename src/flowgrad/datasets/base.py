@@ -32,6 +32,8 @@ class Clip:
     ``made_from`` is set where the run renders the video itself: a digest of everything that decides its pixels. Where
     ``still`` is set, ``video`` is the path of a picture, and there is no other sound than the file ``sound``. Clips of
     one ``place`` resemble each other: intervals and held-out parts take them together. Empty: the clip is alone.
+    Clips of one ``picture`` are its pairs, each with the sound of one of its sources; they have one place. Empty: the
+    clip is the only one of its picture.
     """
 
     name: str
@@ -40,11 +42,17 @@ class Clip:
     made_from: str | None = None
     still: Still | None = None
     place: str = ""
+    picture: str = ""
 
     @property
     def group(self) -> str:
-        """Return the name of what the clip belongs to: its place, else itself."""
-        return self.place or self.name
+        """Return the name of what the clip belongs to: its place, else its picture, else itself."""
+        return self.place or self.shown
+
+    @property
+    def shown(self) -> str:
+        """Return the name of the picture that the clip is a pair of: by default the clip itself."""
+        return self.picture or self.name
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,8 @@ from typing import Any, ClassVar
 
 from flowgrad.datasets.base import Region
 from flowgrad.datasets.json_file import is_number, read_json
-from flowgrad.datasets.split_list import PLACES
+from flowgrad.datasets.split_list import find_table
 from flowgrad.datasets.stills import Entry, Faults, Item, Stills
-from flowgrad.errors import InputError
 
 SIDE = 224
 """Pixels of the square frame that boxes are given in."""
@@ -47,7 +46,11 @@ class BoxPairs(Stills):
 
     @abstractmethod
     def group_of(self, name: str) -> str:
-        """Return the picture that a clip shows, as one name for all pairs of it."""
+        """Return the place of a clip."""
+
+    def scene_of(self, name: str) -> str:
+        """Return the picture that a clip shows, as one name for all pairs of it: by default its place."""
+        return self.group_of(name)
 
     def label_of(self, name: str) -> str:
         """Return the class of what sounds; empty where the file's name does not say it."""
@@ -55,7 +58,7 @@ class BoxPairs(Stills):
 
     def item(self, name: str) -> Item:
         """See :class:`flowgrad.datasets.stills.Stills`."""
-        return Item(name, name, self._sound_ids.get(name, name), self.group_of(name))
+        return Item(name, name, self._sound_ids.get(name, name), self.group_of(name), self.scene_of(name))
 
     def entries(self, wanted: Collection[str] | None) -> Iterator[Entry]:
         """See :class:`flowgrad.datasets.stills.Stills`."""
@@ -78,19 +81,7 @@ class BoxPairs(Stills):
 
     @cached_property
     def _table(self) -> Path:
-        there = [
-            next((path for place in PLACES if (path := self.root / place / table).is_file()), None)
-            for table in ([self._named] if self._named else self.tables)
-        ]
-        found = [path for path in there if path is not None]
-        if not found:
-            names = self._named or " or ".join(self.tables)
-            where = f"{self.root} and its {' and '.join(PLACES[1:])}"
-            raise InputError(f"{names} is not in {where}; it belongs to the dataset")
-        if len(found) > 1:
-            names = ", ".join(path.stem for path in found)
-            raise InputError(f"{self.root}: several tables are there: {names}; name one of them as dataset.split")
-        return found[0]
+        return find_table(self.root, *([self._named] if self._named else self.tables))
 
     @cached_property
     def _rows(self) -> list[Any]:

@@ -15,6 +15,9 @@ LOOKS = 2000
 LOOKS_A_KIND = 100
 """Files of other names that are looked into, in all and of each kind: a folder may hold many."""
 
+OVERLAY = ".overlay.mp4"
+"""How files end that ``flowgrad overlay`` writes beside a video."""
+
 NAMED = 3
 """Files that a sentence names; it counts the others."""
 
@@ -24,7 +27,7 @@ class Listing:
     """The files below a folder, sorted; hidden ones are left out.
 
     Attributes:
-        videos: those whose suffix is that of a video.
+        videos: those whose suffix is that of a video, but overlays that were written beside them.
         others: all others.
         unreadable: folders that cannot be looked into, with the reason.
     """
@@ -40,6 +43,7 @@ def listing(folder: Path) -> Listing:
     A link that leads nowhere is listed too, so that it is reported as a file that cannot be read.
     """
     videos: list[Path] = []
+    overlays: list[Path] = []
     others: list[str] = []
     unreadable: list[tuple[Path, str]] = []
     seen = set[Path]()
@@ -54,10 +58,15 @@ def listing(folder: Path) -> Listing:
         for name in files:
             if name.startswith("."):
                 continue
-            if suffix(name) in VIDEO_SUFFIXES:
+            if name.endswith(OVERLAY):
+                overlays.append(Path(place, name))
+            elif suffix(name) in VIDEO_SUFFIXES:
                 videos.append(Path(place, name))
             else:
                 others.append(os.path.join(place, name))
+    # what `flowgrad overlay` wrote beside a video is no new one; a video that is only called so, is
+    sources = {path.with_suffix("") for path in videos}
+    videos += [path for path in overlays if path.with_name(path.name.removesuffix(OVERLAY)) not in sources]
     return Listing(tuple(sorted(videos)), tuple(sorted(others)), tuple(sorted(unreadable)))
 
 

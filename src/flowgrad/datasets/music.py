@@ -32,7 +32,7 @@ from typing import Any
 
 from flowgrad.datasets.base import Region
 from flowgrad.datasets.json_file import is_number, read_json
-from flowgrad.datasets.split_list import PLACES, read_labels
+from flowgrad.datasets.split_list import find_table, find_tables, read_labels
 from flowgrad.datasets.stills import Entry, Faults, Item, Stills
 from flowgrad.datasets.video_list import VideoList
 from flowgrad.errors import InputError
@@ -85,12 +85,8 @@ class Music(Stills):
     @cached_property
     def _rows(self) -> dict[str, tuple[str, str, str, Region]]:
         """By clip its file, where it stands, its class and its box."""
-        paths = [path for name in KEYS for place in PLACES if (path := self.root / place / name).is_file()]
-        if not paths:
-            where = f"{self.root} and its {' and '.join(PLACES[1:])}"
-            raise InputError(f"neither {SOLO} nor {DUET} is in {where}; they hold the boxes and belong to the dataset")
         faults, rows = Faults(), dict[str, tuple[str, str, str, Region]]()
-        for path in paths:
+        for path in find_tables(self.root, tuple(KEYS)):
             keys = KEYS[path.name]
             for number, value in enumerate(read_json(path, list, "list of entries with the key 'file'"), 1):
                 fault = _fault(value, keys)
@@ -144,14 +140,7 @@ class MusicVideos(VideoList):
         wanted = [name for name in TABLES if self.split in (None, name, Path(name).stem)]
         if not wanted:
             raise InputError(f"split: {self.split!r} is no table of MUSIC; name one of {', '.join(TABLES)}")
-        there = [path for name in wanted for place in PLACES if (path := self.root / place / name).is_file()]
-        if len(there) == 1:
-            return there[0]
-        if there:
-            names = ", ".join(path.stem for path in there)
-            raise InputError(f"{self.root}: several tables are there: {names}; name one of them as dataset.split")
-        where = f"{self.root} and its {' and '.join(PLACES[1:])}"
-        raise InputError(f"{' or '.join(wanted)} is not in {where}; it belongs to the dataset")
+        return find_table(self.root, *wanted)
 
     @cached_property
     def names(self) -> list[str]:

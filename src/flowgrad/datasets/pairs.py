@@ -81,7 +81,7 @@ class Pairs(Stills):
     def item(self, name: str) -> Item:
         """See :class:`flowgrad.datasets.stills.Stills`."""
         video, second = self._found.get(name, ("", None))
-        return Item(name, name, video or name, video, second)
+        return Item(name, name, video or name, video, anchor_s=second)
 
     def file_id(self, path: Path) -> str:
         """Return the id of a picture or sound: of a picture of a video that of the video and its number."""

@@ -1,7 +1,7 @@
-"""The published lists that split a dataset: a text file with an id a line, which a second column may follow.
+"""Where the tables of a dataset lie; and the published lists that split one: a text file with an id a line.
 
-The second column, in the lists of Flickr-SoundNet, is passed over as the published evaluations do. An id may have the
-suffix of a file (``2432219254.png``).
+A second column may follow. In the lists of Flickr-SoundNet it is passed over as the published evaluations do. An id may
+have the suffix of a file (``2432219254.png``).
 
 A list ``NAME_plus_silent.csv`` (SLAVC: Mo and Morgado, NeurIPS 2022) has the columns video, audio, label and pairs the
 picture of a clip with a sound of nothing that it shows, label ``non-sounding``; it goes with the list ``NAME``.
@@ -10,7 +10,7 @@ picture of a clip with a sound of nothing that it shows, label ``non-sounding``;
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from flowgrad.datasets.csv_table import read_table
@@ -27,26 +27,58 @@ PAIR = ("video", "audio", "label")
 NON_SOUNDING = "non-sounding"
 
 
-def find_list(root: Path, split: str, published: Sequence[str]) -> Path:
-    """Return the list that ``split`` names: by its name in one of ``PLACES``, with or without suffix, or by its path.
+def tables_there(root: Path, names: Iterable[str], places: Sequence[str] = PLACES) -> list[Path]:
+    """Return those of some tables that are there, in the order of ``names``, each from the first place that has it."""
+    paths = ([root / place / name for place in places] for name in names)
+    found = (next(filter(Path.is_file, candidates), None) for candidates in paths)
+    return [path for path in found if path is not None]
+
+
+def find_tables(root: Path, names: Sequence[str], places: Sequence[str] = PLACES) -> list[Path]:
+    """Return what :func:`tables_there` does; raises ``InputError`` with the places looked in where there is none."""
+    found = tables_there(root, names, places)
+    if not found:
+        raise InputError(f"{' or '.join(names)} is not in {_where(root, places)}; it belongs to the dataset")
+    return found
+
+
+def find_table(root: Path, *names: str, places: Sequence[str] = PLACES) -> Path:
+    """Return the one table that is there of those that could be; raises ``InputError`` where none is, or several."""
+    first, *others = find_tables(root, names, places)
+    if others:
+        known = ", ".join(path.stem for path in (first, *others))
+        raise InputError(f"{root}: several tables are there: {known}; name one of them as dataset.split")
+    return first
+
+
+def _where(root: Path, places: Sequence[str]) -> str:
+    """Return the places where something is looked for, in words.
+
+    >>> _where(Path("data"), (".", "metadata", "lists"))
+    'data and its metadata and lists'
+    """
+    return f"{root} and its {' and '.join(places[1:])}"
+
+
+def find_list(root: Path, split: str, published: Sequence[str], places: Sequence[str] = PLACES) -> Path:
+    """Return the list that ``split`` names: by its name in one of the places, with or without suffix, or by its path.
 
     Raises ``InputError`` where there is none, with the lists that there are; ``published`` names those of the dataset.
     """
-    for folder in (root / place for place in PLACES):
-        for ending in ("", *LIST_SUFFIXES):
-            if (path := folder / f"{split}{ending}").is_file():
-                return path
+    for place in places:
+        named = tables_there(root, [f"{split}{ending}" for ending in ("", *LIST_SUFFIXES)], [place])
+        if named:
+            return named[0]
     if Path(split).is_file():
         return Path(split)
     there = sorted(
-        path.stem for place in PLACES for ending in LIST_SUFFIXES for path in (root / place).glob(f"*{ending}")
+        path.stem for place in places for ending in LIST_SUFFIXES for path in (root / place).glob(f"*{ending}")
     )
     if there:
         have = f"the lists there are {', '.join(there)}{did_you_mean(split, there)}"
     else:
         have = f"no list is there: put one there, such as {', '.join(published)}"
-    where = f"{root} and its {' and '.join(PLACES[1:])}"
-    raise InputError(f"split: {split!r} is neither a list in {where} nor the path of one; {have}")
+    raise InputError(f"split: {split!r} is neither a list in {_where(root, places)} nor the path of one; {have}")
 
 
 def read_list(path: Path, canonical: Callable[[str], str]) -> list[str]:

@@ -66,6 +66,7 @@ class Item:
         picture: as :meth:`Stills.file_id` gives it for the picture's file.
         sound: the same for the sound's file.
         group: the place of the clip; empty: the clip is alone.
+        scene: the picture of several sources that the clip is a pair of; empty: that of its file.
         anchor_s: where the picture lies in its sound, s; None: in the middle.
         negative: whether nothing that is seen sounds.
     """
@@ -74,8 +75,18 @@ class Item:
     picture: str
     sound: str
     group: str = ""
+    scene: str = ""
     anchor_s: float | None = None
     negative: bool = False
+
+    @property
+    def shown(self) -> str:
+        """Return the picture that the clip is a pair of, which several clips can share; empty: no other clip shows it.
+
+        A negative shows nothing that sounds, and so none of the sources of its picture.
+        """
+        shown = self.scene or self.picture
+        return "" if self.negative or shown == self.name else shown
 
 
 class Faults:
@@ -196,7 +207,7 @@ class Stills(ABC):
     def clips(self) -> list[Clip]:
         """See :class:`flowgrad.datasets.base.Dataset`; ``sound`` is None where there is no file of it."""
         return [
-            Clip(name, video, place=item.group)
+            Clip(name, video, place=item.group, picture=item.shown)
             if (video := self._video_of(item)) is not None
             else Clip(
                 name,
@@ -204,6 +215,7 @@ class Stills(ABC):
                 _first(self._sounds, item.sound),
                 still=Still(item.anchor_s, self._flow_of(item.picture)),
                 place=item.group,
+                picture=item.shown,
             )
             for name, item in self._items.items()
         ]

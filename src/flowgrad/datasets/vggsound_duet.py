@@ -6,8 +6,9 @@
     vggss.json, frames/, audio/: see flowgrad.datasets.vggss
 
 A pair is two clips, ``{first}+{second}_1`` with the picture of the first and ``_2`` with that of the second; both have
-the sum of the two sounds, and share their place. What is true of each is its own box: a model that listens must find
-the one source of the mixture that is seen. A class of the list is that of ``vggss.json`` with ``_`` between its words.
+the sum of the two sounds. They share their place and count as the pairs of one picture: both sources must be found.
+What is true of each is its own box: a model that listens must find the one source of the mixture that is seen. A class
+of the list is that of ``vggss.json`` with ``_`` between its words.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class VggsoundDuet(Vggss):
     def item(self, name: str) -> Item:
         """See :class:`flowgrad.datasets.stills.Stills`."""
         first, second, number = self._duets[name]
-        return Item(name, (first, second)[number], first, f"{first}+{second}")
+        pair = f"{first}+{second}"
+        return Item(name, (first, second)[number], first, pair, pair)
 
     def entries(self, wanted: Collection[str] | None) -> Iterator[Entry]:
         """See :class:`flowgrad.datasets.stills.Stills`."""

@@ -19,9 +19,8 @@ from typing import Any, ClassVar
 
 from flowgrad.datasets.base import Region
 from flowgrad.datasets.json_file import is_number, read_json
-from flowgrad.datasets.split_list import PLACES
+from flowgrad.datasets.split_list import find_table
 from flowgrad.datasets.stills import Entry, Faults, Stills
-from flowgrad.errors import InputError
 
 FILE = "vggss.json"
 MILLISECONDS = re.compile(r"([\w-]{11})_(\d+)_(\d+)")
@@ -57,10 +56,7 @@ class Vggss(Stills):
 
     def entries(self, wanted: Collection[str] | None) -> Iterator[Entry]:
         """See :class:`flowgrad.datasets.stills.Stills`."""
-        path = next((path for place in PLACES if (path := self.root / place / FILE).is_file()), None)
-        if path is None:
-            below = " or ".join(PLACES[1:])
-            raise InputError(f"{self.root / FILE}: file not found, nor in {below} below it; it belongs to the dataset")
+        path = find_table(self.root, FILE)
         faults = Faults()
         for number, value in enumerate(read_json(path, list, "list of entries with the keys 'file' and 'bbox'"), 1):
             what = _fault(value)

@@ -18,6 +18,7 @@ import re
 
 from flowgrad.datasets.box_pairs import BoxPairs
 
+MS3 = "ms3_box.json"
 FRAME = re.compile(r"(.+)\.mp4_(\d+)")
 """How AVSBench calls a picture of a video."""
 
@@ -25,7 +26,7 @@ FRAME = re.compile(r"(.+)\.mp4_(\d+)")
 class Vpo(BoxPairs):
     """The pairs of one table, or those of them that a list names."""
 
-    tables = ("vpo_ms_bbox.json", "vpo_ss_bbox.json", "ms3_box.json")
+    tables = ("vpo_ms_bbox.json", "vpo_ss_bbox.json", MS3)
     lists = tables
     layout = "a table such as vpo_ms_bbox.json, visual_frames/ and audio_wav/"
 
@@ -40,5 +41,9 @@ class Vpo(BoxPairs):
         return f"{found[1]}_{found[2]}" if found else name
 
     def group_of(self, name: str) -> str:
-        """See :class:`flowgrad.datasets.box_pairs.BoxPairs`."""
+        """Return the picture of COCO, or the video of MS3."""
         return name.rpartition("_")[0] or name
+
+    def scene_of(self, name: str) -> str:
+        """Return the picture of a pair: of MS3 every item is one, for its box holds all sources."""
+        return name if self._table.name == MS3 else self.group_of(name)

@@ -43,10 +43,10 @@ class Metric:
         beside: other metrics whose values its summary reads. The values of a clip are then (items, 1 + others), its
             own first; an item stays as long as the first is a number. ``ciou`` is NaN where an item has no truth.
         negatives: whether it reads items without truth, where nothing that is seen sounds; their truth is all 0.
-        by_place: its summary is given the values of each place (:attr:`flowgrad.datasets.base.Clip.place`), those of
-            its clips one after the other, in place of the values of each clip: what is said of one picture by several
-            clips, each with a sound of its own, then comes together.
-        means: those of its columns that are the mean of something of each item, or of each place where it is given
+        by_picture: its summary is given the values of each picture (:attr:`flowgrad.datasets.base.Clip.picture`),
+            those of its pairs one after the other, in place of the values of each clip. A picture is left out where
+            any of its pairs has no value.
+        means: those of its columns that are the mean of something of each item, or of each picture where it is given
             these. Their intervals take less time.
         bounds: the least and the greatest value of its figures; infinite where there is none.
     """
@@ -57,7 +57,7 @@ class Metric:
     summarise: Callable[[Sequence[Values]], Mapping[str, float]]
     beside: tuple[str, ...] = ()
     negatives: bool = False
-    by_place: bool = False
+    by_picture: bool = False
     means: tuple[str, ...] = ()
     bounds: tuple[float, float] = (0.0, 1.0)
 

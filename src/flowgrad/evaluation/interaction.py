@@ -1,13 +1,14 @@
 """The metric ``iiou``: whether every sound of a picture is found, not just the one that is easiest to see.
 
-A picture with several sources is several clips, each the same still with the sound of one source; they share their
-place (:attr:`flowgrad.datasets.base.Clip.place`). A model that ignores what it hears marks the same pixels every time,
+A picture with several sources is several clips, its pairs, each the same still with the sound of one source
+(:attr:`flowgrad.datasets.base.Clip.picture`). A model that ignores what it hears marks the same pixels every time,
 so one source of the picture may succeed, but hardly all of them.
 
 Source: the evaluation of IS3 and VPO as released with SSLalign (Senocak et al.). IIoU is the mean over pictures of the
 least, over the pairs of the picture, of "cIoU is at least 0.5"; IAUC is the area under the same at the 21 thresholds 0,
-0.05, ..., 1. A picture with one source counts, as there. A pair that is skipped takes no part: ``skipped`` of the table
-counts such pairs.
+0.05, ..., 1. A picture with one source counts, as there. All pairs of a picture are needed: there none is ever
+skipped, and the least of some is no less than that of all. So a picture with a pair that has no score does not count;
+``skipped_pictures`` of the table says how many. A pair without a box has no score here, and 0 there.
 """
 
 from __future__ import annotations
@@ -36,4 +37,4 @@ def figures(pictures: Sequence[Values]) -> dict[str, float]:
     return {"iiou": success_rate(least, SUCCESS), "iauc": area_under_curve(least)}
 
 
-IIOU = Metric("iiou", None, COLUMNS, figures, beside=("ciou",), by_place=True, means=COLUMNS)
+IIOU = Metric("iiou", None, COLUMNS, figures, beside=("ciou",), by_picture=True, means=COLUMNS)

@@ -16,7 +16,7 @@ from flowgrad.evaluation.base import Metric, Values
 from flowgrad.evaluation.statistics import Difference, Floats, difference, interval
 
 Place = Sequence[Values]
-"""The values of each clip of one place; no clip is without a value."""
+"""The values of each clip of one place, or of each picture where a metric is given these; none is without a value."""
 GROUPS, MEAN_GROUPS = 100, 1000
 """Replicates of a figure, and of a mean, at most: of more places, several are left out together. So many say how far
 a figure scatters as well as all would, and the time is bounded."""
@@ -54,20 +54,18 @@ def replicated(metric: Metric, places: Sequence[Place]) -> Replicated:
     Raises:
         InputError: the metric's summary fails, or a figure that it calls a mean is none.
     """
-    if metric.by_place:
-        places = [[np.concatenate(place)] for place in places]
     figures = metric.figures([clip for place in places for clip in place])
     replicates: dict[str, Floats] = {}
     if metric.means:
         groups = pooled(places, MEAN_GROUPS)
         of_group = [metric.figures(group) for group in groups]
         # how many values a group's mean is of
-        counts = np.array([len(group) if metric.by_place else sum(map(len, group)) for group in groups], np.float64)
+        counts = np.array([len(group) if metric.by_picture else sum(map(len, group)) for group in groups], np.float64)
         for column in metric.means:
             sums = counts * [made[column] for made in of_group]
             if abs(sums.sum() / counts.sum() - figures[column]) > 1e-6:
                 raise InputError(
-                    f"metric {metric.name}: {column} is no mean over {'places' if metric.by_place else 'items'};"
+                    f"metric {metric.name}: {column} is no mean over {'pictures' if metric.by_picture else 'items'};"
                     " leave it out of means"
                 )
             if len(groups) > 1:

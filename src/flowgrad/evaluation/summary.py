@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from flowgrad.evaluation.base import Metric
+from flowgrad.evaluation.base import Metric, Values
 from flowgrad.evaluation.intervals import names, with_intervals
 from flowgrad.schemas.scores import ITEM
-from flowgrad.schemas.summary import COUNTED
+from flowgrad.schemas.summary import COUNTED, PICTURES
 
 LEADING = ("success_at_0_3", "success_at_0_5", "auc", "mean_ciou")
 """Columns that other people's scripts expect before the number of clips."""
@@ -39,9 +39,10 @@ def summary_columns(metrics: Sequence[Metric]) -> list[str]:
     rest = [column for column in first.columns if column not in LEADING]
     more = [column for metric in others for column in metric.columns]
     early = [bound for column in first.columns if column == EARLY for bound in names(column)]
+    pictures = PICTURES if any(metric.by_picture for metric in metrics) else ()
     late = [bound for metric in metrics for column in metric.columns if column != EARLY for bound in names(column)]
     counted = ["clips", *early, *rest, *COUNTED]
-    return ["model", "protocol", "frames", "skipped", *leading, *counted, *more, "places", *late]
+    return ["model", "protocol", "frames", "skipped", *leading, *counted, *more, *pictures, "places", *late]
 
 
 def wide(scores: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
@@ -56,7 +57,10 @@ def wide(scores: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
 
 
 def figures(
-    clips: Mapping[str, npt.NDArray[np.float64]], place_of: Mapping[str, str], metrics: Sequence[Metric]
+    clips: Mapping[str, npt.NDArray[np.float64]],
+    place_of: Mapping[str, str],
+    metrics: Sequence[Metric],
+    pairs_of: Mapping[str, Sequence[str]],
 ) -> dict[str, float]:
     """Return the figures of one row of the summary with their intervals.
 
@@ -64,11 +68,12 @@ def figures(
         clips: of every clip (items, metrics with values), NaN where there is no value.
         place_of: where each clip was recorded.
         metrics: the metrics; one whose values are all NaN has no figure.
+        pairs_of: of every picture all of its clips, for metrics that are given pictures.
     """
     found: dict[str, float] = {}
     for metric in metrics:
         read = {video: values_read(scores, metric, metrics) for video, scores in clips.items()}
-        places = by_place({video: values for video, values in read.items() if len(values)}, place_of)
+        places = grouped(metric, {video: values for video, values in read.items() if len(values)}, place_of, pairs_of)
         if places:
             found |= with_intervals(metric, places)
     return found
@@ -88,6 +93,27 @@ def _columns(metric: Metric, metrics: Sequence[Metric]) -> list[int]:
 def have_value(scores: npt.NDArray[np.float64], metric: Metric, metrics: Sequence[Metric]) -> npt.NDArray[np.bool_]:
     """Return which items of a clip have a value of a metric, (items,)."""
     return ~np.isnan(scores[:, _columns(metric, metrics)[0]])
+
+
+def grouped(
+    metric: Metric, clips: Mapping[str, Values], place_of: Mapping[str, str], pairs_of: Mapping[str, Sequence[str]]
+) -> list[list[Values]]:
+    """Return the values that the summary of a metric is given, place by place: those of clips, or of whole pictures.
+
+    Args:
+        metric: the metric.
+        clips: the values of each clip that has any.
+        place_of: where each clip was recorded.
+        pairs_of: of every picture all of its clips, which have one place.
+    """
+    if not metric.by_picture:
+        return by_place(clips, place_of)
+    whole = {
+        picture: np.concatenate([clips[pair] for pair in pairs])
+        for picture, pairs in pairs_of.items()
+        if clips.keys() >= set(pairs)
+    }
+    return by_place(whole, {picture: place_of[pairs_of[picture][0]] for picture in whole})
 
 
 def by_place(clips: Mapping[str, npt.NDArray[Any]], place_of: Mapping[str, str]) -> list[list[npt.NDArray[Any]]]:

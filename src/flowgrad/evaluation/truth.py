@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,3 +67,25 @@ def truth_mask(
     if annotations.regions:
         return consensus(annotations.regions, annotations.agree)
     return rasterise(boxes, *size, box_raster)
+
+
+def source_masks(
+    annotations: Annotations, rules: GroundTruth, size: Size, box_raster: Raster
+) -> Iterator[tuple[int, dict[str, npt.NDArray[np.float32]]]]:
+    """Yield the sources of every item of :func:`scored_items`: its number, and by class a mask (224, 224) float32.
+
+    The boxes of one class are one source. A still has its own class alone, an empty one where the dataset has none.
+    """
+    if annotations.of_still:
+        for number, boxes in scored_items(annotations, rules, size).items():
+            yield number, {annotations.label: truth_mask(annotations, boxes, size, box_raster)}
+        return
+    for number, found in scored_boxes(annotations, **dict(rules), size=size).items():
+        classes = sorted({box.label for box in found})
+        yield (
+            number,
+            {
+                label: rasterise([box.xywh for box in found if box.label == label], *size, box_raster)
+                for label in classes
+            },
+        )

@@ -46,9 +46,14 @@ def orientation_of(frame: Any) -> Orientation:
     The display matrix (ISO 14496-12) maps x, y of the picture to a x + c y, b x + d y of the screen; what is no quarter
     turn is taken for the nearest.
     """
-    if "DISPLAYMATRIX" not in frame.side_data:
+    import av.sidedata.sidedata
+
+    # not frame.side_data: frame and container would hold each other, and their memory until Python looks for that
+    container: Any = av.sidedata.sidedata.SideDataContainer
+    known = container(frame)
+    if "DISPLAYMATRIX" not in known:
         return UPRIGHT
-    a, b, _, c, d = np.frombuffer(bytes(frame.side_data["DISPLAYMATRIX"]), "<i4")[:5].tolist()
+    a, b, _, c, d = np.frombuffer(bytes(known["DISPLAYMATRIX"]), "<i4")[:5].tolist()
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return Orientation(False, d < 0, a < 0)
     return Orientation(True, b < 0, c < 0)

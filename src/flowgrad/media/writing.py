@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ UNSPECIFIED, BT709, BT601 = 2, 1, (5, 6)
 class FilmWriter:
     """Writes pictures and sound, each in order; what goes together should be given together."""
 
-    def __init__(self, container: Any, rate: Fraction, form: Voice | None):
-        self._container = container
+    def __init__(self, container: Any, rate: Fraction, form: Voice | None, quality: Mapping[str, str], bit_rate: int):
+        self._container, self._quality = container, quality
         self._rate, self._form = rate, form
         self._video: Any = None
         self._matrix = UNSPECIFIED
@@ -35,7 +35,7 @@ class FilmWriter:
         self._samples = 0
         if form is not None:
             self._audio = container.add_stream("aac", rate=form.rate, layout=form.layout)
-            self._audio.bit_rate = BIT_RATE // (2 // form.channels)
+            self._audio.bit_rate = bit_rate // (2 // form.channels)
 
     @property
     def heard(self) -> float:
@@ -51,7 +51,10 @@ class FilmWriter:
         import av
 
         height, width = picture.shape[:2]
-        picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        if height % 2:
+            picture = np.concatenate([picture, picture[-1:]])
+        if width % 2:
+            picture = np.concatenate([picture, picture[:, -1:]], axis=1)
         if self._video is None:
             self._begin(picture.shape[1], picture.shape[0], shown.frame)
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
@@ -84,7 +87,7 @@ class FilmWriter:
         self._video = self._container.add_stream("libx264", rate=self._rate)
         context = self._video.codec_context
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
-        context.options, context.time_base = dict(QUALITY), CLOCK
+        context.options, context.time_base = dict(self._quality), CLOCK
         self._matrix = source.colorspace if source.colorspace in (BT709, *BT601) else UNSPECIFIED
         context.colorspace = self._matrix
 
@@ -94,17 +97,48 @@ class FilmWriter:
 
 
 @contextlib.contextmanager
-def written(path: Path, rate: Fraction, form: Voice | None) -> Iterator[FilmWriter]:
+def written(
+    path: Path,
+    rate: Fraction,
+    form: Voice | None,
+    quality: Mapping[str, str] = QUALITY,
+    bit_rate: int = BIT_RATE,
+) -> Iterator[FilmWriter]:
     """Give a writer of an MP4 file.
 
     Args:
         path: the file.
         rate: pictures a second, as players show it; the time stamps of the pictures count.
         form: of the sound, None for none.
+        quality: options of x264.
+        bit_rate: of stereo sound, bits a second; mono gets half.
     """
     import av
 
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        writer = FilmWriter(container, rate, form)
+        writer = FilmWriter(container, rate, form, quality, bit_rate)
         yield writer
         writer.close()
+
+
+def write_together(
+    writer: FilmWriter,
+    pictures: Iterable[tuple[npt.NDArray[np.uint8], Shown]],
+    sound: Iterator[npt.NDArray[np.float32]],
+) -> None:
+    """Write pictures and sound as they come, so that both tracks grow together; what is ahead waits in memory.
+
+    Args:
+        writer: of a file.
+        pictures: (H, W, 3) uint8 RGB, and what each shows of the source.
+        sound: blocks (channels, S) float32; none where the file has no sound.
+    """
+    block = next(sound, None)
+    for picture, shown in pictures:
+        writer.show(picture, shown)
+        while block is not None and writer.heard <= float(shown.at + shown.length):
+            writer.hear(block)
+            block = next(sound, None)
+    while block is not None:
+        writer.hear(block)
+        block = next(sound, None)

@@ -23,13 +23,14 @@ LOUDEST_NOISE = 0.2
 """Noise is added with up to this share of the sound's deviation."""
 
 
-def augmented(samples: Samples, generator: torch.Generator) -> Samples:
+def augmented(samples: Samples, generator: torch.Generator, turns_flow: bool = True) -> Samples:
     """Return a batch in which every sample is cropped, mirrored, lit and filtered in a way of its own.
 
     Args:
         samples: the flow is cropped and mirrored as the frame is: what is enlarged moves faster, and what is mirrored
             moves the other way. The audio is mono, so that mirroring does not concern it.
         generator: on the CPU; the same state gives the same changes.
+        turns_flow: what is mirrored moves the other way; else it is mirrored alone (fault of released code).
     """
     frame, flow, audio = samples.frame, samples.flow, samples.audio
     count = len(frame)
@@ -48,7 +49,7 @@ def augmented(samples: Samples, generator: torch.Generator) -> Samples:
         # flow may be of another size than the frame; the grid is relative
         to_flow = grid if flow.shape[2:] == frame.shape[2:] else F.affine_grid(place, list(flow.shape), False)
         flow = _sampled(flow, to_flow) / side.view(-1, 1, 1, 1)
-        if flow.shape[1] == 2:
+        if turns_flow and flow.shape[1] == 2:
             flow = flow * torch.stack((mirror, torch.ones_like(mirror)), dim=1).view(-1, 2, 1, 1)
 
     mean = frame.mean(dim=(2, 3), keepdim=True)

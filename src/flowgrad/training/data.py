@@ -19,7 +19,7 @@ Batch = dict[str, Tensor]
 class Batches(Dataset[Batch]):
     """Batches by the keys of their samples.
 
-    As tensors: ``frame`` (N, S, S, 3) uint8, ``flow`` (N, 224, 224) or (N, 2, 224, 224) float16 where there is any,
+    As tensors: ``frame`` (N, S, S, 3) uint8, ``flow`` (N, 224, 224) or (N, 2, 224, 224) where there is any,
     ``audio`` (N, samples) float32, ``label_audio`` and ``label_frame`` (N, classes) float32 where there are any.
     """
 
@@ -40,6 +40,9 @@ class EpochBatches(Sampler[list[Key]]):
     the traffic differs, so that the street itself does not give the answer away. What does not fill a batch is left to
     the next pass. Everything follows from seed and epoch, so that a resumed training sees what an uninterrupted one
     would have seen. With several processes (``ranks``) each takes its part of every batch.
+
+    Not ``shuffled``, every epoch has the same batches: clips in the order that they are given in, their windows in the
+    middle of where they fit.
     """
 
     def __init__(
@@ -52,10 +55,11 @@ class EpochBatches(Sampler[list[Key]]):
         seed: int,
         rank: int = 0,
         ranks: int = 1,
+        shuffled: bool = True,
     ):
         self._samples, self._clips, self.batch_size = samples, list(clips), batch_size
         self._passes, self._together, self._seed, self._epoch = passes, together, seed, 0
-        self._rank, self._ranks = rank, ranks
+        self._rank, self._ranks, self._shuffled = rank, ranks, shuffled
 
     def set_epoch(self, epoch: int) -> None:
         """Take the draw of an epoch; Lightning calls this."""
@@ -65,15 +69,21 @@ class EpochBatches(Sampler[list[Key]]):
         rng = np.random.default_rng((self._seed, self._epoch))
         batches = []
         for _ in range(self._passes):
-            groups = []
-            for clip in self._clips:
-                numbers = rng.permutation(self._samples.apart(clip, float(rng.random()))).tolist()
-                parts = range(0, len(numbers), self._together)
-                groups += [[(clip, number) for number in numbers[start : start + self._together]] for start in parts]
-            keys = [key for place in rng.permutation(len(groups)) for key in groups[place]]
+            keys = self._at_random(rng) if self._shuffled else self._in_order()
             for start in range(0, len(keys) - self.batch_size + 1, self.batch_size):
                 batches.append(keys[start : start + self.batch_size])
         return batches
+
+    def _at_random(self, rng: np.random.Generator) -> list[Key]:
+        groups = []
+        for clip in self._clips:
+            numbers = rng.permutation(self._samples.apart(clip, float(rng.random()))).tolist()
+            parts = range(0, len(numbers), self._together)
+            groups += [[(clip, number) for number in numbers[start : start + self._together]] for start in parts]
+        return [key for place in rng.permutation(len(groups)) for key in groups[place]]
+
+    def _in_order(self) -> list[Key]:
+        return [(clip, number) for clip in self._clips for number in self._samples.apart(clip, 0.5)]
 
     def __len__(self) -> int:
         return self._passes * (sum(len(self._samples.apart(clip, 0)) for clip in self._clips) // self.batch_size)

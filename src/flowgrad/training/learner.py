@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import torch
 from torch import Tensor
 
+from flowgrad.constants import FRAMES_PER_SECOND
 from flowgrad.errors import InputError
 from flowgrad.training.augment import augmented
 from flowgrad.training.data import Batch
@@ -24,25 +25,33 @@ class Learner(L.LightningModule):
 
     Args:
         objective: the networks where they start, and the loss.
-        learning_rate: of Adam.
-        lr_patience: epochs without a better held-out loss after which the learning rate shrinks to a tenth.
+        learning_rate: at the start.
+        lr_patience: epochs without a better held-out loss after which the learning rate shrinks to a tenth; None: it
+            stays.
         augment: change batches at random (:mod:`flowgrad.training.augment`).
         seed: of those changes.
         mosaics: share of the batches whose frames are shown four in a picture.
+        optimizer: ``adam`` or ``sgd``.
+        weight_decay: of all weights, added to their gradient.
+        momentum: of ``sgd``.
     """
 
     def __init__(
         self,
         objective: Objective,
         learning_rate: float,
-        lr_patience: int,
+        lr_patience: int | None,
         augment: bool = False,
         seed: int = 0,
         mosaics: float = 0.0,
+        optimizer: Literal["adam", "sgd"] = "adam",
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
     ):
         super().__init__()
         self.objective, self.augment, self.seed, self.mosaics = objective, augment, seed, mosaics
         self.learning_rate, self.lr_patience = learning_rate, lr_patience
+        self.optimizer, self.weight_decay, self.momentum = optimizer, weight_decay, momentum
 
     # the state that Lightning keeps has the keys of the published checkpoints
 
@@ -56,9 +65,9 @@ class Learner(L.LightningModule):
 
     def embeddings(self, batch: Batch, draws: torch.Generator | None = None, number: int = 0) -> dict[str, Tensor]:
         """Return what the networks make of a batch of this number; ``draws`` says how it is changed before."""
-        samples = samples_of(batch)
+        samples = samples_of(batch, self.objective.flow_per_second)
         if draws is not None and self.augment:
-            samples = augmented(samples, draws)
+            samples = augmented(samples, draws, self.objective.turns_flow)
         if draws is not None and self._in_mosaics(number, len(samples.audio)):
             samples = replace(samples, mosaics=True)
         found = self.objective.embeddings(samples)
@@ -110,18 +119,24 @@ class Learner(L.LightningModule):
         self.log("held_out_retrieval", hit, on_epoch=True, batch_size=size, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        """Return Adam and the plateau schedule (RCGrad's); Lightning calls this."""
+        """Return the optimizer, and the plateau schedule (RCGrad's) unless the rate stays; Lightning calls this."""
         learnt = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.Adam(learnt, lr=self.learning_rate)
+        optimizer: torch.optim.Optimizer
+        if self.optimizer == "sgd":
+            optimizer = torch.optim.SGD(learnt, self.learning_rate, self.momentum, weight_decay=self.weight_decay)
+        else:
+            optimizer = torch.optim.Adam(learnt, self.learning_rate, weight_decay=self.weight_decay)
+        if self.lr_patience is None:
+            return {"optimizer": optimizer}
         schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimizer, factor=SHRINK, patience=self.lr_patience, min_lr=SMALLEST_LEARNING_RATE
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "monitor": "held_out_loss"}}
 
 
-def samples_of(batch: Batch) -> Samples:
-    """Return a batch as networks are shown it: frames in [0, 1], channels first."""
-    flow = batch["flow"].float() if "flow" in batch else None
+def samples_of(batch: Batch, flow_per_second: bool = False) -> Samples:
+    """Return a batch as networks are shown it: frames in [0, 1], channels first, flow per 1/8 s or per second."""
+    flow = batch["flow"].float() * (FRAMES_PER_SECOND if flow_per_second else 1) if "flow" in batch else None
     if flow is not None and flow.ndim == 3:
         flow = flow.unsqueeze(1)
     labels = {kind: batch[f"label_{kind}"] for kind in KINDS if f"label_{kind}" in batch}

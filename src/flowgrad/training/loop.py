@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,7 @@ from flowgrad.training.checkpointing import AtomicCheckpoints
 from flowgrad.training.data import Batch as Drawn
 from flowgrad.training.data import Batches, EpochBatches, HeldOutBatches, loader
 from flowgrad.training.learner import Learner, samples_of
-from flowgrad.training.objective import MOSAIC, Objective
+from flowgrad.training.objective import MOSAIC, Objective, Samples
 from flowgrad.training.samples import SampleSet, split, too_few
 from flowgrad.training.statistics import measure
 
@@ -39,7 +39,10 @@ MEASURED_OVER = 16
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a model is trained; the fields are those of ``training`` in the configuration."""
+    """How a model is trained; the fields are those of ``training`` in the configuration.
+
+    Those of a model's own :class:`flowgrad.models.base.Recipe` are explained there.
+    """
 
     seed: int
     held_out: float
@@ -48,11 +51,19 @@ class Schedule:
     together: int
     epochs: int
     learning_rate: float
-    lr_patience: int
-    early_stopping_patience: int
+    lr_patience: int | None
+    early_stopping_patience: int | None
     augment: bool
     precision: Literal["float32", "bfloat16"]
     mosaics: float = 0.0
+    optimizer: Literal["adam", "sgd"] = "adam"
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+
+    @property
+    def ends_after(self) -> int:
+        """Return after how many epochs without a better held-out loss training ends."""
+        return self.epochs if self.early_stopping_patience is None else self.early_stopping_patience
 
 
 @dataclass(frozen=True)
@@ -130,7 +141,7 @@ class Statistics(L.Callback):
         """Make new branches see; Lightning calls this, for a training that is taken up again too."""
         assert isinstance(pl_module, Learner)
         if trainer.current_epoch == 0:
-            pl_module.objective.measure(samples_of(batch) for batch in self._batches(trainer))
+            pl_module.objective.measure(_shown(pl_module.objective, self._batches(trainer)))
             self._measure(trainer, pl_module.objective, pl_module.objective.new_branches())
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -141,7 +152,7 @@ class Statistics(L.Callback):
     def _measure(self, trainer: L.Trainer, objective: Objective, parts: list[nn.Module]) -> None:
         if parts:
             with trainer.precision_plugin.val_step_context():
-                measure(objective, parts, map(samples_of, self._batches(trainer)), objective.embeddings)
+                measure(objective, parts, _shown(objective, self._batches(trainer)), objective.embeddings)
 
 
 def fit(
@@ -191,6 +202,8 @@ def fit(
     warnings.filterwarnings("ignore", ".*LeafSpec.*")
     warnings.filterwarnings("ignore", ".*`srun` command.*")
     warnings.filterwarnings("ignore", ".*exists and is not empty.*")
+    # what is frozen is
+    warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     history = History(schedule.batch_size, say)
     each_epoch: dict[str, Any] = {
@@ -207,7 +220,7 @@ def fit(
             history,
             # after the clock has stopped
             Statistics(samples, _everything(samples, kept, schedule)),
-            EarlyStopping("held_out_loss", patience=schedule.early_stopping_patience, check_on_train_epoch_end=True),
+            EarlyStopping("held_out_loss", patience=schedule.ends_after, check_on_train_epoch_end=True),
             # in this order: what goes on from the last knows of the best
             ModelCheckpoint(filename="best", monitor="held_out_loss", **each_epoch),
             ModelCheckpoint(filename="last", **each_epoch),
@@ -230,11 +243,12 @@ def fit(
         schedule.seed,
         trainer.global_rank,
         trainer.world_size,
+        objective.shuffles,
     )
     checks = HeldOutBatches(samples, aside, schedule.batch_size, schedule.passes)
     workers, pinned = (GPU_WORKERS, True) if device == "cuda" else (0, False)
     last = folder / "last.ckpt"
-    rows = _rows_if_ended(last, schedule.early_stopping_patience)
+    rows = _rows_if_ended(last, schedule.ends_after)
     if last.is_file():
         say(f"goes on from {last}")
     if rows is None:
@@ -246,6 +260,9 @@ def fit(
                 schedule.augment,
                 schedule.seed,
                 schedule.mosaics,
+                schedule.optimizer,
+                schedule.weight_decay,
+                schedule.momentum,
             ).to(memory_format=torch.channels_last),
             loader(samples, batches, workers, pinned),
             loader(samples, checks, workers, pinned),
@@ -271,8 +288,13 @@ def concluded(
     objective.load_state_dict(state)
     objective.eval()
     with torch.no_grad():
-        objective.conclude(samples_of(reads[some]) for some in keys)
+        objective.conclude(_shown(objective, (reads[some] for some in keys)))
     return objective.state_dict()
+
+
+def _shown(objective: Objective, batches: Iterable[Drawn]) -> Iterator[Samples]:
+    """Yield batches as an objective is shown them."""
+    return (samples_of(batch, objective.flow_per_second) for batch in batches)
 
 
 def _everything(samples: SampleSet, clips: list[str], schedule: Schedule) -> EpochBatches:

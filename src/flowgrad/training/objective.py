@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flowgrad.models.base import TrainingPreset
+
 INITIAL_TEMPERATURE = 0.07
 BEST_SHARE = 0.04
 """Share of the places of a picture that ``best-places`` compares: 8 of 14x14."""
@@ -33,12 +35,15 @@ class Start:
         file: None for ``random``.
         width: channels of the encoders' first stage.
         compare: what of a picture is compared with a sound.
+        preset: ``paper``; or ``released``, with those faults of the released training code that are arithmetic
+            (docs/training.md names them).
     """
 
     kind: str
     file: Path | None
     width: int
     compare: Compare = "means"
+    preset: TrainingPreset = "paper"
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,8 @@ class Samples:
     Attributes:
         frame: (N, 3, S, S) float in [0, 1].
         flow: (N, 1, 224, 224) float, its magnitude in native pixels per 1/8 s; or (N, 2, 224, 224), its components
-            right and down; None where the model learns from none.
+            right and down, per 1/8 s or per second (:attr:`Objective.flow_per_second`); None where the model learns
+            from none.
         audio: (N, samples) float in [-1, 1], centred on the frame.
         labels: by kind, ``audio`` and ``frame``, (N, classes) float in [0, 1]; empty where the model learns from none.
         mosaics: the encoders are shown four frames in one picture, two by two; N is a multiple of four.
@@ -67,6 +73,12 @@ class Objective(nn.Module, ABC):
     name: str
     takes: frozenset[str] = frozenset()
     """Which of ``mosaics`` and ``compare`` of the settings it knows; others are refused."""
+    flow_per_second: bool = False
+    """Whether it is shown flow in pixels per second, instead of those that pass in 1/8 s, as samples keep it."""
+    turns_flow: bool = True
+    """Whether flow that is mirrored with its frame goes the other way then, as what is seen does."""
+    shuffles: bool = True
+    """Whether every epoch draws its batches anew; else they are the same in each, in the order of the names."""
 
     def new_branches(self) -> list[nn.Module]:
         """Return the parts whose BatchNorm statistics are of nothing, or of something else than what they see."""

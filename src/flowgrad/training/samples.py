@@ -33,14 +33,15 @@ class Sample:
 
     Attributes:
         frame: (S, S, 3) uint8 RGB.
-        flow: (224, 224) or (2, 224, 224) float16, native pixels per 1/8 s; None where the spec has none.
+        flow: (224, 224) or (2, 224, 224) float16, native pixels per 1/8 s, or whole ones as uint8; None where the spec
+            has none.
         audio: (samples,) float32, mono.
         label_audio: (classes,) float32 in [0, 1]; None where the model learns from none.
         label_frame: the same, of what is seen.
     """
 
     frame: npt.NDArray[np.uint8]
-    flow: npt.NDArray[np.float16] | None
+    flow: npt.NDArray[Any] | None
     audio: npt.NDArray[np.float32]
     label_audio: npt.NDArray[np.float32] | None = None
     label_frame: npt.NDArray[np.float32] | None = None
@@ -51,9 +52,12 @@ class Sample:
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
-def has_whole_window(frame: int, end: float, window: float) -> bool:
-    """Return whether a window of ``window`` s around an 8 fps frame lies within a clip that ends at ``end`` s."""
-    time = frame / FRAMES_PER_SECOND
+def has_whole_window(frame: int, end: float, window: float, lag: float = 0.0) -> bool:
+    """Return whether a window of ``window`` s around an 8 fps frame lies within a clip that ends at ``end`` s.
+
+    The frame lies ``lag`` s after the middle of its window.
+    """
+    time = frame / FRAMES_PER_SECOND - lag
     return window / 2 <= time <= end - window / 2
 
 
@@ -120,7 +124,7 @@ class SampleSet:
                     self._files[clip] = path
                     self._frames[clip] = frames
                     self._rows[clip] = np.flatnonzero(
-                        [has_whole_window(int(frame), end, self.spec.seconds) for frame in frames]
+                        [has_whole_window(int(frame), end, self.spec.seconds, self.spec.lag) for frame in frames]
                     )
         self.clips: list[str] = sorted(self._files)
         self._stack = ExitStack()
@@ -149,7 +153,8 @@ class SampleSet:
         """Return sample ``number`` of a clip."""
         row = int(self._rows[clip][number])
         rate, seconds = self.spec.sample_rate, self.spec.seconds
-        start = round((int(self._frames[clip][row]) / FRAMES_PER_SECOND - seconds / 2) * rate)
+        middle = int(self._frames[clip][row]) / FRAMES_PER_SECOND - self.spec.lag
+        start = round((middle - seconds / 2) * rate)
         length = window_length(seconds, rate)
         artifact = self._artifact(self._files[clip])
         audio = artifact.read(clip, "audio", slice(start, start + length))
@@ -170,13 +175,20 @@ class SampleSet:
 
 def attributes_of(spec: SampleSpec) -> dict[str, Any]:
     """Return what an artifact says of its samples."""
-    return {"size": spec.size, "sample_rate": spec.sample_rate, "seconds": spec.seconds, "holds_flow": spec.flow}
+    return {
+        "size": spec.size,
+        "sample_rate": spec.sample_rate,
+        "seconds": spec.seconds,
+        "holds_flow": spec.flow,
+        "lag": spec.lag,
+    }
 
 
 def spec_of(artifact: artifacts.ArtifactReader) -> SampleSpec:
     """Return what the samples of an artifact hold."""
     found = artifact.attributes()
-    return SampleSpec(int(found["size"]), int(found["sample_rate"]), float(found["seconds"]), found["holds_flow"])
+    size, rate, seconds = int(found["size"]), int(found["sample_rate"]), float(found["seconds"])
+    return SampleSpec(size, rate, seconds, found["holds_flow"], float(found["lag"]))
 
 
 def split(
