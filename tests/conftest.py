@@ -21,8 +21,13 @@ import pytest
 import yaml
 
 from flowgrad import media
+from flowgrad.models.runtime import has_openvino
 
 REPOSITORY = Path(__file__).parent.parent
+
+
+ENGINES = ["torch", *(["openvino"] if has_openvino() else [])]
+"""What networks can compute through here; OpenVINO is not there for every machine."""
 
 
 def ffmpeg_program() -> str:
@@ -153,31 +158,57 @@ class Finished:
 Workflow = Callable[..., Finished]
 
 
+def run_workflow(
+    folder: Path, config: dict, *arguments: str, cores: int = 2, environment=None, timeout: int = 900
+) -> Finished:
+    """Run the workflow in a folder with a configuration."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # one shard for the few clips of a test, which counts jobs; what only people look at where it asks for it
+    given = {"clips_per_job": 32, "page": False, "figures": False} | config
+    (folder / "config.test.yaml").write_text(yaml.safe_dump(given))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", folder]
+    command += ["--configfile", folder / "config.test.yaml", "--cores", str(cores), *arguments]
+    # away from the repository, so that nothing is found by accident of the working folder
+    process = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "120", **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+    )
+    return Finished(process.returncode, process.stdout, folder)
+
+
 @pytest.fixture
 def workflow(tmp_path: Path) -> Workflow:
     """Run the workflow in a folder of its own with a configuration."""
 
-    def run(
-        config: dict, *arguments: str, folder: Path | None = None, cores: int = 2, environment=None, timeout: int = 900
-    ) -> Finished:
-        folder = folder or tmp_path / "work"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.test.yaml").write_text(yaml.safe_dump(config))
-        command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", folder]
-        command += ["--configfile", folder / "config.test.yaml", "--cores", str(cores), *arguments]
-        # away from the repository, so that nothing is found by accident of the working folder
-        process = subprocess.run(
-            command,
-            cwd=folder,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-        )
-        return Finished(process.returncode, process.stdout, folder)
+    def run(config: dict, *arguments: str, folder: Path | None = None, **options) -> Finished:
+        return run_workflow(folder or tmp_path / "work", config, *arguments, **options)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run, for those who only read: two labelled clips, maps of two rows, a detector."""
+    from test_generated import moving_square
+
+    folder = tmp_path_factory.mktemp("finished")
+    config = settings(moving_square(folder / "data", "apple", "berry"), models=["flow", "motion", "yolo-topline"])
+    config |= {
+        "detector": {"weights": "streets-detector.pt", "confidence": 0.01},
+        "protocols": ["paper", "robust"],
+        "frames": "all",
+    }
+    (folder / "my.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", folder]
+    command += ["--configfile", folder / "my.yaml", "--cores", "2"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
 
 
 @pytest.fixture

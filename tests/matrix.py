@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch
 import yaml
 from conftest import REPOSITORY, make_clip
 from layouts import WRITERS
-from test_coarse_to_fine_original import SIZE, as_published
+from test_coarse_to_fine_original import SIZE
 from test_generated import moving_square
 
 from flowgrad.models.coarse_to_fine.network import CoarseToFineNetwork, Sizes
@@ -79,14 +80,16 @@ def write_networks(folder: Path) -> dict[str, str]:
         "model_state_dict": {f"module.{key}": value for key, value in VisualContextNetwork(WIDTH).state_dict().items()}
     }
     states["coarse-to-fine"] = CoarseToFineNetwork(Sizes.of_width(WIDTH)).state_dict()
-    states["coarse-to-fine-original"] = {"state_dict": as_published(OriginalNetwork(SIZE))}
+    states["coarse-to-fine-original"] = {"state_dict": OriginalNetwork(SIZE).state_dict()}
     for name, state in states.items():
         torch.save(state, folder / f"{name}.pt")
     return {name: str(folder / f"{name}.pt") for name in states}
 
 
-def run(title: str, out: Path, checkpoints: dict[str, str], cores: int = 2) -> dict[str, str]:
-    """Run every model on a set; return what came of each: ``scores``, ``maps`` or nothing.
+def run(
+    title: str, out: Path, checkpoints: dict[str, str], cores: int = 2, rows: Sequence[str] = tuple(ROWS)
+) -> dict[str, str]:
+    """Run models on a set; return what came of each: ``scores``, ``maps`` or nothing.
 
     Raises ``AssertionError`` with the output where the run fails.
     """
@@ -95,8 +98,8 @@ def run(title: str, out: Path, checkpoints: dict[str, str], cores: int = 2) -> d
     work.mkdir(parents=True)
     config = {
         "dataset": {"format": format_of(title), "root": str(root)},
-        "models": list(ROWS),
-        "checkpoints": checkpoints,
+        "models": list(rows),
+        "checkpoints": {name: file for name, file in checkpoints.items() if name in rows},
         "detector": {"weights": "streets-detector.pt", "image_size": 320},
         "protocols": ["paper"],
         "frames": "all" if title in ("videos", "ave", "music-videos") else "annotated",
@@ -108,20 +111,20 @@ def run(title: str, out: Path, checkpoints: dict[str, str], cores: int = 2) -> d
     command += ["--configfile", work / "config.yaml", "--cores", str(cores), "--", "all"]
     done = subprocess.run(command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    return cells(work / "results")
+    return cells(work / "results", rows)
 
 
-def cells(results: Path) -> dict[str, str]:
-    """Return what a run of every model has of each."""
+def cells(results: Path, rows: Sequence[str]) -> dict[str, str]:
+    """Return what a run of models has of each."""
     made = {path.name for path in results.glob("heatmaps/paper/*")} | {
-        name for name in ROWS if MODELS[name].boxes and any(results.glob("detections/paper/*.csv"))
+        name for name in rows if MODELS[name].boxes and any(results.glob("detections/paper/*.csv"))
     }
     table = results / "metrics/frames.csv"
     if not table.is_file():
-        return {name: MAPS if name in made else NOTHING for name in ROWS}
+        return {name: MAPS if name in made else NOTHING for name in rows}
     frames = pd.read_csv(table)
     scored = set(frames.loc[frames["ciou"].notna(), "model"])
-    return {name: SCORES if name in scored else NOTHING for name in ROWS}
+    return {name: SCORES if name in scored else NOTHING for name in rows}
 
 
 def table(found: dict[str, dict[str, str]]) -> str:

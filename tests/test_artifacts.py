@@ -46,6 +46,33 @@ def test_round_trip_and_layout(tmp_path):
         )
 
 
+def test_datasets_of_one_clip_are_open_at_a_time(tmp_path, monkeypatch):
+    """Each keeps chunks in memory: neither reading many clips nor checking what was written may grow."""
+    opened, check = [], artifacts.ArtifactReader.check
+
+    def note(reader: artifacts.ArtifactReader) -> None:
+        file = reader._file.id
+        opened.append(h5py.h5f.get_obj_count(file, h5py.h5f.OBJ_DATASET))
+        assert file.get_access_plist().get_cache()[2] == 1 << 21
+
+    def checked(reader: artifacts.ArtifactReader, clip: str) -> None:
+        check(reader, clip)
+        note(reader)
+
+    monkeypatch.setattr(artifacts.ArtifactReader, "check", checked)
+    path, names = tmp_path / "a.h5", ("frame", "time_s", "maps")
+    with artifacts.create(path, "heatmaps") as output:
+        for clip in "abcde":
+            output.clip(clip).append(frame=np.arange(3), time_s=np.arange(3) / 8, maps=np.zeros((3, 4, 4)))
+    assert len(opened) == 5
+    with artifacts.open_artifact(path) as reader:
+        for clip in "abcdeab":
+            for name in names:
+                reader.read(clip, name)
+                note(reader)
+    assert max(opened) == len(names)
+
+
 def test_same_content_same_bytes(tmp_path):
     assert write(tmp_path / "a.h5").read_bytes() == write(tmp_path / "b.h5").read_bytes()
 

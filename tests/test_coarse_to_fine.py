@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import ENGINES
 from PIL import Image
 
 import flowgrad
@@ -17,12 +18,13 @@ from flowgrad.evaluation.thresholds import relative
 from flowgrad.models.base import Batch, Runtime
 from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.checkpoints import shapes
+from flowgrad.models.coarse_to_fine.labels import CLASS_NAMES
 from flowgrad.models.coarse_to_fine.layout import COARSE, LAYOUT, Sizes, sizes
 from flowgrad.models.coarse_to_fine.model import CoarseToFine, InPipeline, joined, shares
 from flowgrad.models.coarse_to_fine.network import CoarseToFineNetwork
 from flowgrad.models.coarse_to_fine.presets import PRESETS
 from flowgrad.models.coarse_to_fine.spectrogram import log_mel, mel_bands, peak_one
-from flowgrad.models.inputs import resized
+from flowgrad.resizing import resized
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +58,9 @@ def test_spectrogram_of_the_released_code(expected, sound):
     np.testing.assert_allclose(found, expected["c2f_logmel"], atol=1e-5, rtol=0)
 
 
-def test_maps_of_the_released_code(expected, published, picture, sound):
-    model = CoarseToFine(published, peak="one")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_maps_of_the_released_code(engine, expected, published, picture, sound):
+    model = CoarseToFine(published, peak="one", engine=engine)
     frames = resized(picture[0], 256)[None]
     maps, probabilities = model.by_class(frames, sound)
     np.testing.assert_allclose(probabilities[0], expected["c2f_prob_audio"], atol=1e-5, rtol=0)
@@ -120,6 +123,18 @@ def test_a_map_does_not_depend_on_its_batch(file, inputs):
     none = {name: array[:0] for name, array in inputs.items()}
     assert CoarseToFine(file)(**none).shape == (0, 224, 224)
     assert [part.shape for part in CoarseToFine(file).by_class(**none)] == [(0, 7, 16, 16), (0, 7)]
+
+
+def test_classes_come_with_the_map_of_the_pipeline(file, inputs):
+    model = InPipeline(file, PRESETS["paper"], Runtime())
+    batch = Batch(**inputs)
+    maps, parts = model.parted(batch)
+    np.testing.assert_array_equal(maps, model(batch))
+    by_class, probabilities = CoarseToFine(file, engine=Runtime().engine).by_class(**inputs)
+    np.testing.assert_allclose(parts.maps, by_class, atol=1e-6)
+    np.testing.assert_allclose(parts.scores, probabilities, atol=1e-6)
+    np.testing.assert_array_equal(parts.counted, shares(probabilities, 0.3) > 0)
+    assert parts.names == CLASS_NAMES
 
 
 @pytest.mark.parametrize("name", ["frames", "audio"])

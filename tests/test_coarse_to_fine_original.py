@@ -14,17 +14,12 @@ from flowgrad.errors import InputError
 from flowgrad.models.base import Batch, Runtime
 from flowgrad.models.coarse_to_fine.original import CoarseToFineOriginal, InPipeline
 from flowgrad.models.coarse_to_fine.original_layout import LAYOUT, Sizes, sizes
-from flowgrad.models.coarse_to_fine.original_network import OriginalNetwork, by_module, fit
+from flowgrad.models.coarse_to_fine.original_network import OriginalNetwork, fit
 from flowgrad.models.coarse_to_fine.presets import ORIGINAL
 from flowgrad.models.coarse_to_fine.spectrogram import log_mel
 from flowgrad.models.registry import get_model
 
 SIZE = Sizes(width=4, hidden=6, embedding=10)
-
-
-def as_published(network: OriginalNetwork) -> dict[str, torch.Tensor]:
-    """The tensors of a network by the names of the checkpoint."""
-    return {key.replace("visual.layer4.", "discrim.spa_conv."): value for key, value in network.state_dict().items()}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +51,7 @@ def network(sounds) -> OriginalNetwork:
 @pytest.fixture
 def file(network, tmp_path) -> Path:
     path = tmp_path / "narrow.pth.tar"
-    torch.save({"state_dict": as_published(network), "epoch": 3}, path)
+    torch.save({"state_dict": network.state_dict(), "epoch": 3}, path)
     return path
 
 
@@ -69,10 +64,9 @@ def test_layout_is_that_of_the_module():
     for size in (Sizes(), SIZE):
         with torch.device("meta"):
             module = OriginalNetwork(size)
-        found = {key: tuple(value.shape) for key, value in as_published(module).items()}
+        found = {key: tuple(value.shape) for key, value in module.state_dict().items()}
         assert sizes(found) == size
         assert LAYOUT.needed(found) == found
-        assert set(by_module(as_published(module))) == set(module.state_dict())
 
 
 def test_a_file_of_the_released_code_holds_this(network):
@@ -93,7 +87,7 @@ def test_the_layout_is_read_without_torch():
 
 
 def test_one_wrong_key_is_named(tmp_path, network):
-    state = as_published(network)
+    state = network.state_dict()
     del state["audio.outputlayer.bias"]
     torch.save({"state_dict": state}, tmp_path / "part.pth.tar")
     with pytest.raises(InputError, match=r"is no coarse-to-fine-original checkpoint: 1 missing keys: audio\.outputlay"):
@@ -153,6 +147,17 @@ def test_maps_of_classes_and_of_the_whole(file, inputs):
     assert probabilities.shape == (3, 7)
     np.testing.assert_allclose(maps.max(axis=(2, 3)), 1)
     assert ((probabilities > 0) & (probabilities <= 1)).all()
+
+
+def test_classes_come_with_the_map_of_the_pipeline(file, inputs):
+    model = InPipeline(file, ORIGINAL["paper"], Runtime())
+    batch = Batch(**inputs)
+    maps, parts = model.parted(batch)
+    np.testing.assert_array_equal(maps, model(batch))
+    weights = parts.scores * parts.counted
+    whole = np.einsum("nk,nkhw->nhw", weights / weights.sum(axis=1, keepdims=True), parts.maps)
+    np.testing.assert_allclose(maps[:, 4::14, 4::14].mean(), whole.mean(), atol=0.05)
+    assert parts.counted.any(axis=1).all()
 
 
 def test_in_the_pipeline_only_released_takes_out_loudness(file, inputs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pydantic import create_model
 from flowgrad.config import ConfigurationError, json_schema, parse
 from flowgrad.config.protocols import changeable
 from flowgrad.errors import InputError
+from flowgrad.models.base import Recipe
 from flowgrad.models.registry import get_model
 from flowgrad.plan import Plan
 from flowgrad.protocols import PAPER, RELEASED
@@ -48,7 +50,7 @@ RCGRAD_MODEL = get_model("rcgrad")
 LISTS = {("models",), ("protocols",), ("training", "methods"), ("plugins",), ("metrics",)}
 MAPS = {place[:end] for place in KEYS for end in range(1, len(place))}
 OPTIONAL = {("container",), ("reference",), ("training", "root"), ("training", "labels"), ("dataset", "split")}
-OPTIONAL |= {("flow", "weights")}
+OPTIONAL |= {("flow", "weights")} | {("training", field.name) for field in fields(Recipe)}
 """Keys that may be there without a value."""
 OURS_TO_KNOW = ("constrained", "instance of", "pydantic", "nonetype", "<class", "union", "literal", "lax-or-strict")
 OURS_TO_KNOW += ("config", "validat", "input should", "dictionary", "str]", "int]", "value error", "function-")
@@ -195,12 +197,16 @@ def test_what_is_wrong_is_named(change, words):
         ({"epochs": 3}, ["epochs: unknown key; did you mean training.epochs?"]),
         ({"training": {"device": "cpu"}}, ["training.device: unknown key; did you mean device?"]),
         ({"device": "gpu"}, ["device: expected auto, cpu or cuda, got 'gpu'; did you mean cuda?"]),
+        (
+            {"clips_per_job": 0},
+            ["clips_per_job: expected a whole number from 1 to 100000, or auto, got 0"],
+        ),
         ({"batch_size": 0}, ["batch_size: expected a whole number from 1 to 4096, or auto, got 0"]),
         ({"detector": {"iou": 0}}, ["detector.iou: expected a number above 0 and up to 1, got 0"]),
         ({"streets": {"width": 161}}, ["streets.width: expected an even number from 160 to 1280, got 161"]),
         (
             {"clips_per_job": None},
-            ["clips_per_job: expected a whole number from 1 to 100000, got nothing; give it a value"],
+            ["clips_per_job: expected a whole number from 1 to 100000, or auto, got nothing; give it a value"],
         ),
         ({"checkpoints": {"rcgrab": "x"}}, ["checkpoints.rcgrab: unknown key; did you mean rcgrad?"]),
         ({1: 2}, None),

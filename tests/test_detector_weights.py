@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from detectors import random_detector
 
 from flowgrad import media
 from flowgrad.check import check
@@ -24,6 +25,7 @@ from flowgrad.config import parse
 from flowgrad.detection.library import import_ultralytics
 from flowgrad.detection.yolo import Yolo
 from flowgrad.errors import InputError
+from flowgrad.models.arithmetic import Runtime
 from flowgrad.workflow import depends
 from flowgrad.workflow.run import Run
 
@@ -260,7 +262,8 @@ def old_way(weights: Path, frames: list[np.ndarray], image_size: int) -> list[tu
 
 
 def new_way(weights: Path, frames: list[np.ndarray], image_size: int, **settings) -> list[tuple[bytes, bytes, list]]:
-    found = Yolo(weights, image_size=image_size, confidence=0.05, **settings).detect(frames)
+    through_torch = Yolo(weights, image_size=image_size, confidence=0.05, runtime=Runtime(), **settings)
+    found = through_torch.detect(frames)
     return [(one.boxes.tobytes(), one.confidences.tobytes(), list(one.labels)) for one in found]
 
 
@@ -275,20 +278,7 @@ def test_the_boxes_are_those_of_ultralytics_own_loading(published, frames):
 @pytest.mark.parametrize("network", ["yolo11", "yolov10n", "yolov8-rtdetr"])
 def test_other_networks_of_the_library(tmp_path, frames, network):
     """Attention, a head without suppression and a transformer, with weights drawn at random."""
-    import_ultralytics()
-    import ultralytics
-    from ultralytics.nn import tasks
-
-    (path,) = Path(ultralytics.__file__).parent.glob(f"cfg/models/*/{network}.yaml")
-    settings = yaml.safe_load(path.read_text()) | {"nc": 4, "scale": "n"}
-    torch.manual_seed(0)
-    make = tasks.RTDETRDetectionModel if "rtdetr" in network else tasks.DetectionModel
-    model = make(settings, verbose=False)
-    for parameter in model.model[-1].parameters():
-        if parameter.ndim == 1:
-            parameter.data += 3 * torch.randn_like(parameter)
-    model.names, model.task = dict(enumerate(["car", "motorcycle", "bus", "truck"])), "detect"
-    torch.save({"model": model.half(), "train_args": {}}, tmp_path / "own.pt")
+    random_detector(network, tmp_path / "own.pt")
     expected = old_way(tmp_path / "own.pt", frames[1:], 320)
     assert len(expected[0][2]) > 5
     assert new_way(tmp_path / "own.pt", frames[1:], 320) == expected

@@ -18,8 +18,12 @@ from flowgrad.provenance import modules_behind
 RULE = re.compile(
     r'^rule (\w+):.*?conda:\s+"\.\./\.\./envs/(\w+)\.yaml".*?script:\s+"\.\./\.\./(scripts/\w+\.py)"', re.M | re.S
 )
-LATER = {"detect": ["flowgrad.detection.yolo"], "heatmaps": ["flowgrad.models.rcgrad.model"]}
-"""What rules load by name: the detector, the networks."""
+LATER = {
+    "detect": ["flowgrad.detection.yolo"],
+    "flow": ["flowgrad.flow.farneback"],
+    "heatmaps": ["flowgrad.models.rcgrad.model"],
+}
+"""What rules load by name: the detector, the estimator, the networks."""
 
 
 def pins(name: str) -> set[str]:

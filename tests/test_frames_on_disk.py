@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from conftest import make_clip, settings
 
+from flowgrad import artifacts, frames
 from flowgrad.datasets.registry import open_dataset
 from flowgrad.decoding import Recipe
 from flowgrad.flow.farneback import Farneback
 from flowgrad.frame_cache import FrameCache, offers
 from flowgrad.plan import Plan
 from flowgrad.stages import decode, flow
+from flowgrad.workflow import work
+from flowgrad.workflow.run import begin_run
 
 RATE = 16000
 
@@ -104,6 +107,62 @@ def test_a_rate_that_came_later_is_decoded_anew(tmp_path):
     recipe = Recipe(run.recipe("00001").shard, run.videos, (RATE, 22050))
     with run.cache.at_hand("00001", recipe) as path:
         assert offers(path, [RATE, 22050])
+
+
+VIEWERS = """
+from flowgrad.models.base import FrameSpec, Model, Needs, Settings
+class Near(Settings):
+    def needs(self): return Needs(frames=FrameSpec(64))
+class Far(Settings):
+    def needs(self): return Needs(frames=FrameSpec(32, "jpeg"))
+def load(*_): return lambda batch: batch.frames.mean(axis=(1, 2, 3))[:, None, None].repeat(224, 1).repeat(224, 2)
+NEAR, FAR = Model("{0}-near", load, {{"paper": Near()}}), Model("{0}-far", load, {{"paper": Far()}})
+"""
+
+
+def viewers(folder: Path, name: str) -> dict:
+    """The configuration of a run on one video, with two models that look at it in their own way."""
+    root, plugin = folder / "videos", folder / f"{name}.py"
+    root.mkdir()
+    make_clip(root / "a.mp4", seconds=1)
+    plugin.write_text(VIEWERS.format(name))
+    config = settings(root, dataset={"format": "videos", "root": str(root)}, frames="all", protocols=["paper"])
+    return config | {"plugins": [str(plugin)], "models": ["flow", f"{name}-near", f"{name}-far"]}
+
+
+def test_decoding_makes_what_all_models_see_and_decoding_anew_what_the_reader_sees(tmp_path, monkeypatch):
+    config = viewers(tmp_path, "viewer")
+    monkeypatch.chdir(tmp_path)
+    run = begin_run(config)
+    (shard,) = run.shards
+    motion, near, far = run.map_rows
+    names = {"seen_64_exact", "seen_32_jpeg"}
+
+    def kept() -> set[str]:
+        with artifacts.open_artifact(work.cache(run).path(shard), frames.KIND) as artifact:
+            reader = frames.FrameReader(artifact, "a")
+            assert reader.seen(3, 64, "exact").shape == (64, 64, 3), "made where it is lacking"
+            return {name for name in names if artifact.has("a", name)}
+
+    work.cache(run).fill(shard, work.recipe(run, shard, run.map_rows))
+    assert kept() == names
+    for rows, expected in (([near], {"seen_64_exact"}), ([far], {"seen_32_jpeg"}), ([motion], set()), ([], set())):
+        work.cache(run).release(shard)
+        with work.frames(run, shard, rows) as path:
+            assert path == work.cache(run).path(shard)
+            assert kept() == expected
+    with work.frames(run, shard, run.map_rows):
+        assert kept() == set(), "frames that are there do, whatever is made of them"
+
+
+def test_a_model_of_another_size_decodes_nothing_anew_for_others(workflow, tmp_path):
+    config = viewers(tmp_path, "added")
+    first = workflow(config | {"models": config["models"][:2]})
+    assert first.status == 0, first.output
+    added = workflow(config)
+    assert added.status == 0, added.output
+    assert added.jobs["heatmaps"] == 1
+    assert not {"decode", "flow", "arithmetic"} & set(added.jobs)
 
 
 def test_what_a_killed_job_left_is_removed_by_the_next_run(workflow, tmp_path):

@@ -66,8 +66,8 @@ def test_a_reference_redoes_the_summary_alone(workflow, tmp_path):
         assert line["places"] == 3
         assert line["p"] <= line["p_corrected"] <= min(1, 2 * line["p"]) * (1 + 1e-5), "two rows, six digits"
     assert "difference to centre-box on the same frames" in run.output
-    printed = [line for line in run.output.splitlines() if re.search(r"-\.?\d+\)|[+-]\.\d+\)", line)]
-    assert len(printed) == 2 * (6 + 4), "in two blocks, the figures of a line are more than fit"
+    printed = [line for line in run.output.splitlines() if re.search(r"[-+]\d?\.\d+\)", line)]
+    assert len(printed) == 6 + 2 * 4, "those of the differences in two blocks, the figures of a line are more than fit"
     assert max(map(len, printed)) <= 120
     assert workflow(config).nothing_to_do
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ENGINES
 from PIL import Image
 
 import flowgrad
@@ -35,10 +36,11 @@ def frame(reference: Path) -> np.ndarray:
     return np.asarray(Image.open(path).convert("RGB"))[None]
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", FILES)
-def test_maps_and_scores(name, expected, frame, checkpoints):
-    file = FILES[name]
-    model = flowgrad.load_model(name, checkpoint=file and checkpoints / file, protocol="released", device="cpu")
+def test_maps_and_scores(name, engine, expected, frame, checkpoints):
+    file = FILES[name] and checkpoints / FILES[name]
+    model = flowgrad.load_model(name, checkpoint=file, protocol="released", device="cpu", engine=engine)
     maps = model(frame, expected["audio_22050"][None], 22050, expected["flow_224_uint8"][None])
     key = name.replace("-", "_")
     assert maps.shape == (1, 224, 224)
@@ -48,10 +50,12 @@ def test_maps_and_scores(name, expected, frame, checkpoints):
     assert score[0] == pytest.approx(float(expected[f"ciou_{key}"]), abs=1e-12)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", ["rcgrad", "flowgrad-en"])
-def test_running_statistics(name, expected, frame, checkpoints):
+def test_running_statistics(name, engine, expected, frame, checkpoints):
     protocol = RELEASED.changed(audio_batch_norm="running")
-    model = flowgrad.load_model(name, checkpoint=checkpoints / FILES[name], protocol=protocol, device="cpu")
+    file = checkpoints / FILES[name]
+    model = flowgrad.load_model(name, checkpoint=file, protocol=protocol, device="cpu", engine=engine)
     maps = model(frame, expected["audio_22050"][None], 22050, expected["flow_224_uint8"][None])
     key = name.replace("-", "_") + "_audio_eval"
     np.testing.assert_allclose(maps[0], expected[key], atol=1e-4, rtol=0)

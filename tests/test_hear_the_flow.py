@@ -10,19 +10,28 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from conftest import ENGINES
 from PIL import Image
 
+import flowgrad
 from flowgrad.errors import InputError
 from flowgrad.evaluation.thresholds import fixed, median
 from flowgrad.flow.components import jpeg_components, map_components
+from flowgrad.flow.prepared import given, per_second
+from flowgrad.models.base import FlowSpec
 from flowgrad.models.checkpoint_file import check_layout
 from flowgrad.models.checkpoints import load_state, shapes
 from flowgrad.models.hear_the_flow.inputs import audio_input, flow_input
 from flowgrad.models.hear_the_flow.layout import LAYOUT
 from flowgrad.models.hear_the_flow.model import HearTheFlow
 from flowgrad.models.hear_the_flow.network import HearTheFlowNetwork
-from flowgrad.models.inputs import imagenet_standardised, resized
+from flowgrad.models.hear_the_flow.objective import HearTheFlow as Objective
+from flowgrad.models.registry import get_model
+from flowgrad.models.resnet import pictures
 from flowgrad.models.spectrogram import log_spectrogram
+from flowgrad.protocols import get_protocol
+from flowgrad.resizing import resized
+from flowgrad.training.learner import samples_of
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +65,18 @@ def test_spectrogram_of_the_released_code(expected, golden_inputs):
     np.testing.assert_allclose(spectrogram, expected["htf_spectrogram"], atol=1e-5, rtol=0)
 
 
-def test_map_of_the_released_code(expected, published, golden_inputs):
-    model = HearTheFlow(published)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_map_of_the_released_code(engine, expected, published, golden_inputs):
+    model = HearTheFlow(published, engine=engine)
     np.testing.assert_allclose(model.cosines(*golden_inputs)[0], expected["htf_localization_7x7"], atol=2e-6, rtol=0)
     maps = model(*golden_inputs)
     assert maps.shape == (1, 224, 224)
     assert maps.dtype == np.float32
-    np.testing.assert_allclose(maps[0], expected["hear_the_flow"], atol=2e-6, rtol=0)
+    # the cosines span 0.24, so a map has four times their error and that of both its ends; exact arithmetic lies 1.7e-6
+    # from the released map, torch 1.6e-6. OpenVINO adds in another order and lies 2.2e-6 from it, also where frames are
+    # standardised, features normalised, or flow attended to outside of its graph; its cosines are as near as torch's
+    bound = {"torch": 2e-6, "openvino": 3e-6}[engine]
+    np.testing.assert_allclose(maps[0], expected["hear_the_flow"], atol=bound, rtol=0)
     # a pixel next to the median may fall on its other side where the arithmetic of another processor rounds otherwise
     assert (median(maps)[0] != expected["htf_binary_median"]).sum() <= 10
 
@@ -84,7 +98,7 @@ def network() -> HearTheFlowNetwork:
     torch.manual_seed(5)
     network = HearTheFlowNetwork(width=8, attention=4)
     with torch.no_grad():
-        network(torch.randn(4, 3, 64, 64), torch.randn(4, 1, 64, 64), torch.randn(4, 2, 64, 64))
+        network.embed(torch.randn(4, 3, 64, 64), torch.randn(4, 1, 64, 64), torch.randn(4, 2, 64, 64))
     return network.eval()
 
 
@@ -238,9 +252,55 @@ def test_sixteen_bits_are_kept_exactly_and_loud_audio_is_clipped():
 
 
 def test_frames_and_flow_are_scaled():
-    white = imagenet_standardised(np.full((1, 2, 2, 3), 255, np.uint8))
+    white = pictures(torch.full((1, 2, 2, 3), 255, dtype=torch.uint8))
     np.testing.assert_allclose(white[0, :, 0, 0], [(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225], 1e-6)
     np.testing.assert_allclose(flow_input(np.float16([[-5, 51]])), [[-5 / 255, 0.2]], rtol=1e-6)
+
+
+def test_flow_per_second_enters_as_the_same_numbers(file, inputs):
+    """A pixel per 1/8 s is 1/255 to the network, whatever the unit; nothing is lost on the way there from float16."""
+    kept = np.concatenate([np.linspace(-4, 4, 999), [6e-8, 65504, -65504]]).astype(np.float16)
+    np.testing.assert_array_equal(flow_input(per_second(kept), per_second=True), flow_input(kept))
+    fast = inputs | {"flow": per_second(inputs["flow"])}
+    np.testing.assert_array_equal(HearTheFlow(file, per_second=True)(**fast), HearTheFlow(file)(**inputs))
+
+
+@pytest.mark.parametrize(("protocol", "unit"), [("paper", 8), ("robust", 8), ("released", 1)])
+def test_the_unit_of_flow_under_each_protocol(protocol, unit, file, inputs):
+    """Signed flow is asked for, and given, in pixels per second; what 8 bits keep of it stays per 1/8 s."""
+    spec = get_model("hear-the-flow").needs(get_protocol(protocol)).flow
+    assert spec == (FlowSpec("signed_jpeg") if protocol == "released" else FlowSpec("signed", per_second=True))
+    kept = inputs["flow"].astype(np.float16 if unit == 8 else np.uint8)
+    shown = given(kept, [4, 5, 6], [5], spec, 1280)
+    assert shown.dtype == (np.float32 if unit == 8 else np.uint8)
+    np.testing.assert_array_equal(shown, kept[1:2].astype(np.float32) * unit)
+    model = flowgrad.load_model("hear-the-flow", file, protocol, device="cpu")
+    flow = kept.astype(np.float32)
+    maps = model(inputs["frames"], inputs["audio"], 22050, flow * unit)
+    direct = HearTheFlow(file)(inputs["frames"], inputs["audio"], flow)
+    # the preset's maps, of the same numbers
+    np.testing.assert_allclose(maps, direct, atol=1e-6)
+
+
+def test_training_is_shown_the_unit_of_inference(file, inputs):
+    """One sample, per second under ``paper``, and as it is under ``released``, is the same to the network."""
+    batch = {
+        "frame": torch.from_numpy(inputs["frames"]),
+        "flow": torch.from_numpy(inputs["flow"].astype(np.float16)),
+        "audio": torch.from_numpy(inputs["audio"]),
+    }
+    model, kept = HearTheFlow(file), inputs["flow"].astype(np.float16)
+    places, heard = model.embedded(inputs["frames"], inputs["audio"], kept)
+    for preset, unit in (("paper", 8), ("released", 1)):
+        learnt = Objective(8, preset=preset).eval()
+        shown = samples_of(batch, learnt.flow_per_second)
+        torch.testing.assert_close(shown.flow, batch["flow"].float() * unit, rtol=0, atol=0)
+        learnt.flowatt = model._network.flowatt
+        learnt.load_state_dict(model._network.state_dict())
+        with torch.no_grad():
+            found = learnt.embeddings(shown)
+        np.testing.assert_allclose(found["visual"], places, atol=1e-5)
+        np.testing.assert_allclose(found["audio"], heard, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

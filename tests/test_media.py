@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
+import h5py
 import numpy as np
 import pytest
 from conftest import ffmpeg_program, make_clip, sound_of
 
 from flowgrad import artifacts, frames, media
 from flowgrad.errors import MediaError
+from flowgrad.resizing import resized
 
 TEN_BIT = ("10bit", "hdr")
 
@@ -119,6 +124,80 @@ def test_stored_frames_are_the_decoded_ones(reference, tmp_path):
             assert reader.frames.tolist() == list(range(len(expected)))
             for number in reversed(range(len(expected))):
                 np.testing.assert_array_equal(reader.rgb(number), expected[number], err_msg=f"{name} {number}")
+
+
+@pytest.mark.parametrize("name", ["nasa_13013_rotated.mp4", "bt2020_10bit.mp4", "h265_video.mp4"])
+def test_what_networks_see_is_kept_as_they_would_make_it(reference, tmp_path, name):
+    """At three sizes, two of one storage; a picture that stays on display, here the first, is kept once."""
+    views: list[frames.View] = [(224, "exact"), (64, "jpeg"), (33, "jpeg")]
+    with artifacts.create(tmp_path / "frames.h5", frames.KIND) as output:
+        for clip, kept in (("with", views), ("without", [])):
+            encoder, shown = frames.FrameEncoder(output.clip(clip), kept), None
+            for picture in media.pictures(media.inspect(reference / "videos/codecs_torchcodec" / name)):
+                shown = shown or picture.frame
+                encoder.add(replace(picture, frame=shown if picture.number < 3 else picture.frame))
+            encoder.close()
+    with artifacts.open_artifact(tmp_path / "frames.h5", frames.KIND) as artifact:
+        kept, made = (frames.FrameReader(artifact, clip) for clip in ("with", "without"))
+        assert len(kept.frames) > 4
+        for size, storage in views:
+            assert artifact.length("with", f"seen_{size}_{storage}_end") == len(kept.frames) - 2
+            assert not artifact.has("without", f"seen_{size}_{storage}")
+            for number in (*kept.frames, *kept.frames[::-2]):
+                expected = resized(frames.stored(kept.rgb(number), storage), size)
+                np.testing.assert_array_equal(kept.seen(number, size, storage), expected)
+                np.testing.assert_array_equal(made.seen(number, size, storage), expected)
+
+
+def test_views_of_one_storage_share_its_jpeg(monkeypatch):
+    asked, store = [], frames.stored
+    monkeypatch.setattr(frames, "stored", lambda rgb, storage: asked.append(storage) or store(rgb, storage))
+    picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    found = frames.seen(picture, [(32, "jpeg"), (16, "jpeg"), (16, "exact")])
+    assert sorted(asked) == ["exact", "jpeg"]
+    for (size, storage), one in found.items():
+        np.testing.assert_array_equal(one, resized(store(picture, storage), size))
+
+
+@pytest.mark.parametrize("name", ["packets", "packet_start", "packet_end", "seen_64_jpeg", "seen_64_jpeg_end"])
+def test_damage_of_stored_frames_is_named(tmp_path, name):
+    """A byte that flips in a picture, in what networks see of it, or in where either lies."""
+    path = tmp_path / "frames.h5"
+    clip = make_clip(tmp_path / "clip.mp4", seconds=1, fps=8, sound=False)
+    with artifacts.create(path, frames.KIND) as output:
+        encoder = frames.FrameEncoder(output.clip("clip"), [(64, "jpeg")])
+        for picture in media.pictures(media.inspect(clip)):
+            encoder.add(picture)
+        encoder.close()
+    with h5py.File(path) as file:
+        place = file[f"clip/{name}"].id.get_chunk_info(0).byte_offset
+    content = bytearray(path.read_bytes())
+    content[place + 20] ^= 1
+    path.write_bytes(content)
+    with artifacts.open_artifact(path, frames.KIND) as artifact:
+
+        def read() -> None:
+            reader = frames.FrameReader(artifact, "clip")
+            reader.rgb(0)
+            reader.seen(0, 64, "jpeg")
+
+        with pytest.raises(artifacts.ArtifactError, match=rf"frames\.h5: clip/{name} is damaged .*delete the file"):
+            read()
+
+
+def test_no_picture_outlives_its_turn(tmp_path):
+    """Without waiting for Python to look for rings of objects: those of a clip are as large as the clip."""
+    path = make_clip(tmp_path / "clip.mp4", seconds=3, fps=8, sound=False)
+    before = {id(one) for one in gc.get_objects() if isinstance(one, av.VideoFrame)}
+    gc.disable()
+    try:
+        for picture in media.pictures(media.inspect(path)):
+            assert not picture.orientation
+        assert picture.number == 23
+        left = [one for one in gc.get_objects() if isinstance(one, av.VideoFrame) and id(one) not in before]
+    finally:
+        gc.enable()
+    assert len(left) < 5
 
 
 @pytest.mark.parametrize("rate", [16000, 22050])

@@ -157,7 +157,7 @@ def test_figures_give_each_metric_the_values_that_it_reads():
         np.array([[0.05, 0.5, 0.25]]),
     ]
     place_of = {"a": "here", "b": "there"}
-    found = figures(dict(zip("ab", clips, strict=True)), place_of, chosen)
+    found = figures(dict(zip("ab", clips, strict=True)), place_of, chosen, {})
     assert found["success_at_0_5"] == found["success_at_0_1"] == 0.5
     assert found["negatives"] == 1
     assert (found["highlighted"], found["highlighted_negatives"]) == (0.375, 0)
@@ -166,7 +166,7 @@ def test_figures_give_each_metric_the_values_that_it_reads():
         column for metric in chosen for column in metric.columns
     }
     assert set(found) <= set(summary_columns(chosen))
-    assert figures({"a": np.full((1, 3), np.nan)}, place_of, chosen) == {}
+    assert figures({"a": np.full((1, 3), np.nan)}, place_of, chosen, {}) == {}
 
 
 def test_what_a_metric_is_not_is_said():

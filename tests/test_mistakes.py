@@ -48,13 +48,37 @@ def place(tmp_path_factory) -> Path:
 APPLE = ["show", "apple", "--video", "data/clips/apple.mp4"]
 MISTAKES = [
     # the command itself
-    ([], "name a command: check, weights, table"),
+    ([], "name a command: run, demo, check, weights, table"),
     ([""], "there is no command ''"),
     (["tabel"], "did you mean table?"),
     (["Show"], "did you mean show?"),
     (["shuffle_sound"], "did you mean shuffle-sound?"),
     (["--vesion"], "unknown option --vesion; did you mean --version?"),
     (["my.yaml"], "there is no command 'my.yaml'"),
+    # run
+    (["run"], "required: FOLDER; for example: flowgrad run /data/urbansas --cores 8"),
+    (["run", "--cores", "2", "data"], "required: FOLDER; for example"),
+    (["run", ""], "expected a path, got ''"),
+    (["run", "dat"], "{place}/dat is not there; did you mean data?"),
+    (["run", "my.yml"], "{place}/my.yml is not there; did you mean my.yaml?"),
+    (["run", "nowhere/else"], "{place}/nowhere/else is not there; name a folder of videos, or settings (.yaml)"),
+    (["run", "data/clips/apple.mp4"], "name the folder that it lies in: flowgrad run data/clips"),
+    (["run", "empty"], "dataset.root: {place}/empty is empty; set it to the folder that holds your videos"),
+    (["run", "data", "empty"], "'empty' is no target; name one folder a run"),
+    (["run", "data", "my.yaml"], "'my.yaml' is no target; name flowgrad run data --configfile my.yaml"),
+    (["run", "broken.yaml"], "broken.yaml, line 2: is no YAML: expected ',' or ']'"),
+    (["run", "empty.yaml"], "empty.yaml is empty"),
+    (["run", "data", "--configfile", "nofile.yaml"], "{place}/nofile.yaml cannot be read"),
+    (["run", "data", "--coers", "2"], "unrecognized arguments: --coers; did you mean --cores?"),
+    (["run", "data", "--cores", "many"], "--cores, -c): must be integer or 'all'"),
+    (["run", "data", "--config", "pictures"], "entries have to be defined as name=value pairs"),
+    (["run", "data", "--config", "models=[flows]"], "did you mean flow?"),
+    (["run", "my.yaml", "--directory", "file"], "{place}/file is not a folder; name another to work in"),
+    # demo
+    (["demo", "one", "two"], "'two' is one argument too many"),
+    (["demo", "file"], "{place}/file is not a folder; name another to work in"),
+    (["demo", "-d", "file"], "{place}/file is not a folder"),
+    (["demo", "--configfile", "my.yaml"], "the settings name a dataset, and the demo renders its own"),
     # check
     (["check", ""], "expected a path, got ''"),
     (["check", "nofile.yaml"], "{place}/nofile.yaml cannot be read: No such file"),
@@ -97,11 +121,21 @@ MISTAKES = [
     (["folder", "data", "--format", "video"], "did you mean videos?"),
     # show
     (["overlay"], "required: VIDEO"),
+    (["page", "nowhere"], "{place}/nowhere is not a folder (nothing is there); name a results folder"),
+    (["page", "."], "is no results folder (plan/clips.csv is missing); did you mean results?"),
+    (["page", "results", "--dataset", "nowhere"], "{place}/nowhere is not a folder (nothing is there); name a dataset"),
+    (["page", "results", "--datset", "data"], "did you mean --dataset?"),
+    (["overlay", "apple"], "{place}/apple is not there; name a video file, or a run's clip with --results"),
+    (["overlay", "aple", "--results", "results"], "did you mean 'apple'?"),
+    (["overlay", "apple", "--results", "empty"], "{place}/empty is no results folder"),
+    (
+        ["overlay", "apple", "--results", "results", "--protocol", "robust"],
+        "has no maps of protocol robust; it has paper",
+    ),
     (["show"], "required: CLIP; for example: flowgrad show CLIP"),
     (["show", ""], "no clip ''"),
     (["show", "aple"], "did you mean 'apple'?"),
     (["show", "data/clips/apple.mp4"], "no clip 'data/clips/apple.mp4'; for example"),
-    (["show", "apple"], "name the video of apple"),
     (["show", "apple", "--results", "nowhere"], "{place}/nowhere is not a folder (nothing is there)"),
     (["show", "apple", "--results", "picture.png"], "{place}/picture.png is not a folder"),
     (["show", "apple", "--results", "empty"], "{place}/empty is no results folder"),
@@ -130,6 +164,22 @@ MISTAKES = [
     ([*APPLE, "-o", "file/x.png"], "{place}/file is not a folder"),
     ([*APPLE, "-o", "/proc/x.png"], "/proc/x.png cannot be written"),
     ([*APPLE, "-o", "x" * 300 + ".png"], "more than 255 letters"),
+    # export
+    (["export"], "required: format, RESULTS"),
+    (["export", "coco"], "required: RESULTS; for example: flowgrad export coco results boxes.json"),
+    (["export", "cocos", "results"], "invalid choice: 'cocos'"),
+    (["export", "coco", "nowhere", "x.json"], "{place}/nowhere is not a folder (nothing is there)"),
+    (["export", "coco", "empty", "x.json"], "{place}/empty is no results folder"),
+    (["export", "coco", "results"], "name the file to write"),
+    (["export", "coco", "results", "empty"], "{place}/empty is a folder; name a file in it"),
+    (["export", "coco", "results", "x.csv"], "x.csv: end its name in .json: x.json"),
+    (["export", "coco", "results", "x.json"], "no row of the last run detects"),
+    (["export", "coco", "results", "x.json", "--boxes", "flows"], "did you mean flow?"),
+    (["export", "coco", "results", "x.json", "--boxes", "truth", "--protocol", "papre"], "results keep no rules"),
+    (["export", "coco", "results", "x.json", "--box"], "expected one argument"),
+    (["export", "coco", "results", "/proc/x.json", "--boxes", "flow"], "/proc/x.json cannot be written"),
+    (["export", "parquet", "results", "--scored"], "--scored is of coco"),
+    (["export", "parquet", "results", "/proc/x.parquet"], "/proc/x.parquet cannot be written"),
     # synth
     (["synth"], "required: OUT; for example: flowgrad synth OUT"),
     (["synth", ""], "expected a path"),
@@ -311,7 +361,10 @@ def test_bad_clips_and_failed_jobs_are_named_at_the_end(place, workflow, tmp_pat
     assert run.status == 0, run.output
     assert "rule flow:" not in run.output, "a profile is quiet about jobs"
     assert "steps (100%) done" in run.output
-    assert "3 clips: 1 ok (1 with a note), 1 skipped, 1 failed (reasons in results/clips.csv)\n" in run.output
+    assert (
+        f"3 clips: 1 ok (1 with a note), 1 skipped, 1 failed (reasons in {run.folder}/results/clips.csv)\n"
+        in run.output
+    )
     lines = run.output.split("3 clips: ")[1].splitlines()
     assert lines[1].startswith("  failed  broken: unreadable")
     assert lines[2].startswith("  skipped nobody: no annotations")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flowgrad import artifacts, frames
 from flowgrad.errors import InputError
-from flowgrad.flow.background import UNKNOWN, difference
+from flowgrad.flow.background import UNKNOWN, difference, lower_median
 from flowgrad.flow.camera import camera_motion, displacement, without_camera
 from flowgrad.flow.prepared import averaged, compressed, given, magnitudes, smoothed
 from flowgrad.flow.windows import COUNT, REACH, compared, pairs_around
@@ -100,6 +100,16 @@ def test_what_is_kept_is_given_untouched():
     np.testing.assert_array_equal(found, flow[[0, 2]])
 
 
+@pytest.mark.parametrize("form", ["signed", "magnitude"])
+def test_pixels_per_second_keep_their_signs(form):
+    shape = (3, 2, SIZE, SIZE) if form == "signed" else (3, SIZE, SIZE)
+    flow = np.random.default_rng(1).normal(0, 9, shape).astype(np.float16)
+    found = given(flow, [4, 5, 6], [4, 6], FlowSpec(form, per_second=True), width=640)
+    np.testing.assert_array_equal(found, flow[[0, 2]].astype(np.float32) * 8)
+    once, again = (given(flow, [4, 5, 6], [5], FlowSpec(form, True, 0.5, per_second=per), 640) for per in (False, True))
+    np.testing.assert_allclose(again, 8 * once, rtol=1e-5)
+
+
 def test_the_unit_of_the_map_does_not_depend_on_the_size_of_the_video():
     spec = FlowSpec("signed", magnitude=True, unit="map")
     flow = np.full((1, 2, SIZE, SIZE), 3.0) * np.array([1.0, 4 / 3])[:, None, None]
@@ -144,6 +154,13 @@ def test_how_far_a_row_looks(needs, reach):
 
 
 # the background
+
+
+@pytest.mark.parametrize("count", range(1, 20))
+def test_the_median_is_that_of_each_pixel(count):
+    pictures = np.random.default_rng(count).integers(0, 4 if count % 2 else 256, (count, 9, 7, 3), np.uint8)
+    middle = (count - 1) // 2
+    np.testing.assert_array_equal(lower_median(list(pictures)), np.sort(pictures, axis=0)[middle])
 
 
 def street(seed: int = 3, width: int = SIZE + 80) -> np.ndarray:

@@ -194,6 +194,44 @@ def test_statistics_of_frozen_parts_stay(kind, tmp_path):
     check_layout(path, weights.layout)
 
 
+def test_released_hear_the_flow_has_the_faults_of_its_code(tmp_path):
+    """The distractor, unturned flow, drifting statistics; flow without sign is a matter of the samples."""
+    torch.manual_seed(0)
+    torch.save(Encoder(3, width=WIDTH).state_dict(), tmp_path / "resnet18.pth")
+
+    def learnt(preset: str) -> HearTheFlow:
+        torch.manual_seed(1)
+        return HearTheFlow.started(Start("imagenet", tmp_path / "resnet18.pth", WIDTH, preset=preset)).train()
+
+    paper, released = learnt("paper"), learnt("released")
+    cosines = {"visual": torch.full((3, 1, 2, 2), -0.2), "audio": torch.ones(3, 1)}
+    assert paper.loss(cosines).item() == pytest.approx(np.log(4), abs=1e-5)
+    assert released.loss(cosines) > 200
+
+    assert (paper.turns_flow, released.turns_flow) == (True, False)
+    right = Samples(torch.rand(8, 3, 16, 16), torch.ones(8, 2, 16, 16), torch.randn(8, 100))
+    unturned = augmented(right, torch.Generator().manual_seed(1), turns_flow=False)
+    assert (unturned.flow > 0).all()
+
+    samples = Samples(torch.rand(4, 3, 224, 224), torch.randn(4, 2, 224, 224), torch.randn(4, 66150).clamp(-1, 1))
+    for one, drifts in ((paper, False), (released, True)):
+        before = one.imgnet.bn1.running_mean.clone()
+        one.embeddings(samples)
+        assert torch.equal(one.imgnet.bn1.running_mean, before) is not drifts
+        assert not any(parameter.requires_grad for parameter in one.imgnet.parameters())
+
+
+@pytest.mark.parametrize("kind", [FlowGradIC, FlowGradEN])
+def test_released_flowgrad_is_given_flow_as_its_code_scales_it(kind):
+    flow = torch.rand(1, 1, 224, 224) * 9
+    samples = Samples(torch.rand(1, 3, 224, 224), flow, torch.zeros(1, 80000))
+    paper, released = (kind.started(Start("random", None, WIDTH, preset=preset)) for preset in ("paper", "released"))
+    torch.testing.assert_close(released._moved(samples), (flow + 5) / 200)
+    paper.measure([samples])
+    assert paper._moved(samples).mean().item() == pytest.approx(0, abs=1e-4)
+    assert not any(key.startswith("flow_input") for key in released.state_dict())
+
+
 def test_mirrored_flow_goes_the_other_way():
     """Where a frame is mirrored: to the right becomes to the left; down stays down."""
     right_and_down = torch.stack((torch.ones(8, 16, 16), torch.ones(8, 16, 16)), dim=1)

@@ -227,9 +227,9 @@ def test_only_what_a_job_made_is_removed(tmp_path):
     def left() -> set[str]:
         return {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
 
-    remove_outdated(tmp_path, {("paper", "00001")}, labelled=True)
+    remove_outdated(tmp_path, {("paper", "00001")}, labelled=True, protocols={"paper"}, sliced=True)
     assert left() == {*files, logs[0], "logs/summary.log"} - {"pictures/paper/00002.png", "pictures/released/00001.png"}
     assert not (tmp_path / "pictures/released").exists()
-    remove_outdated(tmp_path, set(), labelled=False)
+    remove_outdated(tmp_path, set(), labelled=False, protocols={"paper"}, sliced=False)
     kept = {"pictures/paper/00003.png", "pictures/mine/00001.png", "pictures/paper/holiday.png", "metrics/notes.txt"}
     assert left() == kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from flowgrad.shard import PlannedClip, note_gone, read_shard
 class Folder:
     """A folder of stand-in videos (the plan reads bytes, not pictures) and its plan."""
 
-    def __init__(self, root: Path, clips_per_job: int = 2):
+    def __init__(self, root: Path, clips_per_job: int | Literal["auto"] = 2):
         self.videos, self.plan, self.clips_per_job = root / "videos", Plan(root / "results"), clips_per_job
         self.videos.mkdir(parents=True, exist_ok=True)
 
@@ -115,6 +116,25 @@ def test_another_clips_per_job_leaves_the_shards_that_exist(tmp_path):
     before = folder.update()
     folder.clips_per_job = 1
     assert folder.update() == before
+
+
+def test_few_clips_make_several_shards_and_what_comes_later_leaves_them(tmp_path):
+    """Whatever the machine: 22 clips are five shards, nine more of them three, and one more is one."""
+    folder = Folder(tmp_path, clips_per_job="auto")
+    for number in range(22):
+        folder.put(f"a{number:02d}")
+    first = folder.update()
+    assert [len(clips) for clips in first.values()] == [5, 5, 5, 5, 2]
+    for number in range(9):
+        folder.put(f"b{number}")
+    second = folder.update()
+    assert [len(clips) for clips in second.values()] == [5, 5, 5, 5, 2, 3, 3, 3]
+    assert {shard: second[shard] for shard in first} == first
+    folder.put("c")
+    assert [len(clips) for clips in folder.update().values()][5:] == [3, 3, 3, 1]
+    (folder.videos / "a00.mp4").unlink()
+    folder.put("a01", "encoded anew")
+    assert len(folder.update()) == 9
 
 
 edits = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(["put", "change", "remove"])), max_size=12)
@@ -274,7 +294,7 @@ def test_a_clip_of_a_labelled_dataset_without_annotations_is_in_no_shard(tmp_pat
     plan = Plan(tmp_path / "results")
     plan.update(data, 2)
     assert plan.clips_file.read_text() == (
-        "video,shard,reason,place\na,00001,,a\nb,,no annotations: left out of a labelled dataset,b\n"
+        "video,shard,reason,place,picture\na,00001,,a,a\nb,,no annotations: left out of a labelled dataset,b,\n"
     )
     assert plan.present() == {"a": "00001"}
 

@@ -18,20 +18,26 @@ from flowgrad.flow.pairs import grey
 from flowgrad.flow.raft import RaftSmall
 from flowgrad.models.base import AudioSpec, FlowSpec, FrameSpec, Model, Needs, Settings
 from flowgrad.models.inputs import (
+    PIXEL_DEVIATION,
+    PIXEL_MEAN,
     fitted_audio,
-    resized,
-    standardised,
     stored_audio,
     window_length,
     window_start,
 )
 from flowgrad.models.registry import MODELS
+from flowgrad.models.resnet import pictures
 from flowgrad.models.rows import Row
+from flowgrad.resizing import resized
 
 NOISE = np.random.default_rng(7).integers(0, 256, (40, 56, 3), np.uint8)
 
 
 # frames
+
+
+def standardised(frames: np.ndarray) -> np.ndarray:
+    return pictures(torch.from_numpy(frames), PIXEL_MEAN, PIXEL_DEVIATION).numpy()
 
 
 def test_black_and_white_are_these_values_to_a_network():

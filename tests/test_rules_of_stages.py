@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import make_clip
 from test_score import LEFT, columns, scored
+from torch import nn
 
 from flowgrad import artifacts, frames, media
 from flowgrad.datasets.base import Annotations, Box, SoundEvent
@@ -18,7 +20,9 @@ from flowgrad.evaluation.base import Metric, ThresholdRule
 from flowgrad.evaluation.consensus_iou import CIOU
 from flowgrad.evaluation.thresholds import FIXED
 from flowgrad.flow.forms import ARTIFACT as FLOW
+from flowgrad.models import engine
 from flowgrad.models.base import AudioSpec, Batch, FlowSpec, FrameSpec, Model, Needs, Settings
+from flowgrad.models.engine import compute
 from flowgrad.models.registry import MODELS
 from flowgrad.models.rows import Row
 from flowgrad.protocols import PAPER, RELEASED
@@ -151,6 +155,37 @@ def test_a_network_says_where_it_ran(tmp_path):
     with artifacts.open_artifact(tmp_path / "maps.h5") as reader:
         known = reader.attributes()
         assert (known["device"], known["precision"], known["weights_sha256"]) == ("cpu", "float32", "fed")
+
+
+class Sums(nn.Module):
+    def forward(self, frames: torch.Tensor) -> tuple[torch.Tensor]:
+        return (frames.float().sum(dim=(1, 2, 3)),)
+
+
+def sums(checkpoint, settings, runtime) -> Callable[[Batch], np.ndarray]:
+    """A model whose maps a network computes."""
+    network = compute(Sums(), runtime)
+    return lambda batch: network(batch.frames)[0][:, None, None] * np.full((1, 224, 224), 1e-6, np.float32)
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_maps_say_through_which_engine_they_really_came(tmp_path, monkeypatch, works):
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    if not works:
+        monkeypatch.setattr(engine, "_core", lambda: (_ for _ in ()).throw(ImportError("libopenvino.so is broken")))
+    heatmaps.run(
+        model=Model("sums", f"{__name__}:sums", {"paper": Asks()}),
+        settings=Asks(what="frames"),
+        protocol_name="paper",
+        out=tmp_path / "maps.h5",
+        frames_in=decoded(tmp_path),
+        device="cpu",
+    )
+    with artifacts.open_artifact(tmp_path / "maps.h5", HEATMAPS) as reader:
+        known = reader.attributes()
+    assert known["engine"] == ("openvino" if works else "torch")
+    assert "version_torch" in known
+    assert ("version_openvino" in known) == works
 
 
 # scores

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,15 @@ import torch
 from torch import nn
 
 from flowgrad import artifacts
+from flowgrad.config import parse
+from flowgrad.config.training import TrainingConfig
 from flowgrad.errors import InputError
 from flowgrad.flow.magnitude import network_input
-from flowgrad.models.base import SampleSpec
-from flowgrad.models.inputs import standardised
+from flowgrad.models.base import Recipe, SampleSpec
+from flowgrad.models.inputs import PIXEL_DEVIATION, PIXEL_MEAN
 from flowgrad.models.rcgrad.objective import FlowGradEN, FlowGradIC, RCGrad
-from flowgrad.models.resnet import Encoder, imagenet_encoder
+from flowgrad.models.registry import get_model
+from flowgrad.models.resnet import Encoder, imagenet_encoder, pictures
 from flowgrad.training.augment import augmented
 from flowgrad.training.checkpointing import save
 from flowgrad.training.data import EpochBatches, HeldOutBatches
@@ -24,6 +28,7 @@ from flowgrad.training.learner import Learner, _joined
 from flowgrad.training.loop import _rows_if_ended
 from flowgrad.training.objective import InfoNCE, Samples
 from flowgrad.training.samples import KIND, SampleSet, attributes_of, has_whole_window, split, too_few, windows_of
+from flowgrad.workflow.training import schedule_of, settings_of
 
 ENCODERS = {
     "rcgrad": ("image_encoder", "audio_encoder"),
@@ -81,7 +86,7 @@ def batch(size: int = 4) -> dict[str, torch.Tensor]:
 def test_training_shows_what_inference_shows():
     """Pictures and flow reach the encoders as the models of the table prepare them, flow with its offset."""
     given = batch()
-    frame = torch.from_numpy(standardised(given["frame"].numpy()))
+    frame = pictures(given["frame"], PIXEL_MEAN, PIXEL_DEVIATION)
     flow = torch.from_numpy(network_input(given["flow"].numpy()))[:, None]
     en = training("flowgrad-en")
     en.embeddings(given)
@@ -204,6 +209,61 @@ def test_the_learning_rate_follows_the_held_out_loss():
     assert rates == pytest.approx([5e-6] * 3 + [1e-6] * 5)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_step_is_that_of_the_optimizer(optimizer):
+    """By hand, from a weight of 2 whose gradient is 3; the decay adds half a weight to it."""
+    module = training(learning_rate=0.1, lr_patience=None, optimizer=optimizer, weight_decay=0.5, momentum=0.9)
+    found = module.configure_optimizers()
+    assert set(found) == {"optimizer"}, "the rate stays"
+    scale = module.objective.loss_fn.logit_scale
+    weight, velocity, first, second = 2.0, 0.0, 0.0, 0.0
+    with torch.no_grad():
+        scale.fill_(weight)
+    for step in (1, 2):
+        scale.grad = torch.tensor(3.0)
+        found["optimizer"].step()
+        gradient = 3 + 0.5 * weight
+        velocity = 0.9 * velocity + gradient
+        first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
+        adam = first / (1 - 0.9**step) / ((second / (1 - 0.999**step)) ** 0.5 + 1e-8)
+        weight -= 0.1 * (velocity if optimizer == "sgd" else adam)
+        assert scale.item() == pytest.approx(weight, rel=1e-6)
+
+
+# How each model is trained unless a key says otherwise
+
+
+def test_recipes_are_those_of_the_papers():
+    """RCGrad and FlowGrad share one; keys of the configuration go before, for every model."""
+    training = parse({}).training
+    rcgrad = Recipe("adam", 1e-3, 0, 0, 256, 100, 5, 10)
+    assert {training.recipe_of(name) for name in ("rcgrad", "flowgrad-ic", "flowgrad-en")} == {
+        replace(rcgrad, batch_size=20, epochs=18, lr_patience=3, early_stopping_patience=6)
+    }, "the demo's"
+    training = TrainingConfig()
+    assert {training.recipe_of(name) for name in ("rcgrad", "flowgrad-ic", "flowgrad-en")} == {rcgrad}
+    assert training.recipe_of("hear-the-flow") == Recipe("adam", 1e-3, 0, 0, 128, 100, None, None)
+    assert training.recipe_of("visual-context") == Recipe("adam", 1e-4, 1e-4, 0, 128, 30, None, None)
+    assert training.recipe_of("coarse-to-fine-coarse") == Recipe("sgd", 1e-3, 5e-4, 0.9, 16, 20, None, None)
+    assert training.recipe_of("coarse-to-fine") == Recipe("sgd", 1e-4, 5e-4, 0.9, 16, 20, None, None)
+    assert training.recipe_of("coarse-to-fine-original") == Recipe("adam", 1e-3, 5e-4, 0, 32, 60, None, None)
+    assert training.recipe_of("coarse-to-fine-original-coarse").epochs == 10
+    given = {"learning_rate": 0.5, "weight_decay": 0, "optimizer": "adam", "lr_patience": 2, "epochs": None}
+    changed = TrainingConfig.model_validate(given).recipe_of("coarse-to-fine")
+    assert changed == Recipe("adam", 0.5, 0, 0.9, 16, 20, 2, None)
+
+
+def test_a_schedule_has_the_recipe_and_the_settings():
+    training = TrainingConfig(passes=3, weight_decay=0.01)
+    found = schedule_of(training, "coarse-to-fine")
+    assert (found.passes, found.weight_decay, found.momentum, found.batch_size) == (3, 0.01, 0.9, 16)
+    assert (found.lr_patience, found.ends_after) == (None, 20)
+    assert schedule_of(training, "rcgrad").ends_after == 10
+    # a checkpoint depends on the rate, wherever it stands
+    assert settings_of(TrainingConfig(), "rcgrad") == settings_of(TrainingConfig(learning_rate=1e-3), "rcgrad")
+    assert settings_of(TrainingConfig(), "rcgrad") != settings_of(TrainingConfig(learning_rate=1e-4), "rcgrad")
+
+
 # What is changed at random
 
 
@@ -222,7 +282,7 @@ def test_changes_follow_from_seed_epoch_and_batch():
 
 
 def test_nothing_is_changed_unasked_or_held_out():
-    plain = torch.from_numpy(standardised(batch()["frame"].numpy()))
+    plain = pictures(batch()["frame"], PIXEL_MEAN, PIXEL_DEVIATION)
     torch.testing.assert_close(shown(training()), plain)
     module = training(augment=True)
     module.validation_step(batch(), 0)
@@ -321,10 +381,10 @@ def test_too_few_clips_are_said():
     assert too_few(10, 1, 8, 8, 5) is not None, "one clip held out is too few"
 
 
-def sample_set(folder: Path, end: float, rate: int = 16000, every: int = 4) -> SampleSet:
+def sample_set(folder: Path, end: float, rate: int = 16000, every: int = 4, lag: float = 0.0) -> SampleSet:
     """One clip whose frames, flow and audio tell their own time."""
     numbers = np.arange(0, int(end * 8), every, dtype=np.int32)
-    with artifacts.create(folder / "samples.h5", KIND, **attributes_of(SampleSpec())) as output:
+    with artifacts.create(folder / "samples.h5", KIND, **attributes_of(SampleSpec(lag=lag))) as output:
         group = output.clip("clip", end_s=end, source_sha256="0" * 64)
         group.extend("audio", np.arange(round(end * rate), dtype=np.float32) / rate)
         group.append(
@@ -346,6 +406,21 @@ def test_a_sample_is_of_one_moment(tmp_path):
         assert one.audio.shape == (80000,)
         assert one.audio[40000] == pytest.approx(frame / 8)
         assert one.audio[0] == pytest.approx(frame / 8 - 2.5)
+
+
+def test_a_frame_may_come_after_the_middle_of_its_sound(tmp_path):
+    """Visual context as released: frame and sound are 1 s apart, and the sound is whole nevertheless."""
+    released = get_model("visual-context").training.sample_of("released")
+    assert (released.lag, get_model("visual-context").training.sample_of("paper").lag) == (1, 0)
+    samples = sample_set(tmp_path, 7.0, lag=1.0)
+    assert samples.spec.lag == 1
+    assert samples.length("clip") == 5, "frames from 3.5 to 5.5 s"
+    for number in range(5):
+        one, frame = samples.read("clip", number), 28 + 4 * number
+        assert set(one.frame.ravel()) == {frame}
+        assert one.audio[40000] == pytest.approx(frame / 8 - 1)
+    assert has_whole_window(44, 7, 5, 1)
+    assert not has_whole_window(45, 7, 5, 1)
 
 
 def test_a_sample_that_the_sound_misses_by_one_is_filled(tmp_path):
@@ -387,6 +462,20 @@ def test_every_pass_shows_every_clip_once(tmp_path):
     for start in (0, 3, 6):
         assert sorted(clip for one in batches[start : start + 3] for clip, _ in one) == samples.clips
     assert len(EpochBatches(samples, samples.clips, 5, 3, 2, 1)) == 6, "what fills no batch is left"
+
+
+def test_batches_that_are_not_shuffled_are_the_same_in_every_epoch(tmp_path):
+    """Hear The Flow as released: clips in the order of their names, always with the same neighbours."""
+    samples = many_clips(tmp_path, 9, 10.0)
+    batches = EpochBatches(samples, samples.clips, 4, 1, together=1, seed=3, shuffled=False)
+    epochs = []
+    for epoch in range(2):
+        batches.set_epoch(epoch)
+        epochs.append(list(batches))
+    assert epochs[0] == epochs[1]
+    assert [clip for batch in epochs[0] for clip, _ in batch] == [f"c{number:02d}" for number in range(8)]
+    assert len({number for batch in epochs[0] for _, number in batch}) == 1
+    assert len(batches) == 2
 
 
 def test_windows_of_a_clip_follow_each_other(tmp_path):

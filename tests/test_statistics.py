@@ -22,7 +22,7 @@ from flowgrad.evaluation.statistics import (
     student_tail,
     wilson,
 )
-from flowgrad.report import _with_interval
+from flowgrad.report import DIGITS, _interval
 
 values = st.lists(st.floats(0, 1), min_size=1, max_size=5)
 places = st.lists(st.lists(values, min_size=1, max_size=3), min_size=2, max_size=6)
@@ -284,4 +284,5 @@ def test_intervals_of_thirty_places_hold_the_truth_as_often_as_they_say(share):
 )
 def test_an_interval_in_print_loses_no_digit(figures, sign, printed):
     """But the zero before the point, where it is the whole part."""
-    assert _with_interval(*figures, sign) == printed
+    row = dict(zip(("auc", *names("auc")), figures, strict=True))
+    assert _interval(row, "auc", DIGITS, sign).strip() == printed

@@ -310,9 +310,7 @@ def test_a_table_that_is_absent_is_said(tmp_path):
     root = vggss(tmp_path)
     (root / "vggss.json").unlink()
     [problem] = Vggss(root).problems()
-    assert problem == (
-        f"{root}/vggss.json: file not found, nor in metadata or lists below it; it belongs to the dataset"
-    )
+    assert problem == f"vggss.json is not in {root} and its metadata and lists; it belongs to the dataset"
 
 
 # Flickr-SoundNet

@@ -21,6 +21,7 @@ from flowgrad.datasets.flickr_soundnet import FlickrSoundNet
 from flowgrad.evaluation.consensus import consensus
 from flowgrad.evaluation.metrics import ciou
 from flowgrad.evaluation.thresholds import median
+from flowgrad.flow.prepared import per_second
 from flowgrad.models.coarse_to_fine.layout import Sizes
 from flowgrad.models.coarse_to_fine.network import CoarseToFineNetwork
 from flowgrad.models.hear_the_flow.network import HearTheFlowNetwork
@@ -71,7 +72,7 @@ def test_on_labelled_videos(workflow, htf, tmp_path):
         np.stack([clip.frames[round(time * 8)] for time in times]),
         np.stack([audio[start : start + 66150] for start in starts]),
         22050,
-        flow[np.isin(flow_times, times)],
+        per_second(flow[np.isin(flow_times, times)]),
     )
     np.testing.assert_allclose(own, maps, atol=2e-3)
     np.testing.assert_allclose(median(maps).mean(axis=(1, 2)), 0.5, atol=0.01)
@@ -111,6 +112,17 @@ def test_coarse_to_fine_is_asked_under_another_sound(workflow, tmp_path):
         22050,
     )
     np.testing.assert_allclose(own, maps, atol=2e-3)
+    parts = flowgrad.open_results(run.folder / "results").parts("apple", "coarse-to-fine", "released")
+    assert parts.maps.shape == (len(times), 7, 16, 16)
+    assert parts.names[0] == "human"
+    weights = (parts.scores * parts.counted)[:, :, None, None]
+    whole = torch.from_numpy((weights * parts.maps).sum(axis=1) / weights.sum(axis=1))[:, None]
+    large = torch.nn.functional.interpolate(whole, (224, 224), mode="bilinear", align_corners=False)[:, 0]
+    np.testing.assert_allclose(maps, large, atol=5e-3)
+    told = pd.read_csv(run.folder / "results/metrics/sources.csv").set_index("which")
+    assert told.loc["all", "items"] == len(frames)
+    assert told.loc["all", "mean_sources"] == 1
+    assert "frame-wise: all sources together" in run.output
     heard = pd.read_csv(run.folder / "results/metrics/listening.csv")
     assert list(heard["model"]) == ["coarse-to-fine"]
     assert heard["highlighted_own"].between(0, 1).all()

@@ -17,6 +17,7 @@ from flowgrad.errors import InputError
 from flowgrad.evaluation.consensus_iou import CIOU
 from flowgrad.evaluation.intervals import differences, names, with_intervals
 from flowgrad.protocols import BUILT_IN
+from flowgrad.report import differences_text, summary_text
 from flowgrad.schemas.differences import DIFFERENCES
 from flowgrad.schemas.plan import NO_ANNOTATIONS, NO_VIDEO
 from flowgrad.schemas.scores import SCORES
@@ -58,9 +59,8 @@ def summarised(folder: Path, shards: list[list[str]], present: list[str]) -> tup
         files.append(folder / f"{number}.csv")
         long = table.rename(columns={"ciou": "value"}).assign(metric="ciou")[list(SCORES)]
         artifacts.write_table(files[-1], long, float_format="%.17g")
-    plan = pd.DataFrame(
-        {"video": present, "shard": "00001", "reason": "", "place": [place_of(clip) for clip in present]}
-    )
+    plan = pd.DataFrame({"video": present, "shard": "00001", "reason": ""})
+    plan = plan.assign(place=[place_of(clip) for clip in present], picture=present)
     artifacts.write_table(folder / "plan.csv", plan)
     run_summary(
         plan_in=folder / "plan.csv",
@@ -190,7 +190,7 @@ def test_a_summary_to_the_letter(tmp_path):
     """Open cases are counted, also those that are left out; a clip that went away counts nowhere."""
     (tmp_path / "scores.csv").write_text(LONG)
     (tmp_path / "plan.csv").write_text(
-        "video,shard,reason,place\na,00001,,a\nb,00001,,b\ngone,,annotated without a video,gone\n"
+        "video,shard,reason,place,picture\na,00001,,a,a\nb,00001,,b,b\ngone,,annotated without a video,gone,gone\n"
     )
     run_summary(
         plan_in=tmp_path / "plan.csv",
@@ -226,7 +226,7 @@ def test_success_is_decided_before_a_value_is_rounded(tmp_path):
     (tmp_path / "scores.csv").write_text(
         "model,protocol,video,frame,time_s,metric,value,status\nflow,paper,a,8,1,ciou,0.49999999999999994,ok\n"
     )
-    (tmp_path / "plan.csv").write_text("video,shard,reason,place\na,00001,,a\n")
+    (tmp_path / "plan.csv").write_text("video,shard,reason,place,picture\na,00001,,a,a\n")
     run_summary(
         plan_in=tmp_path / "plan.csv",
         scores_in=[tmp_path / "scores.csv"],
@@ -288,3 +288,79 @@ def test_a_run_that_accepts_no_bad_clip_says_which(tmp_path):
     path.write_text("video,status,reason\na,ok,\nb,failed,zero frames\nc,failed,empty file\n")
     with pytest.raises(InputError, match=r"2 of 3 clips failed \(on_bad_clip: fail\), the first is b: zero frames"):
         check_accepted(path)
+
+
+# the table in the terminal
+
+
+def a_summary(protocols: tuple[str, ...] = ("paper", "robust")) -> pd.DataFrame:
+    """Four rows, of which two are controls; blank is best at everything."""
+    figures = {"flow": 0.2, "motion": 0.5, "centre-box": 0.1, "blank": 0.9}
+    rows = [
+        {"model": model, "protocol": protocol, "frames": 89, "skipped": 0, "places": 10}
+        | {
+            name: value
+            for figure in ("success_at_0_3", "success_at_0_5", "auc", "mean_ciou", "pointing_game", "mine")
+            for name, value in zip((figure, *names(figure)), (level, level - 0.0621, level + 0.0577), strict=True)
+        }
+        for model, level in sorted(figures.items())
+        for protocol in protocols
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 120, 200])
+def test_a_table_fits_the_terminal(monkeypatch, columns):
+    """Every figure of every row is there once, whatever the width; the rows of a block stand in columns."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = summary_text(a_summary())
+    *table, legend = shown.splitlines()
+    assert max(map(len, table)) <= columns
+    assert len(legend) <= 80
+    flow = [line for line in shown.splitlines() if line.startswith("flow")]
+    assert sum(line.count("0.200") for line in flow) == 2 * 6
+    digits = 3 if columns == 200 else 2
+    assert f"({0.2 - 0.0621:.{digits}f}-{0.2 + 0.0577:.{digits}f})".replace("0.", ".") in flow[0]
+    blocks = {60: 3, 80: 2, 100: 2, 120: 1, 200: 1}
+    assert len(flow) == 2 * blocks[columns]
+
+
+def test_a_table_says_what_is_best_and_what_is_chance(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = summary_text(a_summary())
+    first, second, legend = shown.split("\n\n")
+    assert first.startswith("protocol paper: 89 frames, 10 places\n")
+    assert second.startswith("protocol robust: 89 frames, 10 places\n")
+    assert "intervals over places" in legend
+    heading, *rows = first.splitlines()[1:]
+    assert heading.split() == ["model", "success_at_0_3", "success_at_0_5", "auc", "mean_ciou", "pointing_game", "mine"]
+    assert [row.split()[0].strip("-") for row in rows] == ["motion", "flow", "", "blank", "centre-box"], "best first"
+    assert rows[0].count("*") == 5, "nobody knows whether a higher mine is better"
+    assert not any("*" in row for row in rows[1:]), "a control is not praised"
+
+
+def test_counts_that_differ_are_a_column_and_one_row_is_not_the_best(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    summary = a_summary(("paper",))
+    summary.loc[summary["model"] == "flow", "skipped"] = 4
+    assert "skipped" in summary_text(summary).splitlines()[1]
+    alone = summary_text(summary[summary["model"].isin(["flow", "blank"])])
+    assert "*" not in alone.split("\n\n")[0]
+    bare = summary.drop(columns=[name for name in summary if name.endswith(("_low", "_high"))])
+    assert "(" not in summary_text(bare).split("\n\n")[0], "a single place has no interval"
+
+
+def test_differences_are_a_block_a_protocol(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = [
+        (model, protocol, "flow", figure, 0.1, 0.0512, 0.2, p)
+        for protocol in ("paper", "robust")
+        for model, p in (("motion", 0.01), ("rcgrad", 0.5))
+        for figure in CIOU.columns
+    ]
+    columns = ["model", "protocol", "reference", "figure", "difference", "difference_low", "difference_high"]
+    shown = differences_text(pd.DataFrame(rows, columns=[*columns, "p_corrected"]))
+    assert max(map(len, shown.splitlines())) <= 80
+    motion = [line for line in shown.splitlines() if line.startswith("motion")]
+    assert sum(line.count("+0.100*(+.05 +.20)") for line in motion) == 2 * 4
+    assert "rcgrad  +0.100 (+.05 +.20)" in shown

@@ -25,11 +25,11 @@ from flowgrad.errors import InputError
 from flowgrad.flow.farneback import Farneback
 from flowgrad.models.base import SampleSpec
 from flowgrad.models.checkpoint_file import check_layout
-from flowgrad.models.inputs import resized
 from flowgrad.models.rcgrad.layout import layout_of
 from flowgrad.models.rcgrad.objective import FlowGradEN, FlowGradIC, RCGrad
 from flowgrad.models.window import SAMPLE_RATE
 from flowgrad.plan import Plan
+from flowgrad.resizing import resized
 from flowgrad.stages import samples as stage
 from flowgrad.training.checkpointing import save
 from flowgrad.training.data import Batches, EpochBatches, HeldOutBatches

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import ENGINES
 from PIL import Image
 
 import flowgrad
@@ -54,8 +55,9 @@ def test_spectrogram_of_the_released_code(expected):
     np.testing.assert_allclose(found, expected["vcs_spectrogram"], atol=1e-5, rtol=0)
 
 
-def test_map_of_the_released_code(expected, published, batch):
-    model = VisualContext(published, Settings(), Runtime())
+@pytest.mark.parametrize("engine", ENGINES)
+def test_map_of_the_released_code(engine, expected, published, batch):
+    model = VisualContext(published, Settings(), Runtime(engine=engine))
     apart = model.apart(batch)
     cosines = products(apart.seen[:, 0], apart.heard)
     np.testing.assert_allclose(cosines[0], expected["vcs_localization_14x14"], atol=2e-6, rtol=0)
@@ -65,12 +67,25 @@ def test_map_of_the_released_code(expected, published, batch):
     )
 
 
-def test_nodes_of_the_released_code(expected, published, batch):
-    model = VisualContext(published, Settings(), Runtime())
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nodes_of_the_released_code(engine, expected, published, batch):
+    model = VisualContext(published, Settings(), Runtime(engine=engine))
     nodes = model.nodes(batch)
     assert nodes.shape == (1, 16, 14, 14)
     np.testing.assert_allclose(nodes[0], expected["vcs_node_maps"], atol=1e-4, rtol=1e-4)
     np.testing.assert_array_equal(model.nodes(Batch(frames=batch.frames)), nodes)
+
+
+def test_nodes_come_with_the_map_of_the_pipeline(published, batch):
+    """Half of them counts: those that fit the sound best."""
+    model = VisualContext(published, Settings(), Runtime())
+    maps, parts = model.parted(batch)
+    np.testing.assert_array_equal(maps, model(batch))
+    np.testing.assert_allclose(parts.maps, model.nodes(batch), rtol=1e-4, atol=1e-4)
+    assert parts.counted.sum(axis=1).tolist() == [8]
+    assert parts.scores[parts.counted].min() >= parts.scores[~parts.counted].max()
+    assert np.abs(parts.scores).max() <= 1 + 1e-5
+    assert len(set(parts.names)) == 16
 
 
 def test_layout_is_that_of_the_module_and_of_the_published_file(published):

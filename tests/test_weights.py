@@ -127,20 +127,31 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, dict[
 def test_without_any_file_all_are_absent(capsys, tmp_path):
     tables = said(capsys)
     assert set(tables) == {"file", "where to get them"}
-    published = {model.weights.file for model in MODELS.values() if model.weights}
-    assert published | {"yolov8n.pt", "raft_small_C_T_V2-01064c6d.pth"} == set(tables["file"])
+    all_weights = [model.weights for model in MODELS.values() if model.weights]
+    published = {one.file for first in all_weights for one in (first, *first.others)}
+    others = {"yolov8n.pt", "raft_small_C_T_V2-01064c6d.pth", "resnet18-f37072fd.pth"}
+    assert published | others == set(tables["file"])
     assert set(tables["file"]) == set(tables["where to get them"])
     rows = {file: [cell.strip() for cell in row.split("  ") if cell] for file, row in tables["file"].items()}
-    assert all(row[1] == "absent" for row in rows.values())
-    assert rows["rc_grad.pt"] == ["MIT", "absent", "rcgrad, flowgrad-h, rcgrad-motion"]
-    assert rows["c2f_stage_2.pth"] == ["not stated", "absent", "coarse-to-fine"]
-    assert rows["yolov8n.pt"] == ["AGPL-3.0", "absent", "yolo-baseline, yolo-topline"]
+    assert all(row[2] == "absent" for row in rows.values())
+    assert rows["rc_grad.pt"] == ["VGG-Sound", "MIT", "absent", "rcgrad, flowgrad-h, rcgrad-motion"]
+    assert rows["htf_flickr.pth"] == ["Flickr-SoundNet", "MIT", "absent", "hear-the-flow"]
+    assert rows["htf_vgg.pth"] == ["VGG-Sound", "MIT", "absent", "hear-the-flow"]
+    assert rows["c2f_stage_2.pth"] == ["not stated", "not stated", "absent", "coarse-to-fine"]
+    assert rows["yolov8n.pt"] == ["COCO", "AGPL-3.0", "absent", "yolo-baseline, yolo-topline"]
     where = tables["where to get them"]
-    assert "github.com/denfed/heartheflow" in where["htf_flickr.pth"]
-    for file, name in (("visual_context.pth", "visual-context"), ("c2f_stage_2.pth", "coarse-to-fine")):
+    for file, link in (("htf_flickr.pth", "Flickr SoundNet"), ("htf_vgg.pth", "VGG Sound")):
+        assert where[file].startswith(
+            f"link {link} of the README of github.com/denfed/heartheflow, https://drive.google"
+        )
+    assert ["train it" in where[file] for file in ("htf_flickr.pth", "htf_vgg.pth")] == [True, False]
+    for file, name in (
+        ("visual_context.pth", "visual-context"),
+        ("c2f_stage_2.pth", "coarse-to-fine"),
+        ("model_joint.pth.tar", "coarse-to-fine-original"),
+    ):
         assert where[file].startswith("not published; ")
         assert where[file].endswith(f"or train it: target train, training: {{methods: [{name}]}}")
-    assert "train it" not in where["model_joint.pth.tar"], "no training makes it"
     assert not list(tmp_path.iterdir()), "nothing is written"
 
 
@@ -163,6 +174,38 @@ def test_what_is_here_fits_or_says_why(capsys, tmp_path, networks):
     assert "does not fit: is a Git LFS pointer" in here["htf_flickr.pth"]
     assert "yolov8n.pt does not fit: " in here["yolov8n.pt"]
     assert "to be trained" in tables["file"]["flowgrad_IC.ckpt"]
+
+
+def test_each_published_file_of_a_key_has_a_line(capsys, tmp_path, networks):
+    """Both of Hear The Flow: the first is taken by its name alone, the other where checkpoints names it."""
+    (tmp_path / "weights").mkdir()
+    vgg = tmp_path / "weights/htf_vgg.pth"
+    shutil.copy(networks["hear-the-flow"], vgg)
+    hint = "; to take it name it under checkpoints.hear-the-flow"
+    assert said(capsys)["what is here"] == {"htf_vgg.pth": f"{vgg} fits{hint}"}
+
+    def with_checkpoint(given: str) -> dict[str, dict[str, str]]:
+        (tmp_path / "my.yaml").write_text(yaml.safe_dump({"checkpoints": {"hear-the-flow": given}}))
+        return said(capsys, "my.yaml")
+
+    assert with_checkpoint("htf_vgg.pth")["what is here"] == {"htf_vgg.pth": f"{vgg} fits"}
+    # a file of one's own stands with the first: nobody knows what it learnt from
+    own = tmp_path / "own.ckpt"
+    shutil.copy(networks["hear-the-flow"], own)
+    here = with_checkpoint(str(own))["what is here"]
+    assert here["htf_flickr.pth"] == f"{own} fits"
+    assert here["htf_vgg.pth"].endswith(f"fits{hint}")
+    tables = with_checkpoint("trained")
+    assert "to be trained" in tables["file"]["htf_flickr.pth"]
+    assert " fits " in tables["file"]["htf_vgg.pth"]
+
+
+def test_an_absent_file_is_said_with_its_own_link(tmp_path):
+    root = moving_square(tmp_path / "data", "apple")
+    raw = {"dataset": {"root": str(root)}, "models": ["flow", "hear-the-flow"], "protocols": ["paper"]}
+    for file, link in (("htf_flickr.pth", "Flickr SoundNet"), ("htf_vgg.pth", "VGG Sound")):
+        (problem,) = check_raw(raw | {"checkpoints": {"hear-the-flow": file}}).problems
+        assert f"it is published as link {link} of the README of github.com/denfed/heartheflow" in problem
 
 
 def test_lines_fit_a_terminal(capsys, networks):
@@ -197,5 +240,5 @@ def test_a_plugin_stands_in_the_list(capsys, tmp_path):
         tables = said(capsys, "my.yaml")
     finally:
         MODELS._added.pop("my-own", None)
-    assert tables["file"]["my_own.pt"].split() == ["CC0", "absent", "my-own"]
+    assert tables["file"]["my_own.pt"].split() == ["not", "stated", "CC0", "absent", "my-own"]
     assert tables["where to get them"]["my_own.pt"] == "not stated"

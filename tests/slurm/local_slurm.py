@@ -116,7 +116,8 @@ class Slurm:
     def run(self, folder: Path, config: dict, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """Start the workflow; what it says goes to ``log-<process>`` in the folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.test.yaml").write_text(yaml.safe_dump(config))
+        given = {"clips_per_job": 32, "page": False, "figures": False} | config
+        (folder / "config.test.yaml").write_text(yaml.safe_dump(given))
         command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", folder]
         command += ["--configfile", folder / "config.test.yaml", "--slurm-init-seconds-before-status-checks", "2"]
         command += ["--latency-wait", "20", *arguments]

@@ -37,14 +37,15 @@ def assert_same_tables(run, local) -> None:
 def test_a_real_clip_ends_in_the_same_tables(slurm, workflow, dataset, checkpoints, reference, tmp_path):
     """Networks and a detector; short rules run where the run was started, the others are jobs."""
     config = network_settings(dataset("lyon1029_40200"), checkpoints, pictures=1)
-    config |= {"models": [*config["models"], "yolo-topline"]}
+    config |= {"models": [*config["models"], "yolo-topline"], "page": True, "figures": True, "overlays": "all"}
     config["detector"] = {"weights": str(reference / "weights/yolov8n.pt")}
     folder = tmp_path / "cluster"
     with slurm.run(folder, config, "--workflow-profile", PROFILE, "all") as process:
         run = slurm.finish(process, folder)
     assert_same_tables(run, workflow(config, folder=tmp_path / "local"))
     submitted = {job.what.split("_wildcards")[0] for job in slurm.jobs(folder)}
-    assert submitted == {"rule_decode", "rule_flow", "rule_heatmaps", "rule_arithmetic", "rule_detect"}
+    computed = {"rule_decode", "rule_flow", "rule_heatmaps", "rule_arithmetic", "rule_detect"}
+    assert submitted == computed | {"rule_page_part", "rule_overlay"}
     assert not list((folder / "results/logs/slurm").rglob("*.log")), "only those of failed jobs stay"
 
 
