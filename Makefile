@@ -16,7 +16,7 @@ LOCK_ID := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 READY = $(VENV)/.ready-$(LOCK_ID)
 PLACED = $(VENV)/.placed-$(shell pwd | sha256sum | cut -c1-16)
 
-.PHONY: help setup dataset table test test-matrix test-cells test-faults test-mutations test-slurm lint format bench lock clean
+.PHONY: help setup dataset table test test-runs test-matrix test-cells test-faults test-mutations test-slurm lint format bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ table: dataset setup  ## run the main job on DATASET (an Urbansas folder, or any
 
 test: setup  ## run the tests (a quarter of an hour with the reference material of docs/testing.md, a third of that without)
 	$(BIN)/python -m pytest -n $(CORES) --maxprocesses 4 --dist loadfile
+
+test-runs: setup  ## run the tests that are whole runs of a minute or more: the demo with its training, kills, odd files
+	$(BIN)/python -m pytest -m runs -n $(CORES) --maxprocesses 4 --dist loadfile
 
 test-matrix: setup  ## run small sets in the layout of every dataset, and every model (some minutes)
 	$(BIN)/python -m pytest -m matrix -n $(CORES) --maxprocesses 4 tests/test_matrix.py

@@ -58,6 +58,7 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.runs
 def test_a_killed_training_goes_on(small_demo):
     """SIGKILL to everything in the middle of a training; --unlock and the same command, and it ends."""
     fatal = random.Random(7).randint(2, SMALL["training"]["epochs"])
@@ -89,6 +90,7 @@ def test_a_killed_training_goes_on(small_demo):
         assert (f"{method}: which is no better than chance" in output) == (kept >= pairs * np.log(2)), log
 
 
+@pytest.mark.runs
 def test_all_rows_come_from_nothing_but_this_repository(small_demo, capsys):
     process = snakemake(small_demo, "all")
     output = process.communicate()[0]
@@ -112,6 +114,7 @@ def test_all_rows_come_from_nothing_but_this_repository(small_demo, capsys):
     assert "Nothing to be done" in snakemake(small_demo, "all").communicate()[0]
 
 
+@pytest.mark.runs
 def test_another_seed_trains_anew_and_renders_nothing(small_demo):
     change = {**SMALL, "training": {**SMALL["training"], "seed": 5}}
     (small_demo / "small.yaml").write_text(yaml.safe_dump(change))
@@ -122,6 +125,7 @@ def test_another_seed_trains_anew_and_renders_nothing(small_demo):
     assert not {"render", "samples", "decode", "flow"} & set(jobs), output
 
 
+@pytest.mark.runs
 def test_annotated_clips_are_never_learnt_from(workflow, tmp_path):
     """Under whatever name: the same file in the training folder is left out and counted."""
     root = moving_square(tmp_path / "data", "apple", "berry")

@@ -200,6 +200,7 @@ with FrameCache(Path({str(folder)!r}), 1).scratch() as hidden:
     assert (dead.exists(), alive.exists(), foreign.exists()) == (False, True, True)
 
 
+@pytest.mark.runs
 def test_results_do_not_depend_on_it(workflow, tmp_path):
     """No shard on disk, one, or all: the same bytes in every result, and all that is temporary gone."""
     root = tmp_path / "videos"

@@ -155,6 +155,7 @@ def test_the_flow_follows_the_square(workflow, tmp_path):
         results.heatmaps("apple", "rcgrad")
 
 
+@pytest.mark.runs
 def test_the_engine_itself_is_killed(workflow, tmp_path):
     """SIGKILL in the middle of a run: --unlock and the same command end it, to the same tables as a clean run."""
     root = moving_square(tmp_path / "data", "apple", "berry", "cherry")

@@ -81,6 +81,7 @@ def shown(folder: Path) -> set[str]:
     return set(results.clips["video"]) | (set(results.frames["video"]) if results.has_table else set())
 
 
+@pytest.mark.runs
 def test_three_datasets_after_one_another_as_a_new_user_would(workflow, clone, tmp_path, capsys):
     """Streets in the clone, then a labelled and an unlabelled dataset of one name with ``make table``."""
     config = {"dataset": {"format": "streets"}, "streets": STREETS, "models": ["flow"], "protocols": ["paper"]}
@@ -153,6 +154,7 @@ def test_three_datasets_after_one_another_as_a_new_user_would(workflow, clone, t
         assert "detect" in found.output
 
 
+@pytest.mark.runs
 def test_what_is_shown_is_of_the_last_run(workflow, tmp_path, capsys):
     """A row, a protocol and two clips go; what they were is not shown, and most of it is there when they come back."""
     root = moving_square(tmp_path / "data", "apple", "berry", "cherry")

@@ -166,6 +166,7 @@ def test_a_row_or_a_protocol_more_redoes_no_other(workflow, dataset, checkpoints
     assert added.jobs == {"heatmaps": 1, "arithmetic": 1, "release": 1, "score": 1} | TABLE_JOBS
 
 
+@pytest.mark.runs
 def test_cores_and_shards_do_not_change_a_byte(workflow, dataset, checkpoints, reference, tmp_path):
     root = dataset("lyon1029_40200", "lisbon1076_40113", "london270_8218")
     runs = []
@@ -281,6 +282,7 @@ def test_a_folder_of_videos_needs_no_annotations(workflow, tmp_path, checkpoints
     assert picture.stat().st_size > 10_000
 
 
+@pytest.mark.runs
 def test_every_odd_file(workflow, reference, tmp_path):
     """Forty of them: a row each, flow for each, no error; and the same table again from other cores and shards."""
     root = tmp_path / "odd"
