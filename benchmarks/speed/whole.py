@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -98,6 +99,12 @@ def snakemake(work: Path, config: dict[str, Any], cores: int, clone: Path = REPO
     return taken([*command, "--configfile", "settings.yaml", *more, "--", "all"], work, path)
 
 
+def known(config: dict[str, Any], clone: Path) -> dict[str, Any]:
+    """Return the keys of a configuration that an earlier version knows."""
+    schema = json.loads((clone / "workflow/schemas/config.schema.json").read_text())
+    return {key: value for key, value in config.items() if key in schema["properties"]}
+
+
 @contextmanager
 def folder_of(keep: Path | None) -> Iterator[Path]:
     """Give a folder that goes at the end, or the one to keep."""
@@ -120,16 +127,19 @@ def measure(options: argparse.Namespace) -> None:
         print(f"{len(clips)} clips, {options.cores} cores, {os.getloadavg()[0]:.1f} processes at work before\n")
         print(f"{'run':28s} {'wall s':>8s} {'processor s':>12s} {'busy':>6s} {'of it jobs':>11s}")
         if not options.no_naive:
-            script = [sys.executable, str(Path(__file__).with_name("naive.py")), *map(str, clips)]
+            script = [
+                sys.executable,
+                str(Path(__file__).with_name("naive.py")),
+                *(str(clip.resolve()) for clip in clips),
+            ]
             tables = ["--annotations", str((options.dataset / "annotations/video_annotations.csv").resolve())]
             runs["naive script"] = taken([*script, *tables, "--weights", str(options.weights.resolve())], folder)
             report("naive script", runs["naive script"], options.cores)
         for precision in options.precision:
             if options.before:
-                runs[f"before, {precision}"] = before = snakemake(
-                    folder / f"before-{precision}", config | {"precision": precision}, options.cores, options.before
-                )
-                report(f"before, {precision}", before, options.cores, folder / f"before-{precision}")
+                work, old = folder / f"before-{precision}", known(config | {"precision": precision}, options.before)
+                runs[f"before, {precision}"] = before = snakemake(work, old, options.cores, options.before)
+                report(f"before, {precision}", before, options.cores, work)
             chosen = {"precision": precision, "engine": options.engine}
             work = folder / f"now-{precision}"
             runs[f"now, {precision}"] = snakemake(work, config | chosen, options.cores)
