@@ -104,5 +104,11 @@ def counted(call: Callable[[], object]) -> int:
 
 
 def found(precisions: Iterable[str]) -> dict[str, float]:
-    """Return the peak of each precision that this machine's torch can compute in."""
-    return {precision: multiply_adds(precision) for precision in precisions}
+    """Return the peak of each precision, 0 where it is not known.
+
+    Without VNNI instructions torch's product of 8-bit integers is a plain loop, and says nothing of the machine.
+    """
+    peaks = {precision: multiply_adds(precision) for precision in precisions}
+    if "int8" in peaks and peaks["int8"] < (peaks.get("float32") or multiply_adds("float32")):
+        peaks["int8"] = 0
+    return peaks

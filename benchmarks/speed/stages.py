@@ -189,7 +189,8 @@ def inputs(name: str, protocol: str, frames: np.ndarray) -> dict[str, Any]:
 def models(frames: np.ndarray, folder: Path, options: argparse.Namespace) -> None:
     known = options.precision or ["float32", *(["bfloat16"] if has_bfloat16() else [])]
     peaks = limits.found(known)
-    print("\nthe machine: " + ", ".join(f"{name} {peak / 1e9:.0f} G" for name, peak in peaks.items()), end="")
+    said = [f"{name} {peak / 1e9:.0f} G" if peak else f"{name} not known" for name, peak in peaks.items()]
+    print("\nthe machine: " + ", ".join(said), end="")
     print(f" multiply-adds a second, memory {limits.memory() / 1e9:.1f} GB a second")
     print("\nheatmaps (protocol paper, sound included), against one frame a call in torch, one thread")
     print(HEAD)
