@@ -29,7 +29,7 @@ $(READY):
 	@echo "1 of 3: a virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV) || \
 		{ echo "no virtual environment could be made; on Debian and Ubuntu install python3-venv" >&2; exit 1; }
-	@echo "2 of 3: the locked packages, PyTorch among them: minutes, 6.5 GB"
+	@echo "2 of 3: the locked packages, PyTorch among them: minutes, 7 GB"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,slurm]'
 	@echo "3 of 3: whether OpenCV starts"
 	@$(BIN)/python -c 'import cv2' || \

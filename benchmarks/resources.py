@@ -15,6 +15,9 @@ import pandas as pd
 
 from flowgrad.costs import by_step, disk, finished_jobs
 
+SHARD = 32
+"""Clips of a job in a run of a thousand."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -34,6 +37,8 @@ def main() -> None:
     print(f"{'all':24s} {'':5s} {total:9.2f} {total * options.clips / 3600:7.2f}\n")
     for folder, size in disk(results).items():
         print(f"{folder + '/':24s} {size / clips / 1e6:9.2f} MB a clip, {size / clips * options.clips / 1e9:7.1f} GB")
+    if clips < SHARD:
+        print(f"\nof fewer than {SHARD} clips: the start of jobs, once a shard or a run, counts too much")
 
 
 if __name__ == "__main__":

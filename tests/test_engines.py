@@ -369,7 +369,10 @@ def found_by_check(keys: dict, folder: Path) -> Findings:
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"precision": "int8", "engine": "torch"}, "precision: int8 needs OpenVINO; use engine: auto"),
+        (
+            {"precision": "int8", "engine": "torch"},
+            "precision: int8 is computed by OpenVINO alone, and engine is torch; use engine: auto",
+        ),
         ({"device": "cuda", "engine": "openvino"}, "engine: openvino computes on a processor alone"),
         ({"device": "cuda", "precision": "int8"}, "precision: int8 is computed on a processor alone"),
     ],

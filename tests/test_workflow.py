@@ -260,6 +260,7 @@ def test_a_folder_of_videos_needs_no_annotations(workflow, tmp_path, checkpoints
     run = workflow(config)
     assert run.status == 0, run.output
     assert not (run.folder / "results/metrics").exists()
+    assert "networks: float32 through " in run.output
     table = pd.read_csv(run.folder / "results/clips.csv").set_index("video")
     assert table.loc["sub__fire2", "status"] == "ok"
     assert "no sound track" in table.loc["sub__bikes", "reason"]

@@ -18,12 +18,12 @@ resource_scopes:
 
 
 onstart:
-    announce(workflow)
     # jobs here, in this environment: what it lacks they lack
     if workflow.local_exec and not workflow.deployment_settings.deployment_method:
         lacking = lack(RUN.precision, RUN.config.engine) if RUN.networks or RUN.detects else None
         if lacking:
             give_up(InputError(lacking))
+    announce(workflow)
     # where another run holds a lock, what is in the queue and in hidden folders may be its own
     if RUN.update and alone(Path.cwd()):
         try:

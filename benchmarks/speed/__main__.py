@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 PRECISIONS, ENGINES = ("float32", "bfloat16", "int8"), ("auto", "torch", "openvino")
+STAGES = ("decode", "flow", "detect", "models")
 
 
 def stages_options(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def stages_options(parser: argparse.ArgumentParser) -> None:
         "--precision", nargs="+", choices=PRECISIONS, help="default: float32, and bfloat16 where the processor has it"
     )
     parser.add_argument("--engine", nargs="+", choices=ENGINES, default=["auto"], help="default: auto")
-    parser.add_argument("--only", nargs="+", help="decode, flow, detect, or models")
+    parser.add_argument("--only", nargs="+", choices=STAGES, default=STAGES, help="default: all")
     parser.add_argument("--frames", type=int, default=32, help="that each model sees; default: %(default)s")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
@@ -67,6 +68,11 @@ def main() -> None:
     ):
         add(commands.add_parser(name))
     options = parser.parse_args()
+    for path in (vars(options).get(name) for name in ("videos", "dataset", "weights", "before")):
+        if path is not None and not path.exists():
+            parser.error(f"{path} is not there")
+    if options.command != "stages" and not (options.dataset / "annotations").is_dir():
+        parser.error(f"{options.dataset} has no folder annotations/: name a folder in the layout of Urbansas")
     if options.command == "stages":
         # before numpy or torch count the cores
         os.sched_setaffinity(0, {options.core})

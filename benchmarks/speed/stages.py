@@ -43,19 +43,18 @@ def measure(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     videos = sorted(options.videos.glob("*.mp4")) if options.videos.is_dir() else [options.videos]
-    wanted = options.only or ["decode", "flow", "detect", "models"]
     print(f"one core ({options.core}), {len(videos)} clips, {options.frames} frames a model, torch {torch.__version__}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if "decode" in wanted:
+        if "decode" in options.only:
             decoding(videos, folder, options.repeats)
         clip = flowgrad.read_clip(videos[0])
         frames = np.asarray(clip.frames[: options.frames])
-        if "flow" in wanted:
+        if "flow" in options.only:
             flow(frames, options.repeats)
-        if "detect" in wanted and options.weights:
+        if "detect" in options.only and options.weights:
             detection(frames, options.weights, options.repeats)
-        if "models" in wanted:
+        if "models" in options.only:
             models(frames, folder, options)
 
 

@@ -247,6 +247,8 @@ def closing_lines(folder: str | Path) -> list[str]:
             lines += [*listening_lines(results.listening), ""]
         if not results.outdated and len(results.sources):
             lines += [sources_text(results.sources), ""]
+    elif results.arithmetic:
+        lines.append(arithmetic_line(results.arithmetic))
     if results.clips_file.is_file():
         lines += clip_lines(results.clips, results.clips_file.absolute())
     # whole paths: a run's working folder is not where its command was given

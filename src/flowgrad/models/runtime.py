@@ -59,7 +59,7 @@ def misfit(device: str, precision: AnyPrecision, engine: AnyEngine) -> str | Non
     if precision == "int8" and on_gpu:
         return f"precision: int8 is computed on a processor alone; use 'bfloat16' or 'float32' with device: {device}"
     if precision == "int8" and engine == "torch":
-        return "precision: int8 needs OpenVINO; use engine: auto, or 'bfloat16' or 'float32'"
+        return "precision: int8 is computed by OpenVINO alone, and engine is torch; use engine: auto, or 'float32'"
     return None
 
 
