@@ -102,7 +102,7 @@ class Desk:
     def run(self, commands: str) -> str:
         """Run commands where the ones before ended; return what they print."""
         done = subprocess.run(
-            ["timeout", "120", "bash", "-euo", "pipefail", "-c", SHELL + self.here(commands)],
+            ["timeout", "900", "bash", "-euo", "pipefail", "-c", SHELL + self.here(commands)],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

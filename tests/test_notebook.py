@@ -93,7 +93,7 @@ def test_the_notebook_runs(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}).execute()
     made = [kinds_of(cell) for cell in notebook.cells if cell.cell_type == "code"]
     assert made == kinds_as_committed()
     assert {"image/png", "text/html"} <= set().union(*made)

@@ -40,6 +40,10 @@ def released(mini, reference, checkpoints, tmp_path_factory):
             "flowgrad-en": str(checkpoints / "flowgrad_EN.ckpt"),
         },
         "detector": {"weights": str(reference / "weights/yolov8n.pt")},
+        # one job a row and stage; the tests read tables and maps alone
+        "clips_per_job": 32,
+        **dict.fromkeys(("page", "figures"), False),
+        "pictures": 0,
     }
     (folder / "c.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", folder]

@@ -53,7 +53,7 @@ def flowgrad(place: Path, installed: Path, *words: object) -> subprocess.Complet
     """Run the installed command in a folder."""
     environment = {**os.environ, "PYTHONPATH": str(installed), "https_proxy": "http://127.0.0.1:9"}
     command = [sys.executable, "-c", "import sys, flowgrad.cli; sys.exit(flowgrad.cli.main())", *map(str, words)]
-    return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=900)
 
 
 def test_the_wheel_carries_what_the_workflow_reads(installed):

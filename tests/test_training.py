@@ -428,7 +428,7 @@ print("none" if outcome is None else f"outcome of {{len(outcome.history)}} epoch
     job = {"SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "fit", "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}
     job |= {"SLURM_NODEID": "0", "SLURM_NNODES": "1"}
     done = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, timeout=300, cwd=tmp_path, env=os.environ | job
+        [sys.executable, script], capture_output=True, text=True, timeout=900, cwd=tmp_path, env=os.environ | job
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("outcome of 2 epochs") == 1
