@@ -141,8 +141,10 @@ def test_8_bit_integers_are_close_and_do_not_depend_on_what_is_shown_first():
     whole, found = exact.apart(shown), coarse.apart(shown)
     for name in ("seen", "heard"):
         some, close = getattr(whole, name), getattr(found, name)
-        assert 0 < np.abs(close - some).mean() < 0.08 * some.mean()
-        np.testing.assert_array_equal(getattr(other.apart(shown), name), close)
+        coarseness = np.abs(close - some).mean()
+        assert 0 < coarseness < 0.08 * some.mean()
+        # in several threads on a busy machine, two calls of one network can differ by a fiftieth of what rounding does
+        assert np.abs(getattr(other.apart(shown), name) - close).mean() < 0.1 * coarseness
 
 
 @pytest.mark.parametrize("runtime", [Runtime(precision="int8"), Runtime(precision="int8", engine="openvino")])
