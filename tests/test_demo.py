@@ -26,6 +26,9 @@ SMALL = {
     "detector": {"weights": "trained"},
     "clips_per_job": 5,
     "pictures": 1,
+    # tests of their own look at these
+    "page": False,
+    "figures": False,
 }
 ROWS = [
     "centre-box", "flow", "flowgrad-en", "flowgrad-h", "flowgrad-ic", "motion", "random-weights", "rcgrad",
