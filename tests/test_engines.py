@@ -129,7 +129,17 @@ def test_other_families_are_the_same_through_each_engine(name):
             np.testing.assert_allclose(same, some, atol=1e-5 * np.abs(some).max(), rtol=0)
 
 
+@pytest.fixture
+def one_thread():
+    """As a job has it: in several threads on a busy machine, two calls in 8 bits can differ in their last digits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @needs_openvino
+@pytest.mark.usefixtures("one_thread")
 def test_8_bit_integers_are_close_and_do_not_depend_on_what_is_shown_first():
     settings = presets.FLOWGRAD["paper"]
     exact, coarse, other = (
@@ -141,10 +151,8 @@ def test_8_bit_integers_are_close_and_do_not_depend_on_what_is_shown_first():
     whole, found = exact.apart(shown), coarse.apart(shown)
     for name in ("seen", "heard"):
         some, close = getattr(whole, name), getattr(found, name)
-        coarseness = np.abs(close - some).mean()
-        assert 0 < coarseness < 0.08 * some.mean()
-        # in several threads on a busy machine, two calls of one network can differ by a fiftieth of what rounding does
-        assert np.abs(getattr(other.apart(shown), name) - close).mean() < 0.1 * coarseness
+        assert 0 < np.abs(close - some).mean() < 0.08 * some.mean()
+        np.testing.assert_array_equal(getattr(other.apart(shown), name), close)
 
 
 @pytest.mark.parametrize("runtime", [Runtime(precision="int8"), Runtime(precision="int8", engine="openvino")])
