@@ -22,12 +22,13 @@ from flowgrad.flow.forms import kind_of
 from flowgrad.last_run import Rows, rows_of
 from flowgrad.models.registry import MODELS
 from flowgrad.origin import origin_of
+from flowgrad.places import places_of
 from flowgrad.plan import Plan
 from flowgrad.protocols import BUILT_IN
 from flowgrad.schemas.differences import DIFFERENCES
 from flowgrad.schemas.heatmaps import HEATMAPS
 from flowgrad.schemas.listening import LISTENING
-from flowgrad.schemas.plan import PLACES, PLAN
+from flowgrad.schemas.plan import PLAN
 from flowgrad.schemas.slices import SLICES
 from flowgrad.schemas.sources import SOURCES
 from flowgrad.shard import PlannedClip, file_sha256, read_shard
@@ -254,8 +255,7 @@ class Results:
                 raise InputError(f"{self.folder}: there is no {protocol} row {name!r}{guess}")
         if wanted is not None:
             frames = frames[frames["model"].isin(wanted)]
-        plan = artifacts.read_table(Plan(self.folder).clips_file, PLACES)
-        place_of = dict(zip(plan["video"], plan["place"], strict=True))
+        place_of = places_of(Plan(self.folder).clips_file)
         title = f"Success rate by cIoU threshold, protocol {protocol}"
         return success_figure(success_curves(frames, place_of), CONTROLS, title)
 

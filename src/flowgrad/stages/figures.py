@@ -19,7 +19,7 @@ from flowgrad.figures.page import Table, page
 from flowgrad.figures.slices import slice_figure
 from flowgrad.figures.style import DPI, note
 from flowgrad.figures.success import success_figure
-from flowgrad.schemas.plan import PLACES
+from flowgrad.places import places_of
 from flowgrad.schemas.sources import FIGURES
 from flowgrad.standing import DIGITS, best, figures_of, spoken
 
@@ -54,8 +54,7 @@ def run_success(*, frames_in: Path, plan_in: Path, protocol: str, controls: Coll
     if frames is None:
         write_figure(note(f"{title}: no curve, for ciou is not among the metrics of the run"), out)
         return
-    plan = artifacts.read_table(plan_in, PLACES)
-    place_of = dict(zip(plan["video"], plan["place"], strict=True))
+    place_of = places_of(plan_in)
     curves = success_curves(frames[frames["protocol"] == protocol], place_of)
     write_figure(success_figure(curves, controls, title), out)
     log.info("%d rows", curves["model"].nunique())

@@ -22,11 +22,11 @@ from flowgrad.evaluation.highlight import HIGHLIGHTED
 from flowgrad.evaluation.listening import donors, foreign_sound, listening, mean_sound
 from flowgrad.models.base import Apart, Model, Settings
 from flowgrad.models.rows import Row
+from flowgrad.places import places_of
 from flowgrad.protocols import Protocol
 from flowgrad.schemas.apart import APART, NEGATIVE_SOUNDS
 from flowgrad.schemas.heatmaps import HEATMAPS
 from flowgrad.schemas.listening import ALL_SOUNDS, HEARD, LISTENING, SOUNDS
-from flowgrad.schemas.plan import PLACES
 from flowgrad.schemas.scores import SCORES
 
 log = logging.getLogger(__name__)
@@ -190,8 +190,7 @@ def run_table(*, plan_in: Path, scores_in: Sequence[Path], out: Path) -> None:
         scores_in: what :func:`run` wrote, a file a row of the table.
         out: CSV.
     """
-    plan = artifacts.read_table(plan_in, PLACES)
-    place_of = dict(zip(plan["video"], plan["place"], strict=True))
+    place_of = places_of(plan_in)
     rows = []
     for path in scores_in:
         table = artifacts.read_table(path, HEARD)

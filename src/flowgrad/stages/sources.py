@@ -27,8 +27,8 @@ from flowgrad.evaluation.consensus_iou import CIOU
 from flowgrad.evaluation.intervals import with_intervals
 from flowgrad.evaluation.parts import enlarged, masks_of
 from flowgrad.evaluation.truth import source_masks
+from flowgrad.places import places_of
 from flowgrad.schemas.heatmaps import HEATMAPS
-from flowgrad.schemas.plan import PLACES
 from flowgrad.schemas.sources import ALL, PARTED, SEVERAL, SOURCES
 from flowgrad.schemas.status import STATUS
 from flowgrad.shard import read_shard
@@ -169,8 +169,7 @@ def run_table(*, plan_in: Path, scores_in: Sequence[Path], out: Path) -> None:
         scores_in: what :func:`run` wrote, a file a row of the table.
         out: CSV.
     """
-    plan = artifacts.read_table(plan_in, PLACES)
-    place_of = dict(zip(plan["video"], plan["place"], strict=True))
+    place_of = places_of(plan_in)
     rows = []
     for path in scores_in:
         table = artifacts.read_table(path, PARTED)
