@@ -183,6 +183,43 @@ def test_the_digest_follows_relative_imports(tmp_path, monkeypatch):
     assert len(code_digest("kin.inner.model")) == 16
 
 
+def test_what_was_parsed_is_kept_and_never_believed_against_the_file(tmp_path, monkeypatch):
+    """A start reads what an earlier one found; an edited module, or a damaged file, is parsed anew."""
+    from flowgrad import provenance
+
+    def forget() -> None:
+        for known in (provenance._kept, provenance._gist, provenance._path, provenance._source, code_digest):
+            known.cache_clear()
+
+    def fresh() -> str:
+        forget()
+        return code_digest("alone")
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(provenance, "KEPT", tmp_path / "kept/gists.json")
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    module = tmp_path / "alone.py"
+    module.write_text("x = 1\n")
+    first = fresh()
+    parse = provenance.ast.parse
+    monkeypatch.setattr(provenance.ast, "parse", None)
+    assert fresh() == first, "nothing is parsed"
+    monkeypatch.setattr(provenance.ast, "parse", parse)
+    module.write_text("x = 2\n")
+    second = fresh()
+    assert second != first
+    for damage in ("", "[]", '{"by": 1}', '{"alone": [1]}', '{"alone": null}'):
+        provenance.KEPT.write_text(damage)
+        assert fresh() == second
+    provenance.KEPT.write_text(provenance.KEPT.read_text().replace('"by": "', '"by": "other'))
+    module.write_text("x = 1\n")
+    assert fresh() == first
+    provenance.KEPT.unlink()
+    provenance.KEPT.mkdir()
+    assert fresh() == first, "it cannot be kept there"
+    forget()
+
+
 def test_a_partial_is_what_it_calls_and_with_what():
     one, other = (functools.partial(estimated, number) for number in "ab")
     assert module_of(one) == "flowgrad.flow.base"

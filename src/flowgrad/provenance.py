@@ -7,13 +7,17 @@ compared is the parsed code without comments, docstrings and descriptions of set
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import importlib.util
+import json
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from flowgrad import artifacts
 
 PACKAGE = Path(__file__).parent
 WORDS = frozenset({"description", "examples"})
@@ -22,16 +26,55 @@ NOT_BEHIND = frozenset({"flowgrad"})
 """The package itself, whose names are there for people's imports."""
 
 
-@cache
-def _tree(module: str) -> ast.Module:
-    return ast.parse(_source(module) or b"")
+class Gist(NamedTuple):
+    """What counts of a module: its file's SHA-256, the names that it imports from its own package or this one, and
+    the SHA-256 of what it does.
+    """
+
+    source: str
+    names: list[str]
+    does: str
+
+
+KEPT = Path(importlib.util.cache_from_source(__file__)).with_suffix(".json")
+"""What parsing found, beside Python's own bytecode: it takes a second of every start."""
 
 
 @cache
-def _imports(module: str) -> frozenset[str]:
-    """Return the modules of this package, and of the module's own, that its import statements name."""
+def _kept() -> dict[str, Gist]:
+    """Return what earlier processes found, by module; nothing where this file did otherwise then."""
+    try:
+        kept = json.loads(KEPT.read_bytes())
+        return {module: Gist(*gist) for module, gist in kept.items()} if kept.pop("by") == _of(__name__) else {}
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return {}  # not there yet, or damaged: it is written again
+
+
+def _of(module: str) -> str:
+    """Return the SHA-256 of a module's file and its place."""
+    return hashlib.sha256(f"{_path(module)}\0".encode() + (_source(module) or b"")).hexdigest()
+
+
+@cache
+def _gist(module: str) -> Gist:
+    source, kept = _of(module), _kept().get(module)
+    if kept is None or kept.source != source:
+        tree = ast.parse(_source(module) or b"")
+        does = hashlib.sha256(meaning(tree).encode()).hexdigest()
+        kept = _kept()[module] = Gist(source, sorted(_named(module, tree)), does)
+    return kept
+
+
+def _keep() -> None:
+    """Write what was found, for the next process; where nothing can be written, that parses again."""
+    with contextlib.suppress(OSError, artifacts.ArtifactError), artifacts.replacing(KEPT) as temporary:
+        temporary.write_text(json.dumps({"by": _of(__name__)} | _kept()))
+
+
+def _named(module: str, tree: ast.Module) -> set[str]:
+    """Return the names below this package, and below the module's own, that import statements name."""
     found = set()
-    for node in _statements(_tree(module)):
+    for node in _statements(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -39,8 +82,8 @@ def _imports(module: str) -> frozenset[str]:
             base = _absolute(module, node)
             names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
         ours = (PACKAGE.name, module.split(".")[0])
-        found |= {name for name in names if name.split(".")[0] in ours and _source(name) is not None}
-    return frozenset(found)
+        found |= {name for name in names if name.split(".")[0] in ours}
+    return found
 
 
 def _absolute(module: str, node: ast.ImportFrom) -> str:
@@ -134,19 +177,16 @@ def modules_behind(*roots: str) -> list[str]:
         module = pending.pop()
         if module not in seen and module not in NOT_BEHIND:
             seen.add(module)
-            pending += _imports(module)
+            pending += [name for name in _gist(module).names if _source(name) is not None]
     return sorted(seen)
-
-
-@cache
-def _digest(module: str) -> bytes:
-    return hashlib.sha256(meaning(_tree(module)).encode()).digest()
 
 
 @cache
 def code_digest(*roots: str) -> str:
     """Return a SHA-256 over what all modules behind ``roots`` (``flowgrad.stages.flow``, ...) do."""
-    digest = hashlib.sha256()
+    digest, known = hashlib.sha256(), dict(_kept())
     for module in modules_behind(*roots):
-        digest.update(module.encode() + b"\0" + _digest(module))
+        digest.update(module.encode() + b"\0" + bytes.fromhex(_gist(module).does))
+    if _kept() != known and not sys.dont_write_bytecode:
+        _keep()
     return digest.hexdigest()[:16]
