@@ -52,20 +52,37 @@ def reference() -> Path:
     return Path(folder)
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that ``make`` fills, once for all processes that share the tests."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    folder.mkdir(exist_ok=True)
+    made = folder.with_name(f"{name}.made")
+    with folder.with_name(f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            make(folder)
+            made.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def checkpoints(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the seeded stand-ins for the published checkpoints; processes that share the tests share it."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "checkpoints"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "written").exists():
-            names = ["rcgrad", "flowgrad_ic", "flowgrad_en"]
-            script = reference / "golden/checkpoints.py"
-            subprocess.run([sys.executable, script, folder, "--only", *names], check=True, capture_output=True)
-            (folder / "written").touch()
-    return folder
+    """A folder with the seeded stand-ins for the published checkpoints."""
+    script, names = reference / "golden/checkpoints.py", ["rcgrad", "flowgrad_ic", "flowgrad_en"]
+
+    def make(folder: Path) -> None:
+        subprocess.run([sys.executable, script, folder, "--only", *names], check=True, capture_output=True)
+
+    return made_once(tmp_path_factory, "checkpoints", make)
+
+
+@pytest.fixture(scope="session")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a seeded network, a quarter as wide, for each model: ``rcgrad.pt``, ``flowgrad-ic.pt``, ..."""
+    from matrix import write_networks
+
+    return made_once(tmp_path_factory, "narrow", write_networks)
 
 
 @pytest.fixture(scope="session")
@@ -196,19 +213,22 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run, for those who only read: two labelled clips, maps of two rows, a detector."""
     from test_generated import moving_square
 
-    folder = tmp_path_factory.mktemp("finished")
-    config = settings(moving_square(folder / "data", "apple", "berry"), models=["flow", "motion", "yolo-topline"])
-    config |= {
-        "detector": {"weights": "streets-detector.pt", "confidence": 0.01},
-        "protocols": ["paper", "robust"],
-        "frames": "all",
-    }
-    (folder / "my.yaml").write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", folder]
-    command += ["--configfile", folder / "my.yaml", "--cores", "2"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder
+    def make(folder: Path) -> None:
+        config = settings(moving_square(folder / "data", "apple", "berry"), models=["flow", "motion", "yolo-topline"])
+        config |= {
+            "detector": {"weights": "streets-detector.pt", "confidence": 0.01},
+            "protocols": ["paper", "robust"],
+            "frames": "all",
+            "page": False,
+            "figures": False,
+        }
+        (folder / "my.yaml").write_text(yaml.safe_dump(config))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", folder]
+        command += ["--configfile", folder / "my.yaml", "--cores", "2"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "finished", make)
 
 
 @pytest.fixture
@@ -240,11 +260,12 @@ def settings(root: Path, **change) -> dict:
     return base | {"clips_per_job": 1, "pictures": 0, **change}
 
 
-def network_settings(root: Path, checkpoints: Path, **change) -> dict:
+def network_settings(root: Path, networks: Path, **change) -> dict:
+    """The same with a network: its row and one that is made of both, ``rcgrad.pt`` in the folder ``networks``."""
     return settings(
         root,
         models=["flow", "rcgrad", "flowgrad-h"],
         protocols=["paper"],
-        checkpoints={"rcgrad": str(checkpoints / "rc_grad.pt")},
+        checkpoints={"rcgrad": str(networks / "rcgrad.pt")},
         **change,
     )

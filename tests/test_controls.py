@@ -124,12 +124,12 @@ def test_nothing_keeps_its_place(count):
     assert len(orders) > 1 or count == 2
 
 
-def test_what_listens_changes_and_what_does_not_stays(workflow, dataset, checkpoints, tmp_path):
+def test_what_listens_changes_and_what_does_not_stays(workflow, dataset, narrow, tmp_path):
     root = dataset("lyon1029_40200", "lisbon1076_40113")
     assert main(["shuffle-sound", str(root), str(tmp_path / "shuffled")]) == 0
     tables = []
     for place in (root, tmp_path / "shuffled"):
-        run = workflow(network_settings(place, checkpoints), folder=tmp_path / f"work {place.name}")
+        run = workflow(network_settings(place, narrow, clips_per_job=16), folder=tmp_path / f"work {place.name}")
         assert run.status == 0, run.output
         tables.append(pd.read_csv(run.folder / "results/metrics/frames.csv").set_index("model"))
     right, wrong = tables

@@ -41,9 +41,9 @@ def test_what_was_too_little_is_more_on_retry(name):
 
 
 @pytest.mark.parametrize("option", ["--profile", "--workflow-profile"])
-def test_what_jobs_ask_for(workflow, dataset, checkpoints, option):
+def test_what_jobs_ask_for(workflow, dataset, narrow, option):
     """Networks ask for a GPU, arithmetic on maps does not, whatever this machine has."""
-    config = network_settings(dataset("lyon1029_40200"), checkpoints)
+    config = network_settings(dataset("lyon1029_40200"), narrow)
     run = workflow(config, "-n", "--quiet", "host", option, REPOSITORY / "profiles/slurm-gpu")
     assert run.status == 0, run.output
     blocks = re.findall(r"^rule (?:heatmaps|arithmetic):(.*?)^\S", run.output, re.DOTALL | re.MULTILINE)

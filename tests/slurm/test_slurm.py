@@ -34,11 +34,11 @@ def assert_same_tables(run, local) -> None:
         assert run.bytes_of(name) == local.bytes_of(name), name
 
 
-def test_a_real_clip_ends_in_the_same_tables(slurm, workflow, dataset, checkpoints, reference, tmp_path):
+def test_a_real_clip_ends_in_the_same_tables(slurm, workflow, dataset, narrow, reference, tmp_path):
     """Networks and a detector; short rules run where the run was started, the others are jobs."""
-    config = network_settings(dataset("lyon1029_40200"), checkpoints, pictures=1)
+    config = network_settings(dataset("lyon1029_40200"), narrow, pictures=1)
     config |= {"models": [*config["models"], "yolo-topline"], "page": True, "figures": True, "overlays": "all"}
-    config["detector"] = {"weights": str(reference / "weights/yolov8n.pt")}
+    config["detector"] = {"weights": str(reference / "weights/yolov8n.pt"), "image_size": 320}
     folder = tmp_path / "cluster"
     with slurm.run(folder, config, "--workflow-profile", PROFILE, "all") as process:
         run = slurm.finish(process, folder)
