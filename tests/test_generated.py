@@ -158,8 +158,8 @@ def test_the_flow_follows_the_square(workflow, tmp_path):
 @pytest.mark.runs
 def test_the_engine_itself_is_killed(workflow, tmp_path):
     """SIGKILL in the middle of a run: --unlock and the same command end it, to the same tables as a clean run."""
-    root = moving_square(tmp_path / "data", "apple", "berry", "cherry")
-    config = {"dataset": {"root": str(root)}, "models": ["flow"], "clips_per_job": 1}
+    root = moving_square(tmp_path / "data", "apple", "berry")
+    config = {"dataset": {"root": str(root)}, "models": ["flow"], "protocols": ["paper"], "clips_per_job": 1}
     folder = tmp_path / "killed"
     folder.mkdir()
     (folder / "c.yaml").write_text(yaml.safe_dump(config))
