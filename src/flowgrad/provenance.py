@@ -51,8 +51,9 @@ def _kept() -> dict[str, Gist]:
 
 
 def _of(module: str) -> str:
-    """Return the SHA-256 of a module's file and its place."""
-    return hashlib.sha256(f"{_path(module)}\0".encode() + (_source(module) or b"")).hexdigest()
+    """Return the SHA-256 of a module's file, and of its name: a package's relative imports mean something else."""
+    path = _path(module)
+    return hashlib.sha256(f"{path.name if path is not None else ''}\0".encode() + (_source(module) or b"")).hexdigest()
 
 
 @cache
