@@ -112,6 +112,7 @@ def test_all_rows_come_from_nothing_but_this_repository(small_demo, capsys):
     assert not set(used["video"]) & set(pd.read_csv(small_demo / "results/clips.csv")["video"])
     assert (small_demo / "results/pictures/robust/00001.png").stat().st_size > 20_000
     show = ["show", "labelled_00001", "--results", str(small_demo / "results"), "-o", str(small_demo / "map.png")]
+    show += ["--protocol", "robust"]
     assert cli.main(show) == 0, "it finds what the run rendered"
     assert cli.main([*show, "--model", "yolo-topline"]) == 2
     assert "yolo-topline makes no maps; its boxes are in results/detections" in capsys.readouterr().err
