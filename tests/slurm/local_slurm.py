@@ -25,14 +25,14 @@ SITE = Path("/etc/slurm/slurm.conf")
 Found = TypeVar("Found")
 
 
-def eventually(look: Callable[[], Found | None], what: str) -> Found:
+def eventually(look: Callable[[], Found | None], what: str, pause_s: float = 0.2) -> Found:
     """Look again and again until there is something to see."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         found = look()
         if found:
             return found
-        time.sleep(0.2)
+        time.sleep(pause_s)
     raise AssertionError(f"waited in vain for {what}")
 
 
@@ -92,12 +92,16 @@ class Slurm:
         def stop() -> bool:
             for job in self.jobs(folder):
                 if job.what in whats and job.state == "RUNNING" and (scripts := job.scripts()):
-                    for process in scripts:
-                        os.kill(process, signal.SIGSTOP)
+                    try:
+                        for process in scripts:
+                            os.kill(process, signal.SIGSTOP)
+                    except ProcessLookupError:
+                        continue  # it ended while we looked
                     stopped[job.what] = job
             return len(stopped) == len(whats)
 
-        eventually(stop, f"{whats} at work")
+        # a script works for a second
+        eventually(stop, f"{whats} at work", pause_s=0.02)
         return [stopped[what] for what in whats]
 
     def state(self, job: Job) -> str:
