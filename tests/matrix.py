@@ -105,7 +105,7 @@ def run(
         "frames": "all" if title in ("videos", "ave", "music-videos") else "annotated",
         "pictures": 0,
         # once for each kind of layout: that of all rows
-        **dict.fromkeys(("page", "figures"), list(rows) == ROWS),
+        "figures": list(rows) == ROWS,
         "slices": "none",
     }
     (work / "config.yaml").write_text(yaml.safe_dump(config))

@@ -24,7 +24,6 @@ SMALL = {
     "streets": {"labelled": 2, "unlabelled": 9, "seconds": 6, "width": 208, "height": 112},
     "training": {"epochs": 3, "batch_size": 4, "detector_epochs": 2},
     "detector": {"weights": "trained"},
-    "protocols": ["robust"],
     "clips_per_job": 5,
     "pictures": 1,
     # tests of their own look at these
@@ -102,7 +101,7 @@ def test_all_rows_come_from_nothing_but_this_repository(small_demo, capsys):
     assert "no dataset is configured: this is the demo" in output
     summary = pd.read_csv(small_demo / "results/metrics/summary.csv")
     assert sorted(set(summary["model"])) == ROWS
-    assert len(summary) == len(ROWS)
+    assert len(summary) == 2 * len(ROWS), "under two protocols"
     assert "difference to centre-box on the same frames" in output
     assert "random-weights (robust) is deaf" in output, "it has learnt nothing"
     assert (summary["frames"] + summary["skipped"] > 0).all()
@@ -110,9 +109,8 @@ def test_all_rows_come_from_nothing_but_this_repository(small_demo, capsys):
     used = pd.read_csv(small_demo / "results/training/rcgrad/clips.csv")
     assert (used["status"] == "used").sum() == 9
     assert not set(used["video"]) & set(pd.read_csv(small_demo / "results/clips.csv")["video"])
-    assert (small_demo / "results/pictures/robust/00001.png").stat().st_size > 20_000
+    assert (small_demo / "results/pictures/paper/00001.png").stat().st_size > 20_000
     show = ["show", "labelled_00001", "--results", str(small_demo / "results"), "-o", str(small_demo / "map.png")]
-    show += ["--protocol", "robust"]
     assert cli.main(show) == 0, "it finds what the run rendered"
     assert cli.main([*show, "--model", "yolo-topline"]) == 2
     assert "yolo-topline makes no maps; its boxes are in results/detections" in capsys.readouterr().err

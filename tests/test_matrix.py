@@ -18,10 +18,10 @@ WHOLE = ("urbansas", "vggss")
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("title", matrix.SETS)
-def test_what_runs_is_what_the_page_says(title, tmp_path):
+def test_what_runs_is_what_the_page_says(title, narrow, tmp_path):
     """Every layout, and every model on a layout of either kind."""
     rows = matrix.ROWS if title in WHOLE else FEW
-    found = matrix.run(title, tmp_path / "set", matrix.write_networks(tmp_path / "networks"), rows=rows)
+    found = matrix.run(title, tmp_path / "set", networks(narrow), rows=rows)
     assert found == {name: cell for name, cell in _page()[title].items() if name in rows}
     if title == "audioset-instruments":
         told = pd.read_csv(tmp_path / "set/work/results/metrics/sources.csv").set_index(["model", "which"])
@@ -31,10 +31,15 @@ def test_what_runs_is_what_the_page_says(title, tmp_path):
 
 @pytest.mark.every_cell
 @pytest.mark.parametrize("title", [title for title in matrix.SETS if title not in WHOLE])
-def test_every_cell_is_what_the_page_says(title, tmp_path):
+def test_every_cell_is_what_the_page_says(title, narrow, tmp_path):
     rows = [name for name in matrix.ROWS if name not in FEW]
-    found = matrix.run(title, tmp_path / "set", matrix.write_networks(tmp_path / "networks"), rows=rows)
+    found = matrix.run(title, tmp_path / "set", networks(narrow), rows=rows)
     assert found == {name: cell for name, cell in _page()[title].items() if name in rows}
+
+
+def networks(folder: Path) -> dict[str, str]:
+    """The files of a folder by key of ``checkpoints``."""
+    return {path.stem: str(path) for path in folder.glob("*.pt")}
 
 
 def _page() -> dict[str, dict[str, str]]:

@@ -167,13 +167,14 @@ def test_a_row_or_a_protocol_more_redoes_no_other(workflow, dataset, narrow):
 
 
 @pytest.mark.runs
-def test_cores_and_shards_do_not_change_a_byte(workflow, dataset, narrow, reference, tmp_path):
+def test_cores_and_shards_do_not_change_a_byte(workflow, dataset, checkpoints, reference, tmp_path):
     root = dataset("lyon1029_40200", "lisbon1076_40113")
     runs = []
     for cores, clips_per_job in ((1, 1), (2, 16)):
-        config = network_settings(root, narrow, clips_per_job=clips_per_job)
+        config = network_settings(root, checkpoints, clips_per_job=clips_per_job)
+        config["checkpoints"] = {"rcgrad": str(checkpoints / "rc_grad.pt")}
         config |= {"models": [*config["models"], "yolo-topline"], "protocols": ["paper", "released"]}
-        config["detector"] = {"weights": str(reference / "weights/yolov8n.pt"), "image_size": 320}
+        config["detector"] = {"weights": str(reference / "weights/yolov8n.pt")}
         run = workflow(config, folder=tmp_path / f"cores{cores}", cores=cores)
         assert run.status == 0, run.output
         runs.append(run)
